@@ -1,0 +1,1 @@
+"""What the program talks about: frozen values and protocols, without files, databases or windows."""

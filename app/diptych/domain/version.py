@@ -1,0 +1,165 @@
+"""Versions of models, and the files they are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """A digest that says how it was made."""
+
+    algorithm: str
+    value: str
+    """Lower-case hexadecimal."""
+
+    def __str__(self) -> str:
+        return f"{self.algorithm}:{self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a value comes from: the file, the place in it, and the reader that found it."""
+
+    file: str
+    pointer: str = ""
+    """A JSON pointer (`/log_history/3/loss`), a line (`line 12`), or a key; empty for the file as a whole."""
+    reader: str = ""
+
+
+class Role(StrEnum):
+    """What a file is for within its version."""
+
+    WEIGHTS = "weights"
+    CONFIG = "config"
+    TOKENIZER = "tokenizer"
+    RECORD = "record"
+    """What training or evaluation left behind: states, results, arguments."""
+    RESUME = "resume"
+    """What only continues a training: optimizer, scheduler, scaler, random state."""
+    CARD = "card"
+    CODE = "code"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """One file of a version as the last scan saw it."""
+
+    path: str
+    """Relative to the version's folder, with forward slashes."""
+    bytes: int
+    modified_ns: int
+    role: Role
+    digest: Digest | None = None
+    """None until the file was hashed."""
+
+
+class Kind(StrEnum):
+    """What sort of thing a version is."""
+
+    MODEL = "model"
+    CHECKPOINT = "checkpoint"
+    ADAPTER = "adapter"
+    RECORD = "record"
+    """Known only from records: an evaluation of a model that is not here, a run whose weights were deleted."""
+
+
+class State(StrEnum):
+    """Whether a version can be relied on, from best to worst."""
+
+    COMPLETE = "complete"
+    PARTIAL = "partial"
+    """Still being written, or a shard is missing."""
+    NO_WEIGHTS = "no weights here"
+    OFFLINE = "offline"
+    """Its files were there at an earlier scan and are not now."""
+    DAMAGED = "damaged"
+
+
+class Relation(StrEnum):
+    """How a version relates to the one it was made from."""
+
+    FINE_TUNE = "fine-tune of"
+    ADAPTER = "adapter of"
+    MERGE = "merged from"
+    QUANTIZED = "quantised from"
+    CONVERTED = "converted from"
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """A parent as some record declares it."""
+
+    relation: Relation
+    name: str
+    """As written in the record: a Hub name, a folder, a path on another machine."""
+    revision: str | None
+    source: Source
+    parent: str | None = None
+    """The id of the version in the catalog that was recognised as this parent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A file that could not be used as what it claims to be; one line for people."""
+
+    file: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a model. Its content never changes; what people say about it (tags, stars, note) may."""
+
+    key: int
+    """The row in the catalog, stable while the id changes from provisional to final; 0 for a bare path."""
+    id: str
+    """The manifest digest in hexadecimal, or `~` and a provisional digest while the files are not hashed yet."""
+    name: str
+    """What people type: `sft/checkpoint-200`, `adapters/lora-json`, `org/model@revision`."""
+    model: str
+    """The run or repository that the version belongs to; versions of one model are grouped."""
+    kind: Kind
+    state: State
+    path: Path | None
+    step: int | None = None
+    format: str = ""
+    """`safetensors`, or empty without weights."""
+    dtype: str = ""
+    """The dtype that holds most elements, in the format's own spelling (`BF16`)."""
+    family: str = ""
+    """The architecture family (`llama`), from `model_type`."""
+    parameters: int | None = None
+    bytes: int = 0
+    """Size of the weight files."""
+    created: float | None = None
+    """Seconds since 1970: when the newest weight file (or record) was written."""
+    base: Lineage | None = None
+    artifacts: tuple[Artifact, ...] = ()
+    places: tuple[Path, ...] = ()
+    """Every folder that holds the same content; the first is `path`."""
+    problems: tuple[Problem, ...] = ()
+    tags: frozenset[str] = frozenset()
+    stars: int = 0
+    note: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """The newest value of each metric, by `Metric.key`."""
+    hyperparameters: Mapping[str, object] = field(default_factory=dict)
+    """By key; only what lists show and queries use, details are in the dossier."""
+
+    @property
+    def hashed(self) -> bool:
+        """Whether the id captures the content of every file."""
+        return bool(self.id) and not self.id.startswith("~")
+
+    @property
+    def short_id(self) -> str:
+        """The first eight digits, as shown to people."""
+        return self.id[:9] if self.id.startswith("~") else self.id[:8]

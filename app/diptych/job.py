@@ -1,0 +1,44 @@
+"""Long work without threads.
+
+A job is a generator: it yields a `Tick` now and then and returns its result. Whoever drives it decides on threads,
+shows the newest tick and stops it by closing it, so the same job serves the window, the terminal and the tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """How far a job has come: a sentence, and two numbers in the same unit."""
+
+    text: str
+    done: float = 0
+    total: float = 0
+    """Nought where the end is not known."""
+    unit: str = ""
+    """`bytes`, or the plural of what is counted ("files")."""
+    partial: object | None = None
+    """What is known so far, of the job's own result type, complete in itself: a later tick replaces it."""
+
+
+Job: TypeAlias = Generator[Tick, None, T]
+
+
+def finish(job: Job[T], watch: Callable[[Tick], None] | None = None) -> T:
+    """Drive `job` to its end in this thread and return its result, showing each tick to `watch`."""
+    try:
+        while True:
+            tick = next(job)
+            if watch is not None:
+                watch(tick)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    finally:
+        job.close()
