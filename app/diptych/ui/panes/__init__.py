@@ -1,0 +1,1 @@
+"""One look per facet or per shape of a sheet. Panes do not know one another."""

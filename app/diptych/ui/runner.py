@@ -1,0 +1,180 @@
+"""The only file of the window that knows threads.
+
+Workers advance jobs; the window polls the newest tick ten times a second. Progress is never pushed by a signal: a job
+may tick as often as it likes without filling the event queue. The end of a job crosses into the GUI thread once.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from diptych.job import Job, Tick
+
+T = TypeVar("T")
+
+POLL_MS = 100
+SWITCH_INTERVAL = 0.0005
+"""Seconds between hand-overs of the interpreter lock: the default of 5 ms lets four workers starve the window."""
+
+
+class Phase(StrEnum):
+    """Where a job stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Running:
+    """One job as the window sees it."""
+
+    def __init__(self, title: str, job: Job[Any], done: Callable[[Any], None] | None,
+                 failed: Callable[[Exception], None] | None, ticked: Callable[[Tick], None] | None,
+                 quiet: bool) -> None:  # fmt: skip
+        self.title = title
+        self.quiet = quiet
+        """Not worth a line in Activity: it answers a click."""
+        self.phase = Phase.QUEUED
+        self.tick = Tick("")
+        self.started = time.monotonic()
+        self.ended = 0.0
+        self.error: Exception | None = None
+        self.result: object = None
+        self._job = job
+        self._done = done
+        self._failed = failed
+        self._ticked = ticked
+        self._shown: Tick | None = None
+        self._cancelled = False
+
+    def cancel(self) -> None:
+        """Stop at the next tick; what the job already stored stays."""
+        self._cancelled = True
+
+    @property
+    def active(self) -> bool:
+        """Whether the job has not ended."""
+        return self.phase in (Phase.QUEUED, Phase.RUNNING)
+
+    @property
+    def seconds(self) -> float:
+        """How long it has run."""
+        return (self.ended or time.monotonic()) - self.started
+
+    @property
+    def seconds_left(self) -> float | None:
+        """An estimate from the share done so far; None while that says too little."""
+        tick = self.tick
+        if not tick.total or tick.done <= 0 or self.seconds < 0.5:
+            return None
+        return max(self.seconds * (tick.total - tick.done) / tick.done, 0.0)
+
+    def advance(self) -> None:
+        """Drive the job to its end. Runs in the worker."""
+        try:
+            self.phase = Phase.RUNNING
+            while not self._cancelled:
+                self.tick = next(self._job)
+            self._job.close()
+            self.phase = Phase.CANCELLED
+        except StopIteration as stop:
+            self.result = stop.value
+            self.phase = Phase.DONE
+        except Exception as error:  # whatever a job raises is shown by the window, never lost in a worker
+            self.error = error
+            self.phase = Phase.FAILED
+        finally:
+            self.ended = time.monotonic()
+
+    def show_tick(self) -> None:
+        """Hand the newest tick to whoever watches, once. Runs in the GUI thread."""
+        tick = self.tick
+        if self._ticked is not None and tick is not self._shown and self.active:
+            self._shown = tick
+            self._ticked(tick)
+
+    def report(self) -> bool:
+        """Call back with the result or the error; False if an error found nobody to take it."""
+        if self.phase is Phase.DONE and self._done is not None:
+            self._done(self.result)
+        if self.phase is Phase.FAILED:
+            if self._failed is None or self.error is None:
+                return False
+            self._failed(self.error)
+        return True
+
+
+class Runner(QObject):
+    """Runs jobs and keeps the list of them."""
+
+    changed = Signal()
+    """A job began, moved or ended; at most ten times a second while jobs run."""
+    unhandled = Signal(object)
+    """An error that no caller took."""
+    _ended = Signal(object)
+
+    def __init__(self, pool: Executor | None = None, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        sys.setswitchinterval(SWITCH_INTERVAL)
+        self._pool = pool or ThreadPoolExecutor(max_workers=4, thread_name_prefix="job")
+        self.jobs: list[Running] = []
+        self._timer = QTimer(self)
+        self._timer.setInterval(POLL_MS)
+        self._timer.timeout.connect(self._poll)
+        self._ended.connect(self._end)
+
+    def start(
+        self,
+        title: str,
+        job: Job[T],
+        done: Callable[[T], None] | None = None,
+        failed: Callable[[Exception], None] | None = None,
+        ticked: Callable[[Tick], None] | None = None,
+        quiet: bool = False,
+    ) -> Running:
+        """Run `job` in a worker. The callbacks run in the GUI thread; prefer bound methods of QObjects."""
+        running = Running(title, job, done, failed, ticked, quiet)
+        self.jobs.append(running)
+        self._timer.start()
+        self.changed.emit()
+        self._pool.submit(self._work, running)
+        return running
+
+    @property
+    def active(self) -> list[Running]:
+        """Jobs that have not ended, quiet ones included."""
+        return [running for running in self.jobs if running.active]
+
+    def close(self) -> None:
+        """Cancel everything and wait: no worker may outlive the application."""
+        for running in self.jobs:
+            running.cancel()
+        self._pool.shutdown(wait=True)
+        self._timer.stop()
+
+    def _work(self, running: Running) -> None:
+        running.advance()
+        self._ended.emit(running)
+
+    def _poll(self) -> None:
+        for running in self.active:
+            running.show_tick()
+        self.changed.emit()
+        if not self.active:
+            self._timer.stop()
+
+    def _end(self, running: Running) -> None:
+        if not running.report():
+            self.unhandled.emit(running.error)
+        if running.quiet:
+            self.jobs.remove(running)
+        self.changed.emit()
