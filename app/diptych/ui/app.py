@@ -1,0 +1,74 @@
+"""Starts the window."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from pathlib import Path
+from types import TracebackType
+
+from PySide6.QtCore import QTimer
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication
+
+from diptych import places
+from diptych.ui.context import Alert, Context
+from diptych.ui.mainwindow import MainWindow
+from diptych.ui.runner import Runner
+from diptych.ui.theme import Theme
+from diptych.workbench import Workbench
+
+
+def has_display() -> bool:
+    """Whether a window could be seen: always but on a Unix machine without X or Wayland."""
+    if sys.platform in ("win32", "darwin"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or os.environ.get("QT_QPA_PLATFORM"))
+
+
+def sample_catalog() -> Path:
+    """The sample library has a catalog of its own, so that it never mixes with the user's versions."""
+    return places.catalog_file().with_name("sample.db")
+
+
+def main(catalog: Path | None = None, sample: bool = False) -> int:
+    """Open the window on `catalog` (or the user's own, or the sample library) and return when it is closed."""
+    app = QApplication.instance() or QApplication(sys.argv[:1])
+    assert isinstance(app, QApplication)
+    app.setApplicationName("diptych")
+    app.setApplicationDisplayName("Diptych")
+    workbench = Workbench.open(catalog or (sample_catalog() if sample else None))
+    settings = workbench.settings
+    context = Context(workbench, Runner(), Theme(app, settings.appearance, settings.compact))
+    window = MainWindow(context)
+    _show_bugs_once(context)
+    window.restore_session()
+    window.show()
+    if sample and not workbench.count():
+        QTimer.singleShot(0, lambda: window.tasks.scan([workbench.sample_library()]))
+    code = app.exec()
+    workbench.catalog.close()
+    return code
+
+
+def _show_bugs_once(context: Context) -> None:
+    """Show an unexpected exception in the window; the same one from every cell of a table is shown once."""
+    seen: set[str] = set()
+
+    def report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        text = "".join(traceback.format_exception(kind, error, trace))
+        sys.stderr.write(text)
+        if text in seen:
+            return
+        seen.add(text)
+        copy = Alert(
+            f"This is a bug: {kind.__name__}: {error}",
+            "The details help to fix it.",
+            "Copy details",
+            lambda: QGuiApplication.clipboard().setText(text),
+            serious=True,
+        )
+        context.alerted.emit(copy)
+
+    sys.excepthook = report

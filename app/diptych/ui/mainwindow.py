@@ -1,0 +1,291 @@
+"""The main window: rail, page, inspector, status strip. Built from tables; pages do the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from PySide6.QtCore import QByteArray, QTimer
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QResizeEvent
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+
+from diptych.domain.changes import Changes
+from diptych.ui import session
+from diptych.ui.actions import Action, Bound, bind
+from diptych.ui.alerts import AlertBar
+from diptych.ui.context import Context
+from diptych.ui.inspector import Inspector
+from diptych.ui.pages.activity import ActivityPage
+from diptych.ui.pages.library import LibraryPage
+from diptych.ui.pages.page import Page
+from diptych.ui.pages.welcome import WelcomePage
+from diptych.ui.palette import CommandPalette
+from diptych.ui.shortcuts import ShortcutSheet
+from diptych.ui.status import StatusStrip
+from diptych.ui.tasks import Tasks
+from diptych.ui.widgets.label import hairline
+from diptych.ui.widgets.rail import Rail
+
+NARROW_RAIL = 1100
+"""Below this width the rail shows icons alone."""
+WIDE_ENOUGH_TO_INSPECT = 1500
+"""From this width on the inspector is open unless it was closed by hand."""
+
+
+class MainWindow(QMainWindow):
+    """The window. Pages other than the first are built when they are first shown."""
+
+    actions_table: ClassVar[tuple[Action, ...]]
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self.context = context
+        self.tasks = Tasks(context)
+        self.setWindowTitle("Diptych")
+        self.setMinimumSize(900, 600)
+        self.resize(1280, 800)
+        self.setAcceptDrops(True)
+        self._pages: dict[str, Page] = {}
+        self._bound: dict[str, list[Bound]] = {}
+        self._back: list[str] = []
+        self._inspect_by_hand: bool | None = None
+        self._state: dict[str, object] = session.load()
+        self._build()
+        self._window_actions = list(bind(self.actions_table, self).values())
+        self._build_menus()
+        context.changed.connect(self._refresh)
+        context.version_asked.connect(self.show_version)
+        context.comparison_asked.connect(self.compare)
+        context.library_asked.connect(self.show_library)
+        context.runner.changed.connect(self._count_jobs)
+        self.show_page("library")
+
+    def _build(self) -> None:
+        self.rail = Rail()
+        for key, title, symbol, keys in (
+            ("library", "Library", "library", "Ctrl+1"),
+            ("compare", "Compare", "compare", "Ctrl+2"),
+            ("activity", "Activity", "activity", "Ctrl+3"),
+        ):
+            self.rail.add(key, title, symbol, f"{title}  {keys}")
+        self.rail.add("settings", "Settings", "settings", "Settings  Ctrl+,", at_end=True)
+        self.rail.chosen.connect(self.show_page)
+        self.stack = QStackedWidget()
+        self.alerts = AlertBar(self.context)
+        self.inspector = Inspector(self.context)
+        self.inspector.hide()
+        middle = QVBoxLayout()
+        middle.setContentsMargins(0, 0, 0, 0)
+        middle.setSpacing(0)
+        middle.addWidget(self.alerts)
+        middle.addWidget(self.stack, 1)
+        row = QHBoxLayout()
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addWidget(self.rail)
+        row.addWidget(hairline(vertical=True))
+        row.addLayout(middle, 1)
+        row.addWidget(self.inspector)
+        column = QVBoxLayout()
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(row, 1)
+        column.addWidget(hairline())
+        column.addWidget(StatusStrip(self.context))
+        central = QWidget()
+        central.setLayout(column)
+        self.setCentralWidget(central)
+
+    def _build_menus(self) -> None:
+        for title in ("&File", "&Edit", "&View", "&Go", "&Help"):
+            menu = self.menuBar().addMenu(title)
+            menu.addActions([bound for bound in self._window_actions if bound.action.menu == title])
+
+    # pages
+
+    def page(self, key: str) -> Page:
+        """The page called `key`, built now if it was not needed before."""
+        if key not in self._pages:
+            page = self._make(key)
+            self._pages[key] = page
+            self._bound[key] = list(bind(page.actions_table, page).values())
+            self.stack.addWidget(page)
+            state = self._state.get(key)
+            if isinstance(state, dict):
+                page.restore(state)
+        return self._pages[key]
+
+    def _make(self, key: str) -> Page:
+        context = self.context
+        if key == "library":
+            return LibraryPage(context)
+        if key == "welcome":
+            return WelcomePage(context, self.add_folder, self.tasks.scan)
+        if key == "activity":
+            return ActivityPage(context)
+        if key == "settings":
+            from diptych.ui.pages.settings import SettingsPage
+
+            return SettingsPage(context, self.add_folder, self.tasks.scan)
+        if key == "version":
+            from diptych.ui.pages.version import VersionPage
+
+            return VersionPage(context)
+        from diptych.ui.pages.compare import ComparePage
+
+        return ComparePage(context)
+
+    def show_page(self, key: str) -> None:
+        """Bring a page to the front; the welcome page stands for the library while that is empty."""
+        if key == "library" and not self.context.workbench.count() and not self.context.runner.active:
+            key = "welcome"
+        page = self.page(key)
+        current = self.stack.currentWidget()
+        if isinstance(current, Page) and current is not page:
+            self._back.append(current.key)
+        self.stack.setCurrentWidget(page)
+        self.rail.select("library" if key in ("welcome", "version") else key)
+        self.context.inspected.emit(None)
+        page.entered()
+
+    def go_back(self) -> None:
+        """Show the page that was in front before."""
+        if self._back:
+            self.show_page(self._back.pop())
+            self._back.pop()
+
+    def show_version(self, key: int) -> None:
+        """Show one version."""
+        from diptych.ui.pages.version import VersionPage
+
+        page = self.page("version")
+        assert isinstance(page, VersionPage)
+        page.show_version(key)
+        self.show_page("version")
+
+    def show_library(self, query: str) -> None:
+        """Show the library filtered by `query`."""
+        self.show_page("library")
+        page = self.stack.currentWidget()
+        if isinstance(page, LibraryPage):
+            page.show_query(query)
+
+    def compare(self, left: object, right: object) -> None:
+        """Open a comparison of two versions, paths or references."""
+        from diptych.ui.pages.compare import ComparePage
+
+        page = self.page("compare")
+        assert isinstance(page, ComparePage)
+        self.show_page("compare")
+        page.open(left, right)
+
+    def _refresh(self, changes: Changes) -> None:
+        for page in self._pages.values():
+            page.refresh(changes)
+        current = self.stack.currentWidget()
+        if isinstance(current, WelcomePage) and self.context.workbench.count():
+            self.show_page("library")
+        if isinstance(current, LibraryPage) and not self.context.workbench.count():
+            self.show_page("library")
+
+    def _count_jobs(self) -> None:
+        self.rail.set_badge("activity", sum(not job.quiet for job in self.context.runner.active))
+
+    # verbs
+
+    def add_folder(self) -> None:
+        """Ask for a folder and scan it."""
+        folder = QFileDialog.getExistingDirectory(self, "Add a folder with models")
+        if folder:
+            self.tasks.scan([Path(folder)])
+
+    def show_palette(self) -> None:
+        """Open the command palette over everything that can be done here."""
+        CommandPalette(self.context, self._here(), self).open()
+
+    def show_shortcuts(self) -> None:
+        """Open the sheet of keys."""
+        page = self.stack.currentWidget()
+        assert isinstance(page, Page)
+        ShortcutSheet(((page.title, self._bound[page.key]), ("Everywhere", self._window_actions)), self).open()
+
+    def toggle_inspector(self) -> None:
+        """Open or close the inspector, and keep it so."""
+        self._inspect_by_hand = self.inspector.isHidden()
+        self.inspector.setVisible(self._inspect_by_hand)
+
+    def _here(self) -> list[Bound]:
+        page = self.stack.currentWidget()
+        local = self._bound.get(page.key, []) if isinstance(page, Page) else []
+        for bound in (*local, *self._window_actions):
+            bound.refresh()
+        return [*local, *self._window_actions]
+
+    # events
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        width = event.size().width()
+        self.rail.set_narrow(width < NARROW_RAIL)
+        if self._inspect_by_hand is None:
+            self.inspector.setVisible(width >= WIDE_ENOUGH_TO_INSPECT)
+        super().resizeEvent(event)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if _folders(event):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Two folders at once are compared; anything else is added to the library."""
+        folders = _folders(event)
+        if len(folders) == 2:
+            self.context.comparison_asked.emit(*folders)
+        elif folders:
+            QTimer.singleShot(0, lambda: self.tasks.scan(folders))
+        event.acceptProposedAction()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self.save_session()
+        self.context.runner.close()
+        event.accept()
+
+    # session
+
+    def save_session(self) -> None:
+        """Remember pages and geometry."""
+        current = self.stack.currentWidget()
+        state: dict[str, object] = {key: page.state() for key, page in self._pages.items()}
+        state["geometry"] = bytes(self.saveGeometry().toBase64().data()).decode("ascii")
+        state["page"] = current.key if isinstance(current, Page) else "library"
+        session.save(state)
+
+    def restore_session(self) -> None:
+        """Take up the last session: size and place, the page in front, and what pages remember."""
+        geometry = self._state.get("geometry")
+        if isinstance(geometry, str):
+            self.restoreGeometry(QByteArray.fromBase64(geometry.encode("ascii", "replace")))
+        page = self._state.get("page")
+        if isinstance(page, str) and page in ("compare", "activity", "settings"):
+            self.show_page(page)
+
+
+def _folders(event: QDragEnterEvent | QDropEvent) -> Sequence[Path]:
+    return [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+
+
+MainWindow.actions_table = (
+    Action("window.add", "Add folder…", MainWindow.add_folder, ("Ctrl+O",), "folder-add", "&File"),
+    Action("window.rescan", "Scan library folders again", lambda w: w.tasks.rescan(), ("F5",), "refresh", "&File"),
+    Action("window.hash", "Hash all files", lambda w: w.tasks.hash(), (), "fingerprint", "&File"),
+    Action("window.quit", "Quit", MainWindow.close, ("Ctrl+Q",), "", "&File"),
+    Action("window.undo", "Undo", lambda w: w.tasks.undo(), ("Ctrl+Z",), "undo", "&Edit"),
+    Action("window.redo", "Redo", lambda w: w.tasks.redo(), ("Ctrl+Shift+Z", "Ctrl+Y"), "", "&Edit"),
+    Action("window.palette", "Commands…", MainWindow.show_palette, ("Ctrl+K", "Ctrl+Shift+P"), "command", "&View"),
+    Action("window.inspector", "Inspector", MainWindow.toggle_inspector, ("Ctrl+I",), "info", "&View"),
+    Action("window.library", "Library", lambda w: w.show_page("library"), ("Ctrl+1",), "library", "&Go"),
+    Action("window.compare", "Compare", lambda w: w.show_page("compare"), ("Ctrl+2",), "compare", "&Go"),
+    Action("window.activity", "Activity", lambda w: w.show_page("activity"), ("Ctrl+3",), "activity", "&Go"),
+    Action("window.settings", "Settings", lambda w: w.show_page("settings"), ("Ctrl+,",), "settings", "&Go"),
+    Action("window.back", "Back", MainWindow.go_back, ("Alt+Backspace",), "back", "&Go"),
+    Action("window.keys", "Keys", MainWindow.show_shortcuts, ("?", "F1"), "keyboard", "&Help"),
+)

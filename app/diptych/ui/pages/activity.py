@@ -1,0 +1,179 @@
+"""Jobs that run, and what became of those that ended."""
+
+from __future__ import annotations
+
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QPlainTextEdit,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from diptych import display
+from diptych.domain.version import Problem
+from diptych.errors import DiptychError
+from diptych.ui.context import Context
+from diptych.ui.icons import icon
+from diptych.ui.pages.page import Page
+from diptych.ui.runner import Phase, Running
+from diptych.ui.tokens import Space
+from diptych.ui.widgets.label import Elided, hairline, label
+
+MEASURE = 860
+"""Widest line of jobs, so that a wide window keeps name and state together."""
+_SYMBOLS = {
+    Phase.QUEUED: "partial",
+    Phase.RUNNING: "activity",
+    Phase.DONE: "check",
+    Phase.FAILED: "warning",
+    Phase.CANCELLED: "cancel",
+}
+
+
+class ActivityPage(Page):
+    """The list of jobs of this session, newest first."""
+
+    key = "activity"
+    title = "Activity"
+    symbol = "activity"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._rows: dict[Running, JobRow] = {}
+        body = QWidget()
+        self._list = QVBoxLayout(body)
+        self._list.setContentsMargins(Space.XL, Space.XL, Space.XL, Space.XL)
+        self._list.setSpacing(0)
+        self._list.addWidget(label("Activity", "title"))
+        self._list.addSpacing(Space.L)
+        self._empty = label("Nothing has run yet. Scans and hashing appear here with their progress.", "muted")
+        self._list.addWidget(self._empty)
+        self._list.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setAccessibleName("Jobs")
+        scroll.setWidget(body)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scroll)
+        context.runner.changed.connect(self.update_rows)
+
+    def update_rows(self) -> None:
+        """Show every job as it stands now."""
+        for running in self.context.runner.jobs:
+            if running.quiet:
+                continue
+            if running not in self._rows:
+                row = JobRow(running)
+                row.setMaximumWidth(MEASURE)
+                self._rows[running] = row
+                self._list.insertWidget(2, row)
+                self._empty.hide()
+            self._rows[running].show_state()
+
+
+class JobRow(QFrame):
+    """One job: name, where it stands, time left, Cancel; afterwards its outcome and the files it could not use."""
+
+    def __init__(self, running: Running) -> None:
+        super().__init__()
+        self._running = running
+        self._shown: Phase | None = None
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(Space.XS)
+        top = QHBoxLayout()
+        top.setSpacing(Space.S)
+        self._symbol = label()
+        self.name = Elided(running.title)
+        self._time = label(role="muted")
+        self._cancel = QPushButton("Cancel")
+        self._cancel.setAccessibleName(f"Cancel {running.title}")
+        self._cancel.clicked.connect(running.cancel)
+        top.addWidget(self._symbol)
+        top.addWidget(self.name, 1)
+        top.addWidget(self._time)
+        top.addWidget(self._cancel)
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(False)
+        self._bar.setAccessibleName(running.title)
+        self._text = Elided()
+        self._details = QToolButton()
+        self._details.setText("Show details")
+        self._details.setCheckable(True)
+        self._details.hide()
+        self._list = QPlainTextEdit()
+        self._list.setReadOnly(True)
+        self._list.setAccessibleName("Details")
+        self._list.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self._list.setFixedHeight(160)
+        self._list.hide()
+        self._details.toggled.connect(self._list.setVisible)
+        self._copy = QToolButton()
+        self._copy.setText("Copy")
+        self._copy.hide()
+        self._copy.clicked.connect(self._copy_details)
+        more = QHBoxLayout()
+        more.addWidget(self._text, 1)
+        more.addWidget(self._copy)
+        more.addWidget(self._details)
+        column.addSpacing(Space.S)
+        column.addLayout(top)
+        column.addWidget(self._bar)
+        column.addLayout(more)
+        column.addWidget(self._list)
+        column.addSpacing(Space.S)
+        column.addWidget(hairline())
+
+    def show_state(self) -> None:
+        """Show progress; on a change of phase, everything else too."""
+        running = self._running
+        tick = running.tick
+        if running.active:
+            self._text.set_text(tick.text)
+            known = tick.total > 0
+            self._bar.setRange(0, 1000 if known else 0)
+            if known:
+                self._bar.setValue(round(1000 * min(tick.done / tick.total, 1)))
+            left = running.seconds_left
+            self._time.setText(f"{display.duration(left)} left" if left is not None else "")
+        if running.phase is self._shown:
+            return
+        self._shown = running.phase
+        self._symbol.setPixmap(icon(_SYMBOLS[running.phase]).pixmap(16, 16))
+        self._bar.setVisible(running.active)
+        self._cancel.setVisible(running.active)
+        if running.active:
+            return
+        self._time.setText(f"{running.phase} · {display.duration(running.seconds)}")
+        self._text.set_text(outcome(running))
+        details = problems(running)
+        self._details.setVisible(bool(details))
+        self._copy.setVisible(bool(details))
+        self._list.setPlainText("\n".join(display.visible(line) for line in details))
+
+    def _copy_details(self) -> None:
+        QGuiApplication.clipboard().setText(self._list.toPlainText())
+
+
+def outcome(running: Running) -> str:
+    """What a job came to, in one line."""
+    if running.phase is Phase.CANCELLED:
+        return "Cancelled. What it had found stays."
+    if isinstance(running.error, DiptychError):
+        return f"{running.error.message} {running.error.hint}".strip()
+    if running.error is not None:
+        return f"This is a bug: {type(running.error).__name__}: {running.error}"
+    return str(running.result) if running.result is not None else "Done"
+
+
+def problems(running: Running) -> list[str]:
+    """The files a job could not use, one line each."""
+    found = getattr(running.result, "problems", ())
+    return [str(problem) for problem in found if isinstance(problem, Problem)]

@@ -1,0 +1,84 @@
+"""The command palette: type a few letters of an action or a version, press Enter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QDialog, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+
+from diptych.display import visible
+from diptych.ui.actions import Bound
+from diptych.ui.context import Context
+from diptych.ui.tokens import Space
+
+WIDTH, HEIGHT = 560, 380
+_VERSIONS = 8
+"""How many versions are offered below the actions."""
+
+
+class CommandPalette(QDialog):
+    """Finds actions by their letters in order, and versions by the words of the query language."""
+
+    def __init__(self, context: Context, actions: Sequence[Bound], parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Commands")
+        self._context = context
+        self._actions = [action for action in actions if action.isEnabled()]
+        self.resize(context.theme.px(WIDTH), context.theme.px(HEIGHT))
+        self.field = QLineEdit()
+        self.field.setPlaceholderText("Action or version")
+        self.field.setAccessibleName("Action or version")
+        self.list = QListWidget()
+        self.list.setAccessibleName("Matches")
+        self.list.setUniformItemSizes(True)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(Space.M, Space.M, Space.M, Space.M)
+        column.addWidget(self.field)
+        column.addWidget(self.list)
+        self.field.textChanged.connect(self._fill)
+        self.field.returnPressed.connect(self._run)
+        self.list.itemActivated.connect(self._run)
+        self.field.installEventFilter(self)
+        self._fill("")
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Let the arrow keys move through the list while the field keeps the focus."""
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            step = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}.get(Qt.Key(event.key()))
+            if step is not None and self.list.count():
+                self.list.setCurrentRow((self.list.currentRow() + step) % self.list.count())
+                return True
+        return super().eventFilter(watched, event)
+
+    def _fill(self, text: str) -> None:
+        self.list.clear()
+        for action in self._actions:
+            if _letters_in_order(text, action.text()):
+                keys = action.shortcut().toString()
+                item = QListWidgetItem(f"{action.text().rstrip('…')}{'    ' + keys if keys else ''}")
+                item.setData(Qt.ItemDataRole.UserRole, action)
+                self.list.addItem(item)
+        if text.strip():
+            for version in self._context.workbench.page(text, limit=_VERSIONS):
+                item = QListWidgetItem(f"Open {visible(version.name)}    {version.short_id}")
+                item.setData(Qt.ItemDataRole.UserRole, version.key)
+                self.list.addItem(item)
+        self.list.setCurrentRow(0)
+
+    def _run(self) -> None:
+        item = self.list.currentItem()
+        if item is None:
+            return
+        chosen = item.data(Qt.ItemDataRole.UserRole)
+        self.accept()
+        if isinstance(chosen, Bound):
+            chosen.trigger()
+        else:
+            self._context.version_asked.emit(chosen)
+
+
+def _letters_in_order(letters: str, text: str) -> bool:
+    remaining = iter(text.casefold())
+    return all(letter in remaining for letter in letters.casefold() if not letter.isspace())

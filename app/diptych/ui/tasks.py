@@ -1,0 +1,80 @@
+"""Long work that a user starts from several pages: scanning, hashing, undoing. Each ends in one message."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from diptych import display
+from diptych.domain.changes import Changes
+from diptych.job import Tick
+from diptych.ui.context import Alert, Context
+from diptych.workbench import HashReport, ScanReport
+
+LIVE_SECONDS = 1.0
+"""How often the library is read again while a scan stores what it finds."""
+
+
+class Tasks:
+    """Starts jobs on behalf of the window and tells pages what came of them."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._shown = 0.0
+
+    def scan(self, paths: Sequence[Path]) -> None:
+        """Scan folders, then hash what was found."""
+        if not paths:
+            return
+        names = display.listing(display.path(path) for path in paths)
+        job = self._context.workbench.scan(paths)
+        self._context.runner.start(f"Scan {names}", job, done=self._scanned, ticked=self._scanning)
+
+    def rescan(self) -> None:
+        """Scan every library folder again; what did not change is not read."""
+        self.scan([root.path for root in self._context.workbench.roots()])
+
+    def hash(self, keys: Collection[int] | None = None) -> None:
+        """Digest the files of versions, so that their ids become final."""
+        self._context.runner.start("Hash files", self._context.workbench.hash(keys), done=self._hashed)
+
+    def undo(self) -> None:
+        """Take back the last annotation or removal."""
+        undone = self._context.workbench.undo()
+        if undone is None:
+            self._context.alerted.emit(Alert("Nothing to undo."))
+            return
+        self._context.apply(undone.changes)
+        self._context.alerted.emit(Alert(f"Undone: {undone.label}", remedy="Redo", act=self.redo))
+
+    def redo(self) -> None:
+        """Do again what was undone last."""
+        undone = self._context.workbench.redo()
+        if undone is None:
+            self._context.alerted.emit(Alert("Nothing to redo."))
+            return
+        self._context.apply(undone.changes)
+        self._context.alerted.emit(Alert(f"Done again: {undone.label}", remedy="Undo", act=self.undo))
+
+    def _scanning(self, tick: Tick) -> None:
+        now = time.monotonic()
+        if isinstance(tick.partial, Changes) and tick.partial and now - self._shown > LIVE_SECONDS:
+            self._shown = now
+            self._context.apply(tick.partial)
+
+    def _scanned(self, report: ScanReport) -> None:
+        self._context.apply(report.changes | Changes(settings=True))
+        added = len(report.changes.added)
+        updated = len(report.changes.updated)
+        text = f"Scanned {display.plural(report.files, 'file')}: {display.plural(added, 'new version')}"
+        if updated:
+            text += f", {updated:,} updated"
+        if report.problems:
+            text += f" · {display.plural(len(report.problems), 'file')} could not be read, see Activity"
+        self._context.alerted.emit(Alert(text))
+        if added or updated:
+            self.hash()
+
+    def _hashed(self, report: HashReport) -> None:
+        self._context.apply(report.changes)
