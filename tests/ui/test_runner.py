@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from PySide6.QtCore import QThread
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from diptych.errors import Damaged
+from diptych.job import Job, Tick
+from diptych.ui.runner import Phase, Runner
+
+
+@pytest.fixture
+def runner(qapp: QApplication) -> Iterator[Runner]:
+    made = Runner()
+    yield made
+    made.close()
+
+
+def counting(steps: int, cleaned: list[bool] | None = None) -> Job[int]:
+    try:
+        for step in range(steps):
+            yield Tick(f"step {step}", step, steps)
+        return steps
+    finally:
+        if cleaned is not None:
+            cleaned.append(True)
+
+
+def test_the_result_arrives_in_the_gui_thread(runner: Runner, qtbot: QtBot) -> None:
+    seen: list[tuple[int, bool]] = []
+
+    def done(result: int) -> None:
+        seen.append((result, QThread.currentThread() == runner.thread()))
+
+    running = runner.start("Count", counting(3), done=done)
+    qtbot.waitUntil(lambda: bool(seen))
+    assert seen == [(3, True)]
+    assert running.phase is Phase.DONE
+
+
+def test_cancel_stops_at_the_next_tick_and_cleans_up(runner: Runner, qtbot: QtBot) -> None:
+    cleaned: list[bool] = []
+    first = threading.Event()
+
+    def endless() -> Job[None]:
+        try:
+            while True:
+                first.set()
+                time.sleep(0.001)
+                yield Tick("working")
+        finally:
+            cleaned.append(True)
+
+    running = runner.start("Endless", endless())
+    assert first.wait(10)
+    running.cancel()
+    qtbot.waitUntil(lambda: running.phase is Phase.CANCELLED)
+    assert cleaned == [True]
+
+
+def test_a_failure_reaches_its_caller(runner: Runner, qtbot: QtBot) -> None:
+    def broken() -> Job[None]:
+        yield Tick("reading")
+        raise Damaged("model.safetensors: ends early", "Fetch it again.")
+
+    errors: list[Exception] = []
+    runner.start("Read", broken(), failed=errors.append)
+    qtbot.waitUntil(lambda: bool(errors))
+    assert isinstance(errors[0], Damaged)
+
+
+def test_a_failure_that_nobody_takes_is_not_lost(runner: Runner, qtbot: QtBot) -> None:
+    def broken() -> Job[None]:
+        yield Tick("reading")
+        raise ZeroDivisionError
+
+    with qtbot.waitSignal(runner.unhandled) as caught:
+        runner.start("Read", broken())
+    assert isinstance(caught.args[0], ZeroDivisionError)
+
+
+def test_two_hundred_thousand_ticks_do_not_flood_the_window(runner: Runner, qtbot: QtBot) -> None:
+    shown: list[Tick] = []
+    running = runner.start("Count", counting(200_000), ticked=shown.append)
+    qtbot.waitUntil(lambda: not running.active, timeout=30_000)
+    assert len(shown) < 0.1 * 200_000
+    assert running.result == 200_000
+
+
+def test_closing_cancels_what_runs(qapp: QApplication) -> None:
+    runner = Runner()
+    cleaned: list[bool] = []
+    started = threading.Event()
+
+    def endless() -> Job[None]:
+        try:
+            while True:
+                started.set()
+                time.sleep(0.001)
+                yield Tick("working")
+        finally:
+            cleaned.append(True)
+
+    runner.start("Endless", endless())
+    assert started.wait(10)
+    runner.close()
+    assert cleaned == [True]
