@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from PySide6.QtCore import QTimer
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication
 
 from diptych import places
@@ -38,6 +38,8 @@ def main(catalog: Path | None = None, sample: bool = False) -> int:
     assert isinstance(app, QApplication)
     app.setApplicationName("diptych")
     app.setApplicationDisplayName("Diptych")
+    app.setDesktopFileName("diptych")
+    app.setWindowIcon(QIcon(str(places.resources() / "icons" / "diptych.svg")))
     workbench = Workbench.open(catalog or (sample_catalog() if sample else None))
     settings = workbench.settings
     context = Context(workbench, Runner(), Theme(app, settings.appearance, settings.compact))
