@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from diptych.records.adapter import AdapterConfig
+from diptych.records.card import Card
 from diptych.records.config import Config, GenerationConfig
+from diptych.records.download import Download
+from diptych.records.eval_results import EvalResults
 from diptych.records.lm_eval import LmEval
 from diptych.records.record import Record
 from diptych.records.samples import read_samples
@@ -20,6 +23,9 @@ RECORDS: tuple[Record, ...] = (
     TrainerState(),
     LmEval(),
     TrainerResults(),
+    Card(),
+    EvalResults(),
+    Download(),
 )
 """In order of trust: where two records give one setting differently, the earlier is nearer to what was meant."""
 

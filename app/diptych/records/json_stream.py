@@ -59,7 +59,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_unique)
 class JsonText:
     """A cursor that goes once through a JSON document.
 
-    `name` stands in every error. The caller takes values (`value`), or goes into a container by `elements` or `members`.
+    `name` stands in every error. The caller takes values (`value`), or goes into a container (`elements`, `members`).
     """
 
     def __init__(self, file: BinaryIO, name: str) -> None:
@@ -172,7 +172,7 @@ class JsonText:
             try:
                 return self._decode()
             except JSONDecodeError as error:
-                if first == '"' and "Unterminated" in error.msg or "Invalid \\u" in error.msg:
+                if first == '"' and self._runs_out(error):
                     if not self._ended:
                         self._grow()
                         continue
@@ -180,6 +180,10 @@ class JsonText:
                 if first in _LITERAL_START and _UNFINISHED.fullmatch(self._text, self._at) and self._ended:
                     raise self._cut() from None
                 raise self._broken(_reason(error)) from None
+
+    def _runs_out(self, error: JSONDecodeError) -> bool:
+        """Whether a text is not wrong but goes on beyond the window."""
+        return "Unterminated" in error.msg or ("\\u" in error.msg and error.pos + 6 > len(self._text))
 
     def _decode(self) -> Plain:
         start = self._at

@@ -131,11 +131,11 @@ def _vocabulary(document: JsonText) -> Iterator[tuple[str, int]]:
             if isinstance(number, int) and not isinstance(number, bool):
                 yield token, number
     elif document.starts() == "[":
-        for number in document.elements():
+        for place in document.elements():
             entry = document.value()
-            token = entry[0] if isinstance(entry, list) and entry else entry
-            if isinstance(token, str):
-                yield token, number
+            scored = entry[0] if isinstance(entry, list) and entry else entry
+            if isinstance(scored, str):
+                yield scored, place
     else:
         document.value()
 

@@ -31,7 +31,7 @@ class TrainerState:
         return last_name(name) == "trainer_state.json"
 
     def read(self, path: Path) -> Evidence:
-        """Curves from `log_history`, metrics of the state's step, and settings; what there is of a file that ends early."""
+        """Curves from `log_history`, metrics of the state's step, and settings, as far as the file goes."""
         log = _Log()
         values: dict[str, Plain] = {}
         partial = False

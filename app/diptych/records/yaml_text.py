@@ -1,0 +1,87 @@
+"""Reading YAML that others wrote: the safe subset of YAML 1.2 (`3e-4` is a number, `no` is text), bounded."""
+
+from __future__ import annotations
+
+import datetime
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import AliasEvent, MappingEndEvent, MappingStartEvent, SequenceEndEvent, SequenceStartEvent
+
+from diptych.domain.evidence import Plain
+
+MOST_CHARACTERS = 2**20
+_MOST_EVENTS = 100_000
+_MOST_DEPTH = 60
+_MOST_ALIASES = 50
+_MOST_VALUES = 100_000
+
+
+class NotYaml(Exception):
+    """The text breaks the rules or a limit; the message says how."""
+
+
+def parse_yaml(text: str) -> Plain:
+    """The document in `text`, dates as text and keys as text. Raises `NotYaml`."""
+    if len(text) > MOST_CHARACTERS:
+        raise NotYaml("has a YAML part of more than a million characters")
+    try:
+        _check(text)
+        return _Copy().plain(_reader().load(text))
+    except MarkedYAMLError as error:
+        line = f" at line {error.problem_mark.line + 1}" if error.problem_mark is not None else ""
+        raise NotYaml(f"is not valid YAML{line}: {error.problem or error.context}") from None
+    except YAMLError:
+        raise NotYaml("is not valid YAML: a character that YAML does not allow") from None
+    except RecursionError:
+        raise NotYaml(f"is nested more than {_MOST_DEPTH} levels deep") from None
+    except (ValueError, OverflowError, TypeError, AttributeError, KeyError):
+        raise NotYaml("is not valid YAML: a value that cannot be") from None
+
+
+def _reader() -> YAML:
+    reader = YAML(typ="safe", pure=True)
+    reader.allow_duplicate_keys = False
+    return reader
+
+
+def _check(text: str) -> None:
+    """Refuse what would cost too much to build: depth, length, and aliases, which multiply."""
+    depth = aliases = 0
+    anchors: set[str] = set()
+    for count, event in enumerate(_reader().parse(text)):
+        if isinstance(event, MappingStartEvent | SequenceStartEvent):
+            depth += 1
+        elif isinstance(event, MappingEndEvent | SequenceEndEvent):
+            depth -= 1
+        if isinstance(event, AliasEvent):
+            aliases += 1
+        elif anchor := getattr(event, "anchor", None):
+            if anchor in anchors:
+                raise NotYaml(f"uses the anchor {anchor!r} twice")
+            anchors.add(anchor)
+        if depth > _MOST_DEPTH:
+            raise NotYaml(f"is nested more than {_MOST_DEPTH} levels deep")
+        if count > _MOST_EVENTS or aliases > _MOST_ALIASES:
+            raise NotYaml("has more values or references than any record needs")
+
+
+class _Copy:
+    """Plain values from what the library built, each alias written out, within a limit."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def plain(self, value: object, depth: int = 0) -> Plain:
+        self._count += 1
+        if self._count > _MOST_VALUES or depth > _MOST_DEPTH:
+            raise NotYaml("has references that unfold to more than any record needs")
+        if isinstance(value, dict):
+            return {str(key): self.plain(entry, depth + 1) for key, entry in value.items()}
+        if isinstance(value, list | tuple | set):
+            return [self.plain(entry, depth + 1) for entry in value]
+        if isinstance(value, datetime.date):
+            return value.isoformat()
+        if value is None or isinstance(value, str | int | float):
+            return value
+        return str(value)
