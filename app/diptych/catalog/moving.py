@@ -1,0 +1,171 @@
+"""Places that come and go: hashed content recognised elsewhere, folders that vanish."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from diptych.catalog import identity, payload
+from diptych.catalog.texts import below, place_text, restored_path
+from diptych.catalog.writing import Writer
+from diptych.domain.changes import Changes
+from diptych.domain.version import Artifact, Digest
+from diptych.errors import NotFound
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+_BELOW = "SELECT path, version, gone FROM place WHERE path = ? OR (path >= ? AND path < ?)"
+_FOLLOW = """
+    UPDATE version SET (name, sort_name, model, kind, step, created, base_name, base, problems, format, dtype, family,
+            parameters, bytes) =
+        (SELECT name, sort_name, model, kind, step, created, base_name, base, problems, format, dtype, family,
+            parameters, bytes FROM version WHERE key = ?)
+    WHERE key = ?
+"""
+_NOTES = """
+    UPDATE version SET stars = max(version.stars, other.stars), note = CASE
+        WHEN other.note = '' OR other.note = version.note THEN version.note
+        WHEN version.note = '' THEN other.note ELSE version.note || char(10) || other.note END
+    FROM (SELECT stars, note FROM version WHERE key = ?) AS other WHERE version.key = ?
+"""
+
+
+def digests(writer: Writer, place: Path, known: Mapping[str, Digest]) -> Changes:
+    """Note digests of the files of one place, and give the final id once every file that counts has one."""
+    connection = writer.connection
+    path = place_text(place)
+    row = connection.execute(
+        "SELECT p.version, p.artifacts, v.id FROM place AS p CROSS JOIN version AS v ON v.key = p.version"
+        " WHERE p.path = ?",
+        (path,),
+    ).fetchone()
+    if row is None:
+        raise NotFound(f"{place}: not in the catalog", "Scan the folder first.")
+    key, files, id_ = row
+    artifacts = tuple(
+        dataclasses.replace(one, digest=known.get(one.path, one.digest)) for one in payload.decode_artifacts(files)
+    )
+    connection.execute("UPDATE place SET artifacts = ? WHERE path = ?", (payload.encode_artifacts(artifacts), path))
+    final = identity.final(artifacts)
+    if final is None or not id_.startswith("~"):
+        return Changes(updated=frozenset({key}))
+    same = connection.execute("SELECT key FROM version WHERE id = ?", (final,)).fetchone()
+    if same is None:
+        connection.execute("UPDATE version SET id = ? WHERE key = ?", (final, key))
+        return Changes(updated=frozenset({key}))
+    (other,) = same
+    return _merge(writer, min(key, other), max(key, other), final, artifacts, newcomer=key)
+
+
+def missing(writer: Writer, root: Path, present: Collection[Path]) -> Changes:
+    """Mark the places in `root` that are not `present` as gone."""
+    connection = writer.connection
+    there = {place_text(path) for path in present}
+    lost = [
+        (path, key) for path, key, gone in connection.execute(_BELOW, below(root)) if not gone and path not in there
+    ]
+    connection.executemany("UPDATE place SET gone = 1 WHERE path = ?", [(path,) for path, _ in lost])
+    connection.executemany("DELETE FROM seen WHERE path = ?", [(path,) for path, _ in lost])
+    keys = frozenset(key for _, key in lost)
+    writer.settle(keys)
+    return Changes(updated=keys)
+
+
+def seen(writer: Writer, stamps: Mapping[Path, str]) -> Changes:
+    """Note folders that were looked at and are as they were; a place that was gone is back."""
+    connection = writer.connection
+    back = set()
+    fresh = []
+    for folder, stamp in stamps.items():
+        path = place_text(folder)
+        row = connection.execute("SELECT version, stamp, gone FROM place WHERE path = ?", (path,)).fetchone()
+        if row is None:
+            fresh.append((path, stamp))
+        elif row[1] == stamp and row[2]:
+            connection.execute("UPDATE place SET gone = 0 WHERE path = ?", (path,))
+            back.add(row[0])
+    connection.executemany(
+        "INSERT INTO seen (path, stamp) VALUES (?, ?) ON CONFLICT (path) DO UPDATE SET stamp = excluded.stamp", fresh
+    )
+    writer.settle(back)
+    return Changes(updated=frozenset(back))
+
+
+def within(connection: Connection, root: Path) -> list[int]:
+    """The versions that lie in `root` and nowhere outside it; those known from records, by where the records lie."""
+    bounds = below(root)
+    found = {key for _, key, _ in connection.execute(_BELOW, bounds)}
+    found |= {
+        key
+        for (key,) in connection.execute(
+            "SELECT version FROM record WHERE (path = ? OR (path >= ? AND path < ?))"
+            " AND version NOT IN (SELECT version FROM place)",
+            bounds,
+        )
+    }
+    return sorted(key for key in found if not _outside(connection, key, bounds))
+
+
+def _outside(connection: Connection, key: int, bounds: tuple[str, str, str]) -> bool:
+    row = connection.execute(
+        """
+        SELECT 1 FROM (
+            SELECT path FROM place WHERE version = ?4 UNION ALL
+            SELECT path FROM record WHERE version = ?4 AND NOT EXISTS (SELECT 1 FROM place WHERE version = ?4))
+        WHERE path <> ?1 AND NOT (path >= ?2 AND path < ?3)
+        """,
+        (*bounds, key),
+    ).fetchone()
+    return row is not None
+
+
+def _merge(
+    writer: Writer, older: int, newer: int, final: str, artifacts: tuple[Artifact, ...], newcomer: int
+) -> Changes:
+    """Make `newer` a further place of `older`, or the only one where the older places are gone."""
+    connection = writer.connection
+    keeper = newer if newcomer == older else older
+    there = [
+        (path, payload.decode_artifacts(files))
+        for path, files, gone in connection.execute(
+            "SELECT path, artifacts, gone FROM place WHERE version = ? ORDER BY position", (keeper,)
+        )
+        if not gone
+    ]
+    _drop_copies(connection, newcomer, artifacts, [files for _, files in there])
+    if newcomer == newer and not there:
+        connection.execute("DELETE FROM place WHERE version = ? AND gone", (older,))
+        connection.execute("DELETE FROM record WHERE version = ? AND place IS NOT NULL", (older,))
+        connection.execute(_FOLLOW, (newer, older))
+    for statement in (
+        "UPDATE OR IGNORE place SET position = position + (SELECT coalesce(max(position), 0) FROM place"
+        " WHERE version = ?1), version = ?1 WHERE version = ?2",
+        "UPDATE OR IGNORE record SET version = ?1 WHERE version = ?2",
+        "INSERT OR IGNORE INTO tag (version, tag) SELECT ?1, tag FROM tag WHERE version = ?2",
+        "UPDATE version SET base_key = ?1 WHERE base_key = ?2",
+    ):
+        connection.execute(statement, (older, newer))
+    connection.execute(_NOTES, (newer, older))
+    writer.forget([newer])
+    connection.execute("UPDATE version SET id = ? WHERE key = ?", (final, older))
+    writer.settle([older])
+    writer.show_again(older)
+    return Changes(updated=frozenset({older}), removed=frozenset({newer}))
+
+
+def _drop_copies(
+    connection: Connection, key: int, artifacts: tuple[Artifact, ...], places: list[tuple[Artifact, ...]]
+) -> None:
+    """Delete the records in a copy that are copies themselves, byte for byte, of records that stay."""
+    kept = {(one.path, one.digest) for files in places for one in files if one.digest is not None}
+    copies = {one.path for one in artifacts if (one.path, one.digest) in kept}
+    rows = connection.execute(
+        "SELECT key, path, place FROM record WHERE version = ? AND place IS NOT NULL", (key,)
+    ).fetchall()
+    for record, path, place in rows:
+        folder, file = restored_path(place), restored_path(path)
+        if file.is_relative_to(folder) and file.relative_to(folder).as_posix() in copies:
+            connection.execute("DELETE FROM record WHERE key = ?", (record,))

@@ -1,0 +1,182 @@
+"""What a scan found, encoded before the catalog is locked for writing."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from diptych.catalog import identity, payload
+from diptych.catalog.texts import place_text, sorting, stored
+from diptych.domain.evidence import Evidence
+from diptych.domain.found import Found, Record
+from diptych.domain.version import Artifact
+
+_LONGEST = 1000
+"""Characters of a hyperparameter that lists still show; longer ones stand in the record only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The newest value of each metric and hyperparameter of one version."""
+
+    metrics: Mapping[str, float]
+    hyperparameters: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class PackedRecord:
+    """One record, ready to be written."""
+
+    record: Record
+    path: str
+    moment: float
+    evidence: bytes
+    curves: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One find, ready to be written."""
+
+    found: Found
+    place: str | None
+    artifacts: tuple[Artifact, ...]
+    row: tuple[object, ...]
+    """The columns of `version` from `name` to `problems`, without path and base key."""
+    headers: str
+    layouts: Mapping[str, bytes]
+    records: tuple[PackedRecord, ...]
+    base_name: str | None = None
+    base_parent: str | None = None
+
+    @property
+    def provisional(self) -> str:
+        """The id until the files are hashed."""
+        found = self.found
+        return identity.provisional(found.path, found.stamp if found.path else found.name)
+
+
+@dataclass(slots=True)
+class Preparation:
+    """Encodes finds; remembers which layouts it has packed."""
+
+    packed: dict[str, bytes] = field(default_factory=dict)
+
+    def prepare(self, found: Found) -> Prepared:
+        """Encode one find."""
+        layouts = {}
+        for header in found.headers:
+            layout = header.layout
+            if layout.digest not in self.packed:
+                self.packed[layout.digest] = payload.encode_layout(layout)
+            layouts[layout.digest] = self.packed[layout.digest]
+        return Prepared(
+            found=found,
+            place=None if found.path is None else place_text(found.path),
+            artifacts=found.artifacts,
+            row=_row(found),
+            headers=payload.encode_headers(found.headers),
+            layouts=layouts,
+            records=tuple(pack(record, found.path, found.artifacts) for record in found.records),
+            base_name=None if found.base is None else stored(found.base.name),
+            base_parent=None if found.base is None else found.base.parent,
+        )
+
+
+def pack(record: Record, folder: Path | None = None, artifacts: Sequence[Artifact] = ()) -> PackedRecord:
+    """Encode one record; `folder` and `artifacts` are those of the version that it lies in."""
+    evidence, curves = payload.encode_evidence(record.evidence)
+    return PackedRecord(record, place_text(record.path), _moment(record, folder, artifacts), evidence, curves)
+
+
+def show(dated: Iterable[tuple[float, Evidence]]) -> Shown:
+    """What lists show of all the evidence for one version: of each key the newest value, by record, then by step."""
+    metrics: dict[str, float] = {}
+    ranks: dict[str, tuple[float, float]] = {}
+    hyperparameters: dict[str, object] = {}
+    for moment, evidence in sorted(dated, key=lambda pair: pair[0]):
+        for one in evidence.hyperparameters:
+            if (shown := _shown(one.value)) is not None:
+                hyperparameters[one.key] = shown[0]
+        for metric in evidence.metrics:
+            rank = (moment, -math.inf if metric.step is None else metric.step)
+            key = metric.key
+            if key not in ranks or rank >= ranks[key]:
+                ranks[key] = rank
+                metrics[key] = float(metric.value)
+    return Shown(metrics, hyperparameters)
+
+
+def param_value(value: object) -> int | float | str:
+    """A hyperparameter as the `param` table holds it: numbers as numbers, text as text, the rest as JSON text."""
+    if isinstance(value, str):
+        return stored(value)
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63:
+        return value
+    return json.dumps(value)
+
+
+def _shown(value: object) -> tuple[object] | None:
+    """The value in a tuple, or None where it is too long for a list."""
+    if isinstance(value, str):
+        return (value,) if len(value) <= _LONGEST else None
+    if isinstance(value, dict):
+        return (value,) if not value else None
+    if isinstance(value, list):
+        return (value,) if len(value) <= _LONGEST // 4 and len(json.dumps(value)) <= _LONGEST else None
+    return (value,)
+
+
+def _row(found: Found) -> tuple[object, ...]:
+    layouts = [header.layout for header in found.headers]
+    return (
+        stored(found.name),
+        sorting(found.name),
+        stored(found.model),
+        found.kind.value,
+        found.step,
+        stored(found.format),
+        stored(max(layouts, key=lambda layout: layout.parameters).dtype if layouts else ""),
+        stored(found.family),
+        sum(layout.parameters for layout in layouts) if layouts else None,
+        found.bytes,
+        found.created,
+        None if found.base is None else stored(found.base.name),
+        None if found.base is None else json.dumps(payload.lineage_parts(found.base)),
+        json.dumps(payload.problem_parts(found.problems)),
+    )
+
+
+def _moment(record: Record, folder: Path | None, artifacts: Sequence[Artifact]) -> float:
+    """When the record was written: as it says itself, else as its file says."""
+    said = _date(record.evidence.facts.get("date", ""))
+    if said is not None:
+        return said
+    if folder is not None:
+        for artifact in artifacts:
+            if folder / artifact.path == record.path:
+                return artifact.modified_ns / 1e9
+    try:
+        return record.path.stat().st_mtime
+    except (OSError, ValueError):
+        return 0.0
+
+
+def _date(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        pass
+    else:
+        return number if math.isfinite(number) else None
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return None

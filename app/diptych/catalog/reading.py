@@ -1,0 +1,238 @@
+"""Rows of the catalog as domain values."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from diptych.catalog import payload
+from diptych.catalog.names import Names
+from diptych.catalog.texts import restored, restored_path
+from diptych.domain.evidence import ModelRef
+from diptych.domain.found import Record
+from diptych.domain.tensor import Header
+from diptych.domain.version import Artifact, Kind, State, Version
+from diptych.errors import Damaged
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+_VERSIONS = """
+    SELECT v.key, v.id, v.name, v.model, v.kind, v.state, v.path, v.step, v.format, v.dtype, v.family, v.parameters,
+        v.bytes, v.created, v.base, parent.id, v.problems, v.stars, v.note, d.shown
+    FROM json_each(?) AS asked
+    CROSS JOIN version AS v ON v.key = asked.value
+    LEFT JOIN detail AS d ON d.version = v.key
+    LEFT JOIN version AS parent ON parent.key = v.base_key
+    ORDER BY asked.key
+"""
+_PLACES = """
+    SELECT p.version, p.path, p.gone, p.artifacts FROM json_each(?) AS asked
+    CROSS JOIN place AS p ON p.version = asked.value ORDER BY p.version, p.gone, p.position
+"""
+_TAGS = "SELECT t.version, t.tag FROM json_each(?) AS asked CROSS JOIN tag AS t ON t.version = asked.value"
+_RECORDS = "SELECT path, reader, evidence, curves FROM record WHERE version = ? ORDER BY path"
+_HEADERS = "SELECT headers FROM detail WHERE version = ?"
+_LAYOUT = "SELECT payload FROM layout WHERE digest = ?"
+_UNHASHED = """
+    SELECT p.version, p.path, p.artifacts, v.state FROM place AS p CROSS JOIN version AS v ON v.key = p.version
+    WHERE v.id >= '~' AND NOT p.gone ORDER BY v.created DESC, p.path
+"""
+_ABOUT = "SELECT key, name FROM version WHERE id >= '~' AND key NOT IN (SELECT version FROM place) ORDER BY key"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One folder or file of a version, and the files it held at the last scan."""
+
+    key: int
+    path: Path
+    artifacts: tuple[Artifact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A library folder."""
+
+    path: Path
+    added: float
+    """Seconds since 1970."""
+    scanned: float | None
+    """When something below it was last stored; None if never."""
+    versions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What lists can show and filters can name, each with how many versions have it, most first."""
+
+    metrics: tuple[tuple[str, int], ...]
+    hyperparameters: tuple[tuple[str, int], ...]
+    tags: tuple[tuple[str, int], ...]
+    models: tuple[tuple[str, int], ...]
+    families: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """A version without a place, and the records that tell of it."""
+
+    key: int
+    name: str
+    models: tuple[ModelRef, ...]
+    records: tuple[Record, ...]
+
+
+def versions(connection: Connection, keys: Sequence[int], metric: Names, param: Names) -> list[Version]:
+    """The versions with these keys, in that order; keys that are not there are left out."""
+    asked = json.dumps(list(keys))
+    places: dict[int, list[Path]] = defaultdict(list)
+    artifacts: dict[int, tuple[Artifact, ...]] = {}
+    there: set[int] = set()
+    for key, path, gone, files in connection.execute(_PLACES, (asked,)):
+        if key not in artifacts:
+            artifacts[key] = payload.decode_artifacts(files)
+        if not gone:
+            there.add(key)
+        if not gone or key not in there:
+            places[key].append(restored_path(path))
+    tags: dict[int, list[str]] = defaultdict(list)
+    for key, tag in connection.execute(_TAGS, (asked,)):
+        tags[key].append(restored(tag))
+    found = []
+    with payload.decoding("a version"):
+        for row in connection.execute(_VERSIONS, (asked,)).fetchall():
+            (
+                key, id_, name, model, kind, state, path, step, format_, dtype, family, parameters,
+                size, created, base, parent, problems, stars, note, shown,
+            ) = row  # fmt: skip
+            measured, set_ = values(connection, shown, metric, param)
+            found.append(
+                Version(
+                    key=key,
+                    id=id_,
+                    name=restored(name),
+                    model=restored(model),
+                    kind=Kind(kind),
+                    state=State(state),
+                    path=None if path is None else restored_path(path),
+                    step=step,
+                    format=restored(format_),
+                    dtype=restored(dtype),
+                    family=restored(family),
+                    parameters=parameters,
+                    bytes=size,
+                    created=created,
+                    base=None if base is None else payload.lineage_from(json.loads(base), parent),
+                    artifacts=artifacts.get(key, ()),
+                    places=tuple(places.get(key, ())),
+                    problems=() if problems == "[]" else payload.problems_from(json.loads(problems)),
+                    tags=frozenset(tags.get(key, ())),
+                    stars=stars,
+                    note=restored(note),
+                    metrics=measured,
+                    hyperparameters=set_,
+                )
+            )
+    return found
+
+
+def values(
+    connection: Connection, shown: str | None, metric: Names, param: Names
+) -> tuple[dict[str, float], dict[str, object]]:
+    """The metrics and hyperparameters that lists show, from their packed form."""
+    if not shown:
+        return {}, {}
+    metric_keys, measured, param_keys, settings = json.loads(shown)
+    metric_names = metric.names(connection, metric_keys)
+    param_names = param.names(connection, param_keys)
+    return (
+        dict(zip(map(metric_names.__getitem__, metric_keys), measured, strict=True)),
+        dict(zip(map(param_names.__getitem__, param_keys), settings, strict=True)),
+    )
+
+
+def records(connection: Connection, key: int) -> tuple[Record, ...]:
+    """The records of one version, their evidence complete."""
+    return tuple(
+        Record(restored_path(path), restored(reader), payload.decode_evidence(evidence, curves))
+        for path, reader, evidence, curves in connection.execute(_RECORDS, (key,)).fetchall()
+    )
+
+
+def headers(connection: Connection, key: int) -> tuple[Header, ...]:
+    """The headers of one version's weight files."""
+    row = connection.execute(_HEADERS, (key,)).fetchone()
+    if row is None:
+        return ()
+    layouts = {}
+    with payload.decoding("a header"):
+        wanted = {digest for _, _, digest, _ in json.loads(row[0])}
+    for digest in wanted:
+        found = connection.execute(_LAYOUT, (digest,)).fetchone()
+        if found is None:
+            raise Damaged(f"the catalog is damaged: layout {digest[:8]} is missing", "Scan the folder again.")
+        layouts[digest] = payload.decode_layout(found[0])
+    return payload.decode_headers(row[0], layouts.__getitem__)
+
+
+def unhashed(connection: Connection, keys: Collection[int] | None) -> list[Place]:
+    """The places whose versions still have a provisional id and could be hashed: with weights, and whole."""
+    found = []
+    for key, path, files, state in connection.execute(_UNHASHED).fetchall():
+        if (keys is None or key in keys) and state == State.COMPLETE.value:
+            artifacts = payload.decode_artifacts(files)
+            if any(artifact.role == "weights" for artifact in artifacts):
+                found.append(Place(key, restored_path(path), artifacts))
+    return found
+
+
+def about(connection: Connection) -> tuple[About, ...]:
+    """Every version without a place, with its records."""
+    found = []
+    for key, name in connection.execute(_ABOUT).fetchall():
+        known = records(connection, key)
+        models = tuple(dict.fromkeys(record.evidence.about for record in known if record.evidence.about is not None))
+        found.append(About(key, restored(name), models, known))
+    return tuple(found)
+
+
+def columns(connection: Connection, metric: Names, param: Names) -> Columns:
+    """What there is to show and to filter by."""
+
+    def counted(sql: str) -> tuple[tuple[str, int], ...]:
+        rows: Iterable[tuple[str, int]] = connection.execute(sql)
+        return tuple((restored(name), count) for name, count in rows)
+
+    return Columns(
+        metric.used(connection),
+        param.used(connection),
+        counted("SELECT tag, count(*) FROM tag GROUP BY tag ORDER BY 2 DESC, 1"),
+        counted("SELECT model, count(*) FROM version GROUP BY model ORDER BY 2 DESC, 1"),
+        counted("SELECT family, count(*) FROM version WHERE family > '' GROUP BY family ORDER BY 2 DESC, 1"),
+    )
+
+
+def roots(connection: Connection) -> tuple[Root, ...]:
+    """The library folders by path, each with how many versions lie in it."""
+    rows = connection.execute(
+        """
+        SELECT root.path, root.added, root.scanned, (
+            SELECT count(DISTINCT version) FROM place WHERE NOT gone AND (
+                path = root.path OR path >= rtrim(root.path, '/') || '/' AND path < rtrim(root.path, '/') || '0'))
+        FROM root ORDER BY root.path
+        """
+    )
+    return tuple(Root(restored_path(path), added, scanned, count) for path, added, scanned, count in rows)
+
+
+def stamps(connection: Connection) -> Mapping[Path, str]:
+    """Every folder that the last scans looked at, with its stamp; places that were gone are not among them."""
+    rows = connection.execute(
+        "SELECT path, stamp FROM seen UNION ALL SELECT path, stamp FROM place WHERE NOT gone"
+    ).fetchall()
+    return {restored_path(path): stamp for path, stamp in rows}

@@ -1,0 +1,49 @@
+"""Text that SQLite or UTF-8 cannot hold as it is: NUL and lone surrogates, as in names that are not UTF-8."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+_UNSAFE = re.compile("[\0\ud800-\udfff]")
+_ESCAPED = re.compile("\0([0-9a-f]{4})")
+_DIGITS = re.compile(r"\d+")
+_HUMPS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])")
+
+
+def stored(text: str) -> str:
+    """`text` with NUL and lone surrogates written as NUL and four hexadecimal digits; most text stays as it is."""
+    return _UNSAFE.sub(lambda match: f"\0{ord(match[0]):04x}", text)
+
+
+def restored(text: str) -> str:
+    """The text that `stored` was given."""
+    return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text) if "\0" in text else text
+
+
+def place_text(path: Path) -> str:
+    """The key of a place: its absolute path as text, links kept."""
+    return stored(str(path.absolute()))
+
+
+def restored_path(text: str) -> Path:
+    """The path that `place_text` was given."""
+    return Path(restored(text))
+
+
+def below(path: Path) -> tuple[str, str, str]:
+    """Three bounds that enclose a place and everything in it: itself, then from and up to without the end."""
+    text = place_text(path)
+    inside = text.rstrip("/")
+    return text, f"{inside}/", f"{inside}0"
+
+
+def sorting(name: str) -> str:
+    """`name` so that plain comparison puts `checkpoint-200` before `checkpoint-1000`."""
+    return _DIGITS.sub(lambda match: match[0].lstrip("0").zfill(12), stored(name).casefold())
+
+
+def words(name: str) -> str:
+    """`name` with its inner words beside it, so that `llama` finds `TinyLlama3`."""
+    split = _HUMPS.sub(" ", name)
+    return name if split == name else f"{name} {split}"

@@ -1,0 +1,302 @@
+"""Writing what was found: versions, their places, their records, and what lists read from them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from diptych.catalog import identity, payload
+from diptych.catalog.names import Names
+from diptych.catalog.preparing import PackedRecord, Prepared, Shown, param_value, show
+from diptych.catalog.texts import words
+from diptych.domain.changes import Changes
+from diptych.domain.evidence import Evidence
+from diptych.domain.version import Artifact
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+_INSERT = """
+    INSERT INTO version (id, path, state, name, sort_name, model, kind, step, format, dtype, family, parameters, bytes,
+        created, base_name, base, problems, stars, note)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, '') RETURNING key
+"""
+_UPDATE = """
+    UPDATE version SET id = ?, name = ?, sort_name = ?, model = ?, kind = ?, step = ?, format = ?, dtype = ?,
+        family = ?, parameters = ?, bytes = ?, created = ?, base_name = ?, base = ?, problems = ?,
+        base_key = CASE WHEN base_name IS ? THEN base_key END
+    WHERE key = ?
+"""
+_PLACE = """
+    INSERT INTO place (path, version, position, stamp, state, gone, artifacts)
+    VALUES (?, ?, (SELECT coalesce(max(position), 0) + 1 FROM place WHERE version = ?), ?, ?, 0, ?)
+    ON CONFLICT (path) DO UPDATE SET version = excluded.version, stamp = excluded.stamp, state = excluded.state,
+        gone = 0, artifacts = excluded.artifacts,
+        position = CASE WHEN version = excluded.version THEN position ELSE excluded.position END
+"""
+_RECORD = """
+    INSERT INTO record (version, path, place, reader, moment, evidence, curves) VALUES (?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (version, path) DO UPDATE SET place = excluded.place, reader = excluded.reader,
+        moment = excluded.moment, evidence = excluded.evidence, curves = excluded.curves
+"""
+_PRESENT = """
+    UPDATE version SET
+        path = coalesce((SELECT path FROM place WHERE version = version.key ORDER BY gone, position LIMIT 1), ?),
+        state = coalesce((SELECT CASE WHEN gone THEN 'offline' ELSE state END FROM place WHERE version = version.key
+            ORDER BY gone, position LIMIT 1), CASE WHEN id >= '~' THEN state ELSE 'offline' END)
+    WHERE key = ?
+"""
+_WORDS = """
+    INSERT OR REPLACE INTO words (rowid, name, model, tags, note, family, base, path, params)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+
+class Writer:
+    """The writes of one transaction."""
+
+    def __init__(self, connection: Connection, metric: Names, param: Names) -> None:
+        self.connection = connection
+        self._metric = metric
+        self._param = param
+        self._uses: tuple[Counter[int], Counter[int]] = (Counter(), Counter())
+
+    def finish(self) -> None:
+        """Write what was only counted so far; the last thing before the commit."""
+        self._metric.count(self.connection, self._uses[0])
+        self._param.count(self.connection, self._uses[1])
+        self._uses = (Counter(), Counter())
+
+    def store(self, one: Prepared) -> Changes:
+        """Insert or update one find; see `Catalog.store` for the rules."""
+        if one.place is None:
+            return self._store_nowhere(one)
+        row = self.connection.execute(
+            "SELECT p.version, p.artifacts, v.id FROM place AS p CROSS JOIN version AS v ON v.key = p.version"
+            " WHERE p.path = ?",
+            (one.place,),
+        ).fetchone()
+        if row is None:
+            return self._add(one)
+        key, files, id_ = row
+        before = payload.decode_artifacts(files)
+        one = dataclasses.replace(one, artifacts=_with_digests(one.artifacts, before))
+        if id_.startswith("~"):
+            return self._update(one, key, one.provisional)
+        if identity.unchanged(before, one.artifacts):
+            return self._update(one, key, id_)
+        added = self._add(one)
+        self.connection.execute("UPDATE version SET path = NULL WHERE key = ?", (key,))
+        self.settle([key])
+        return added | Changes(updated=frozenset({key}))
+
+    def attach(self, key: int, records: Iterable[PackedRecord], place: str | None = None) -> None:
+        """Write records of one version and show them; `place` is where they lie within the version itself."""
+        self.connection.executemany(
+            _RECORD,
+            [(key, one.path, place, one.record.reader, one.moment, one.evidence, one.curves) for one in records],
+        )
+
+    def detach(self, key: int, paths: Sequence[str]) -> Changes:
+        """Take records away from the versions without a place that hold them; `key` alone keeps its own."""
+        changes = Changes()
+        rows = self.connection.execute(
+            "SELECT DISTINCT r.version FROM json_each(?) AS asked CROSS JOIN record AS r ON r.path = asked.value"
+            " WHERE r.version <> ? AND r.place IS NULL AND r.version NOT IN (SELECT version FROM place)",
+            (json.dumps(paths), key),
+        ).fetchall()
+        for (holder,) in rows:
+            self.connection.executemany(
+                "DELETE FROM record WHERE version = ? AND path = ?", [(holder, path) for path in paths]
+            )
+            (left,) = self.connection.execute("SELECT count(*) FROM record WHERE version = ?", (holder,)).fetchone()
+            if left:
+                self.show_again(holder)
+                changes |= Changes(updated=frozenset({holder}))
+            else:
+                self.forget([holder])
+                changes |= Changes(removed=frozenset({holder}))
+        return changes
+
+    def show_again(self, key: int) -> None:
+        """Work out anew what lists show of a version, from all its records."""
+        rows = self.connection.execute("SELECT moment, evidence FROM record WHERE version = ?", (key,)).fetchall()
+        self._show(key, show((moment, decode_listed(evidence)) for moment, evidence in rows))
+
+    def settle(self, keys: Collection[int]) -> None:
+        """Set path and state of versions by the places that they have left."""
+        self.connection.executemany(_PRESENT, [(None, key) for key in keys])
+
+    def forget(self, keys: Iterable[int]) -> None:
+        """Delete versions and everything that belongs to them alone."""
+        for key in keys:
+            self._count_names(key, -1)
+            self.connection.execute("DELETE FROM version WHERE key = ?", (key,))
+
+    def index_words(self, key: int) -> None:
+        """Make a version findable by what it is called now."""
+        name, model, note, family, base, path, shown = self.connection.execute(
+            "SELECT v.name, v.model, v.note, v.family, v.base_name, v.path, d.shown"
+            " FROM version AS v LEFT JOIN detail AS d ON d.version = v.key WHERE v.key = ?",
+            (key,),
+        ).fetchone()
+        tags = self.connection.execute("SELECT tag FROM tag WHERE version = ?", (key,)).fetchall()
+        settings = json.loads(shown)[3] if shown else []
+        self.connection.execute(
+            _WORDS,
+            (
+                key,
+                words(name),
+                words(model),
+                " ".join(tag for (tag,) in tags),
+                note,
+                family,
+                words(base or ""),
+                path or "",
+                " ".join(param_text for value in settings if (param_text := _text(value))),
+            ),
+        )
+
+    def tie_bases(self) -> None:
+        """Recognise the parents that versions name: by place, else by a name that only one version has."""
+        self.connection.execute(
+            """
+            UPDATE version SET base_key = coalesce(
+                (SELECT version FROM place WHERE path = version.base_name AND version <> version.key),
+                (SELECT CASE count(*) WHEN 1 THEN min(other.key) END FROM version AS other
+                    WHERE other.name = version.base_name AND other.key <> version.key),
+                (SELECT CASE count(*) WHEN 1 THEN min(other.key) END FROM version AS other
+                    WHERE other.model = version.base_name AND other.key <> version.key))
+            WHERE base_name IS NOT NULL AND base_key IS NULL
+            """
+        )
+
+    def restore_shown(self, key: int) -> None:
+        """Fill `metric`, `param`, the counts of names and the words of a version whose other rows were put back."""
+        (text,) = self.connection.execute("SELECT shown FROM detail WHERE version = ?", (key,)).fetchone()
+        metric_keys, measured, param_keys, settings = json.loads(text)
+        self._write_values(key, metric_keys, measured, param_keys, settings)
+        self._count(metric_keys, param_keys, 1)
+        self.index_words(key)
+
+    def _store_nowhere(self, one: Prepared) -> Changes:
+        row = self.connection.execute("SELECT key FROM version WHERE id = ?", (one.provisional,)).fetchone()
+        if row is None:
+            return self._add(one)
+        (key,) = row
+        return self._update(one, key, one.provisional)
+
+    def _add(self, one: Prepared) -> Changes:
+        (key,) = self.connection.execute(
+            _INSERT, (one.provisional, one.place, one.found.state.value, *one.row)
+        ).fetchone()
+        self._write(one, key, fresh=True)
+        return Changes(added=frozenset({key}))
+
+    def _update(self, one: Prepared, key: int, id_: str) -> Changes:
+        self.connection.execute(_UPDATE, (id_, *one.row, one.base_name, key))
+        if one.place is None:
+            self.connection.execute("UPDATE version SET state = ? WHERE key = ?", (one.found.state.value, key))
+        self._write(one, key, fresh=False)
+        return Changes(updated=frozenset({key}))
+
+    def _write(self, one: Prepared, key: int, *, fresh: bool) -> None:
+        connection = self.connection
+        connection.executemany("INSERT OR IGNORE INTO layout (digest, payload) VALUES (?, ?)", one.layouts.items())
+        connection.execute(
+            "INSERT INTO detail (version, shown, headers) VALUES (?, '', ?)"
+            " ON CONFLICT (version) DO UPDATE SET headers = excluded.headers",
+            (key, one.headers),
+        )
+        if one.place is not None:
+            connection.execute(
+                _PLACE,
+                (one.place, key, key, one.found.stamp, one.found.state.value, payload.encode_artifacts(one.artifacts)),
+            )
+            connection.execute("DELETE FROM seen WHERE path = ?", (one.place,))
+            if not fresh:
+                connection.execute("DELETE FROM record WHERE version = ? AND place = ?", (key, one.place))
+                self.settle([key])
+        if one.base_parent is not None:
+            connection.execute(
+                "UPDATE version SET base_key = (SELECT key FROM version WHERE id = ?) WHERE key = ?",
+                (one.base_parent, key),
+            )
+        self.attach(key, one.records, one.place)
+        if fresh:
+            self._show(key, show((packed.moment, packed.record.evidence) for packed in one.records), fresh=True)
+        else:
+            self.show_again(key)
+
+    def _show(self, key: int, shown: Shown, *, fresh: bool = False) -> None:
+        metric_keys = self._metric.keys(self.connection, shown.metrics)
+        param_keys = self._param.keys(self.connection, shown.hyperparameters)
+        measured, settings = list(shown.metrics.values()), list(shown.hyperparameters.values())
+        if not fresh:
+            self._count_names(key, -1)
+            self.connection.execute("DELETE FROM metric WHERE version = ?", (key,))
+            self.connection.execute("DELETE FROM param WHERE version = ?", (key,))
+        self.connection.execute(
+            "UPDATE detail SET shown = ? WHERE version = ?",
+            (json.dumps([metric_keys, measured, param_keys, settings]), key),
+        )
+        self._write_values(key, metric_keys, measured, param_keys, settings)
+        self._count(metric_keys, param_keys, 1)
+        self.index_words(key)
+
+    def _write_values(
+        self, key: int, metric_keys: Sequence[int], measured: Sequence[float], param_keys: Sequence[int],
+        settings: Sequence[object],
+    ) -> None:  # fmt: skip
+        self.connection.executemany(
+            "INSERT INTO metric (version, key, value) VALUES (?, ?, ?)",
+            [
+                (key, name, None if math.isnan(value) else value)
+                for name, value in zip(metric_keys, measured, strict=True)
+            ],
+        )
+        self.connection.executemany(
+            "INSERT INTO param (version, key, value) VALUES (?, ?, ?)",
+            [(key, name, param_value(value)) for name, value in zip(param_keys, settings, strict=True)],
+        )
+
+    def _count_names(self, key: int, by: int) -> None:
+        row = self.connection.execute("SELECT shown FROM detail WHERE version = ?", (key,)).fetchone()
+        if row is None or not row[0]:
+            return
+        metric_keys, _, param_keys, _ = json.loads(row[0])
+        self._count(metric_keys, param_keys, by)
+
+    def _count(self, metric_keys: Iterable[int], param_keys: Iterable[int], by: int) -> None:
+        for uses, keys in zip(self._uses, (metric_keys, param_keys), strict=True):
+            for name in keys:
+                uses[name] += by
+
+
+def decode_listed(evidence: bytes) -> Evidence:
+    """The stored evidence without its curves, which lists do not need."""
+    return payload.decode_evidence(evidence, None)
+
+
+def _with_digests(now: Sequence[Artifact], before: Sequence[Artifact]) -> tuple[Artifact, ...]:
+    """`now`, with the digests of files that look the same as before."""
+    known: dict[Any, Artifact] = {(one.path, one.bytes, one.modified_ns): one for one in before if one.digest}
+    return tuple(
+        dataclasses.replace(one, digest=same.digest)
+        if one.digest is None and (same := known.get((one.path, one.bytes, one.modified_ns)))
+        else one
+        for one in now
+    )
+
+
+def _text(value: object) -> str:
+    """What can be searched of a hyperparameter: its words, not its numbers."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return " ".join(_text(part) for part in value)
+    return ""
