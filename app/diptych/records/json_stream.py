@@ -79,7 +79,9 @@ class JsonText:
     def starts(self) -> str:
         """The first character of the next value: `{`, `[`, `"` or that of a literal; empty at the end."""
         self._fill()
-        self._at = cast("re.Match[str]", _SPACE.match(self._text, self._at)).end()
+        space = _SPACE.match(self._text, self._at)
+        if space is not None:
+            self._at = space.end()
         if self._at == len(self._text) and not self._ended:
             return self.starts()
         return self._text[self._at : self._at + 1]

@@ -13,6 +13,9 @@ from diptych.domain.version import Problem
 from diptych.errors import Damaged, NotFound, Refused
 from diptych.records import hub
 
+_BUFFER = 2**20
+"""Large, since each read from the system lets go of the interpreter's lock and takes it back before any other thread
+wakes: with many small reads the window would starve."""
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -43,7 +46,7 @@ def _checked(path: Path, descriptor: int) -> BinaryIO:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise Refused(f"{display.path(path)}: is not a regular file")
-    return os.fdopen(descriptor, "rb")
+    return os.fdopen(descriptor, "rb", buffering=_BUFFER)
 
 
 def _unopened(path: Path, error: OSError) -> NotFound | Refused | Damaged:

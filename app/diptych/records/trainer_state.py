@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -93,19 +95,21 @@ def _told(path: Path, faults: list[str]) -> tuple[Problem, ...]:
 
 @dataclass(slots=True)
 class _Curve:
+    """One curve while it grows, in arrays: a million separate objects take long to free, in one go."""
+
     first: int
     """Index of the entry that began the curve."""
-    points: dict[float, tuple[float, float | None]] = field(default_factory=dict)
-    """Step to value and epoch."""
-    repeated: int = 0
-    back: bool = False
-    last: float = -math.inf
+    steps: array[float] = field(default_factory=lambda: array("d"))
+    values: array[float] = field(default_factory=lambda: array("d"))
+    epochs: array[float] = field(default_factory=lambda: array("d"))
+    ascending: bool = True
 
-    def add(self, step: float, value: float, epoch: float | None) -> None:
-        self.repeated += step in self.points
-        self.back = self.back or step < self.last
-        self.last = step
-        self.points[step] = value, epoch
+    def add(self, step: float, value: float, epoch: float) -> None:
+        if self.steps and step <= self.steps[-1]:
+            self.ascending = False
+        self.steps.append(step)
+        self.values.append(value)
+        self.epochs.append(epoch)
 
 
 @dataclass(slots=True)
@@ -116,6 +120,8 @@ class _Log:
     evaluated: dict[str, tuple[int, float, float]] = field(default_factory=dict)
     """The newest entry of each result: its index, step and value."""
     faults: list[str] = field(default_factory=list)
+    wanted: dict[str, bool] = field(default_factory=dict)
+    """For each key that was met: whether it is a curve, and no measure of the machine."""
 
     def add(self, index: int, entry: Plain) -> None:
         if not isinstance(entry, dict):
@@ -128,20 +134,26 @@ class _Log:
             return
         epoch = number(entry.get("epoch"))
         summary = "train_runtime" in entry
-        for name, raw in entry.items():
-            if name in ("step", "epoch") or raw is None or secret_key(name) or secret_value(name):
-                continue
-            value = number(raw)
-            if value is None:
-                if not isinstance(raw, str | bool):
-                    self.faults.append(f"log_history/{index}: {name[:40]} is {kind(raw)}, not a number")
-                continue
-            if timing(name):
-                continue
-            if summary or name.startswith("eval_"):
-                self.evaluated[name] = index, step, value
-            if not summary:
-                self.curves.setdefault(name, _Curve(index)).add(step, value, epoch)
+        for name, stated in entry.items():
+            if name not in self.wanted:
+                self.wanted[name] = not (
+                    name in ("step", "epoch") or timing(name) or secret_key(name) or secret_value(name)
+                )
+            if self.wanted[name]:
+                value = number(stated)
+                if value is not None:
+                    self._take(name, index, step, value, math.nan if epoch is None else epoch, summary)
+                elif isinstance(stated, list | dict):
+                    self.faults.append(f"log_history/{index}: {name[:40]} is {kind(stated)}, not a number")
+
+    def _take(self, name: str, index: int, step: float, value: float, epoch: float, summary: bool) -> None:
+        """A point of a curve, or a result; the summary at the end of a training is no curve."""
+        if summary or name.startswith("eval_"):
+            self.evaluated[name] = index, step, value
+        if not summary:
+            if name not in self.curves:
+                self.curves[name] = _Curve(index)
+            self.curves[name].add(step, value, epoch)
 
     def metrics(self, step: int | None, file: str, reader: str) -> list[Metric]:
         """Results at `step`: those of an earlier step say nothing about these weights."""
@@ -156,18 +168,20 @@ class _Log:
 
 
 def _series(name: str, curve: _Curve, file: str, reader: str) -> Series:
-    points = sorted(curve.points.items()) if curve.back else list(curve.points.items())
-    epochs = [epoch for _, (_, epoch) in points if epoch is not None]
-    notes = []
-    if curve.repeated:
-        notes.append(f"{display.plural(curve.repeated, 'step')} repeated, as after a resume; the last value is kept")
-    elif curve.back:
-        notes.append("the steps go back, as after a resume")
+    """The curve by step; where the training was resumed, the last value of each step."""
+    order: Sequence[int] = range(len(curve.steps))
+    note = ""
+    if not curve.ascending:
+        newest = {step: index for index, step in enumerate(curve.steps)}
+        repeated = len(curve.steps) - len(newest)
+        order = [newest[step] for step in sorted(newest)]
+        note = f"{display.plural(repeated, 'step')} repeated" if repeated else "the steps go back"
+        note += ", as after a resume" + ("; the last value is kept" if repeated else "")
     return Series(
         name,
-        tuple(step for step, _ in points),
-        tuple(value for _, (value, _) in points),
+        tuple(curve.steps[index] for index in order),
+        tuple(curve.values[index] for index in order),
         Source(file, f"/log_history/{curve.first}/{pointed(name)}", reader),
-        tuple(epochs) if len(epochs) == len(points) else (),
-        "; ".join(notes),
+        () if any(math.isnan(epoch) for epoch in curve.epochs) else tuple(curve.epochs[index] for index in order),
+        note,
     )
