@@ -1,0 +1,96 @@
+"""The files of the two versions, by their names within the folder."""
+
+from __future__ import annotations
+
+from diptych import display
+from diptych.domain.dossier import Dossier
+from diptych.domain.rules import Rules
+from diptych.domain.sheet import Cell, Clause, Column, Row, Sheet, Status
+from diptych.domain.version import Artifact, Role, Source
+from diptych.job import Job, Tick
+
+_ROLES = {
+    Role.WEIGHTS: "Weights",
+    Role.CONFIG: "Configuration",
+    Role.TOKENIZER: "Tokenizer",
+    Role.RECORD: "Records",
+    Role.RESUME: "Training state",
+    Role.CARD: "Model card",
+    Role.CODE: "Code",
+    Role.OTHER: "Other",
+}
+_COLUMNS = (Column("bytes_left", "size A", format="bytes"), Column("bytes_right", "size B", format="bytes"))
+
+
+class Files:
+    """Which files are equal byte for byte, told by their digests."""
+
+    key = "files"
+    title = "Files"
+    heavy = False
+
+    def compare(self, left: Dossier, right: Dossier, rules: Rules) -> Job[Sheet]:
+        """A row for each file name of either side."""
+        yield Tick("Comparing files")
+        ours = {artifact.path: artifact for artifact in left.version.artifacts}
+        theirs = {artifact.path: artifact for artifact in right.version.artifacts}
+        names = sorted(ours.keys() | theirs.keys(), key=lambda name: _order(name, ours.get(name) or theirs[name]))
+        rows = tuple(_row(name, ours.get(name), theirs.get(name)) for name in names)
+        open_ones = [row for row in rows if row.status is Status.NOT_COMPARABLE]
+        notes = []
+        if open_ones:
+            notes.append(f"{display.plural(len(open_ones), 'file')} of equal size not hashed yet")
+        code = [row for row in rows if row.differs and row.values.get("role") == Role.CODE]
+        clauses = [Clause(f"code differs: {row.label}", self.key, row.key, 1) for row in code[:2]]
+        return Sheet(self.key, self.title, self.key, rows, _COLUMNS, clauses=tuple(clauses), notes=tuple(notes))
+
+
+def _order(name: str, artifact: Artifact) -> tuple[int, str]:
+    return list(_ROLES).index(artifact.role), name
+
+
+def _row(name: str, left: Artifact | None, right: Artifact | None) -> Row:
+    artifact = left or right
+    assert artifact is not None
+    status, note = _status(left, right)
+    change = ""
+    if left and right and left.bytes != right.bytes:
+        larger = right.bytes > left.bytes
+        change = f"{'+' if larger else '−'}{display.size(abs(right.bytes - left.bytes))}"
+    return Row(
+        name,
+        status,
+        _cell(left),
+        _cell(right),
+        display.visible(name),
+        _ROLES[artifact.role],
+        change=change,
+        note=note,
+        values={
+            "role": str(artifact.role),
+            "bytes_left": left.bytes if left else None,
+            "bytes_right": right.bytes if right else None,
+            "digest_left": str(left.digest) if left and left.digest else None,
+            "digest_right": str(right.digest) if right and right.digest else None,
+        },
+    )
+
+
+def _status(left: Artifact | None, right: Artifact | None) -> tuple[Status, str]:
+    if right is None:
+        return Status.LEFT_ONLY, ""
+    if left is None:
+        return Status.RIGHT_ONLY, ""
+    if left.bytes != right.bytes:
+        return Status.DIFFERS, ""
+    if left.digest and right.digest and left.digest.algorithm == right.digest.algorithm:
+        return (Status.SAME if left.digest == right.digest else Status.DIFFERS), ""
+    return Status.NOT_COMPARABLE, "same size, not hashed yet"
+
+
+def _cell(artifact: Artifact | None) -> Cell | None:
+    if artifact is None:
+        return None
+    digest = f"{artifact.digest.value[:8]} · " if artifact.digest else ""
+    value = str(artifact.digest) if artifact.digest else artifact.bytes
+    return Cell(f"{digest}{display.size(artifact.bytes)}", value, Source(artifact.path))
