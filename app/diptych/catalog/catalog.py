@@ -93,6 +93,11 @@ class Catalog:
         with self._connections.reading():
             return self.versions(self.keys(query, sort, descending, limit, offset))
 
+    def models(self) -> Mapping[int, str]:
+        """The model of every version, by key: what a list of all versions is grouped by."""
+        with self._connections.reading() as connection:
+            return reading.models(connection)
+
     def resolve(self, ref: str) -> Version:
         """The version that people mean by `ref`: a name, a path, the first digits of an id, part of a name.
 

@@ -141,6 +141,13 @@ def versions(connection: Connection, keys: Sequence[int], metric: Names, param: 
     return found
 
 
+def models(connection: Connection) -> dict[int, str]:
+    """The model of every version; answered by the index alone."""
+    texts: dict[str, str] = {}
+    rows = connection.execute("SELECT key, model FROM version")
+    return {key: texts.setdefault(model, restored(model)) for key, model in rows}
+
+
 def values(
     connection: Connection, shown: str | None, metric: Names, param: Names
 ) -> tuple[dict[str, float], dict[str, object]]:
