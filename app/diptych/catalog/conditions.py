@@ -101,17 +101,17 @@ def words(terms: Sequence[Term]) -> Condition:
 def _tag(term: Term) -> Condition:
     if term.operator not in ":=":
         raise Unclear("tags are asked for with “tag:”")
-    choices = [f"tag {'LIKE' if '*' in one else '='} ?{_escape(one)}" for one in _choices(term)]
+    choices = [f"tag {'LIKE' if '*' in one else '='} ?{_escape(one)}" for one in term.choices]
     either = " OR ".join(choices)
     return Condition(
         " ".join(("EXISTS (SELECT 1 FROM tag WHERE version = v.key AND (", either, "))")),
         " ".join(("SELECT version FROM tag WHERE", either)),
-        tuple(_pattern(one) if "*" in one else stored(one) for one in _choices(term)),
+        tuple(_pattern(one) if "*" in one else stored(one) for one in term.choices),
     )
 
 
 def _state(term: Term) -> Condition:
-    said = [one.replace("-", " ").replace("_", " ") + "*" for one in _choices(term)]
+    said = [one.replace("-", " ").replace("_", " ") + "*" for one in term.choices]
     return _any("v.state", said, term.operator)
 
 
@@ -128,7 +128,7 @@ def _created(term: Term) -> Condition:
 
 
 def _text(column: str, term: Term, *, partly: bool) -> Condition:
-    choices = _choices(term)
+    choices: Sequence[str] = term.choices
     if partly and term.operator == ":":
         choices = [one if "*" in one else f"*{one}*" for one in choices]
     return _any(column, choices, term.operator)
@@ -163,7 +163,7 @@ def _named(term: Term, table: str, keys: Sequence[int]) -> Condition:
 def _compared(term: Term, table: str) -> tuple[str, tuple[Value, ...]]:
     if term.value == "*" and term.operator in (":", "="):
         return "s.value IS NOT NULL", ()
-    number = query.number(term.value)
+    number = None if term.quoted else query.number(term.value)
     operator = _OPERATORS[term.operator]
     if number is not None:
         # text stands after every number, so the bound keeps it out without losing the index
@@ -185,10 +185,6 @@ def _number(term: Term, read: Callable[[str], float | None]) -> Value:
 
 def _whole(value: float) -> Value:
     return int(value) if value.is_integer() and abs(value) < 2**53 else value
-
-
-def _choices(term: Term) -> list[str]:
-    return [term.value] if term.quoted else [one for one in term.value.split(",") if one] or [term.value]
 
 
 def _escape(choice: str) -> str:

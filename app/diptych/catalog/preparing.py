@@ -155,7 +155,7 @@ def _row(found: Found) -> tuple[object, ...]:
 
 def _moment(record: Record, folder: Path | None, artifacts: Sequence[Artifact]) -> float:
     """When the record was written: as it says itself, else as its file says."""
-    said = _date(record.evidence.facts.get("date", ""))
+    said = _date(record.evidence.facts.get("evaluated", ""))
     if said is not None:
         return said
     if folder is not None:
@@ -169,14 +169,9 @@ def _moment(record: Record, folder: Path | None, artifacts: Sequence[Artifact]) 
 
 
 def _date(text: str) -> float | None:
+    """A moment as records state it, `2026-11-20 14:03 UTC` or any ISO form."""
     try:
-        number = float(text)
-    except ValueError:
-        pass
-    else:
-        return number if math.isfinite(number) else None
-    try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text.removesuffix(" UTC"))
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError, OSError):
         return None

@@ -24,13 +24,14 @@ _TERM = re.compile(
     r"""
     (?P<minus>-)?
     (?:
-        (?P<field>"[^"]+"|[^\s:<>=!"]+) (?P<operator><=|>=|!=|[:=<>]) (?P<value>"[^"]*"?|[^\s"]*)
+        (?P<field>"[^"]+"|[^\s:<>=!"]+) (?P<operator><=|>=|!=|[:=<>]) (?P<value>(?:"[^"]*(?:"|$)|[^\s"])*)
         | "(?P<phrase>[^"]*)"?
         | (?P<word>[^\s"]+)
     )
     """,
     re.VERBOSE,
 )
+_CHOICE = re.compile(r'"([^"]*)"?|([^",]+)')
 _NUMBER = re.compile(r"([+-]?(?:\d[\d_,]*\.?\d*|\.\d+)(?:e[+-]?\d+)?|[+-]?inf)\s*([a-z%]*)", re.IGNORECASE)
 _COUNTS = {"": 1.0, "%": 0.01, "k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12}
 _SIZES = {
@@ -50,6 +51,8 @@ class Term:
     operator: str = ""
     negative: bool = False
     quoted: bool = False
+    choices: tuple[str, ...] = ()
+    """The value taken apart at the commas that stand outside quotes."""
 
     def __str__(self) -> str:
         return f"{self.field}{self.operator}{self.value}"
@@ -118,9 +121,11 @@ def moment(text: str) -> tuple[float, float] | None:
 def _term(match: re.Match[str]) -> Term:
     negative = bool(match["minus"])
     if match["field"]:
-        value = match["value"]
-        quoted = value.startswith('"')
-        return Term(value.strip('"'), match["field"].strip('"'), match["operator"], negative, quoted)
+        written = match["value"]
+        value = written.replace('"', "")
+        quoted = written.startswith('"') and written.find('"', 1) in (-1, len(written) - 1)
+        choices = tuple(one[0] or one[1] for one in _CHOICE.findall(written))
+        return Term(value, match["field"].strip('"'), match["operator"], negative, quoted, choices or (value,))
     if match["phrase"] is not None:
         return Term(match["phrase"], negative=negative, quoted=True)
     return Term(match["word"], negative=negative)

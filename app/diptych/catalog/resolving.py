@@ -29,7 +29,8 @@ def resolve(connection: Connection, ref: str) -> int:
     """The key of the version that `ref` means; `NotFound` names the candidates where it means several or none."""
     text = ref.strip()
     if text:
-        attempts = [(_NAMED, stored(text)), (_PLACED, place_text(Path(text).expanduser()))]
+        place = Path(text).expanduser() if text.startswith("~/") else Path(text)
+        attempts = [(_NAMED, stored(text)), (_PLACED, place_text(place))]
         if _ID.fullmatch(text.lower()):
             attempts.append((_BEGUN, text.lower()))
         attempts.append((_PARTLY, stored(text)))
