@@ -100,9 +100,7 @@ class Connections:
 
     def _connect(self) -> Connection:
         if self.readonly:
-            hot = self.file.with_name(f"{self.file.name}-wal").exists()
-            # without its side files, and where none can be made, only an immutable file can be read
-            connection = _open(self.file, "mode=ro" if hot else "mode=ro&immutable=1")
+            connection = _open(self.file, self._reading_mode())
         else:
             connection = _open(self.file, "mode=rw")
             connection.execute("PRAGMA synchronous = FULL")
@@ -148,20 +146,30 @@ class Connections:
         _open(self.file, "mode=rwc").close()
 
     def _examine(self) -> int:
-        """Look at the file without the right to change it."""
-        connection = _open(self.file, "mode=ro")
+        """Look at the file without the right to change it, or to make side files where there are none."""
+        connection = _open(self.file, self._reading_mode())
         try:
-            return migrations.examine(connection, self.file)
-        except pysqlite3.OperationalError as error:
-            if error.sqlite_errorname != "SQLITE_CANTOPEN":
-                raise
+            found = migrations.examine(connection, self.file)
+            if not self._hot():
+                self._measure(connection)
+            return found
         finally:
             connection.close()
-        connection = _open(self.file, "mode=ro&immutable=1")  # its side files cannot be made
-        try:
-            return migrations.examine(connection, self.file)
-        finally:
-            connection.close()
+
+    def _measure(self, connection: Connection) -> None:
+        """SQLite takes a file that was cut off for one whose last pages are blank."""
+        (page,) = connection.execute("PRAGMA page_size").fetchone()
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        there = self.file.stat().st_size
+        if there % page or there < page * pages:
+            raise Damaged(f"{shown(self.file)}: the catalog is damaged (its end is missing)", _AGAIN)
+
+    def _hot(self) -> bool:
+        """Whether side files hold writes that the file itself may lack."""
+        return self.file.with_name(f"{self.file.name}-wal").exists()
+
+    def _reading_mode(self) -> str:
+        return "mode=ro" if self._hot() else "mode=ro&immutable=1"
 
 
 def set_aside(file: Path) -> Path:
@@ -187,6 +195,8 @@ def translated(file: Path) -> Iterator[None]:
         yield
     except pysqlite3.Error as error:
         raise _translated(error, shown(file)) from error
+    except UnicodeDecodeError as error:  # SQLite quotes the damage in its message
+        raise Damaged(f"{shown(file)}: the catalog is damaged (text that is not UTF-8)", _AGAIN) from error
 
 
 def _translated(error: Exception, name: str) -> Exception:
