@@ -1,0 +1,330 @@
+"""The compare page: several comparisons as tabs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import ClassVar
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+
+from diptych.domain.changes import Changes
+from diptych.domain.dossier import Dossier
+from diptych.domain.version import Version
+from diptych.errors import DiptychError
+from diptych.job import Job, Tick
+from diptych.ui.actions import Action
+from diptych.ui.context import Alert, Context
+from diptych.ui.pages import compare_export
+from diptych.ui.pages.compare_header import LEFT, RIGHT
+from diptych.ui.pages.compare_view import ComparisonView
+from diptych.ui.pages.page import Page
+from diptych.ui.tokens import Space
+from diptych.ui.widgets.label import hairline, label
+from diptych.ui.widgets.tabs import Tabs
+from diptych.workbench import Workbench
+from diptych.workbench.comparing import Comparison
+
+
+class ComparePage(Page):
+    """Opens, shows and closes comparisons."""
+
+    key = "compare"
+    title = "Compare"
+    symbol = "compare"
+    actions_table: ClassVar[tuple[Action, ...]]
+
+    def __init__(self, context: Context, parent: QWidget | None = None) -> None:
+        super().__init__(context, parent)
+        self.tabs = Tabs(context.theme, "Comparisons")
+        self.tabs.currentChanged.connect(self._show_tab)
+        self.tabs.tabCloseRequested.connect(self.close_tab)
+        self.stack = QStackedWidget()
+        self._opening = label(role="muted")
+        self._empty = self._nothing()
+        self.stack.addWidget(self._empty)
+        self._line = hairline()
+        self._line.hide()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.tabs)
+        column.addWidget(self._line)
+        column.addWidget(self.stack, 1)
+
+    # opening and closing -------------------------------------------------------------------------------------------
+
+    def open(self, left: object, right: object) -> None:
+        """Compare two versions, paths or references in a tab of their own; one that is open comes to the front."""
+        for index in range(self.tabs.count()):
+            view = self._view_at(index)
+            if view is not None and _names(view.comparison) == (_name(left), _name(right)):
+                self.tabs.setCurrentIndex(index)
+                return
+        self._compare(left, right, self._add)
+
+    def close_tab(self, index: int) -> None:
+        """Close a comparison and stop its jobs."""
+        view = self._view_at(index)
+        if view is None:
+            return
+        view.close_jobs()
+        self.stack.removeWidget(view)
+        self.tabs.removeTab(index)
+        view.deleteLater()
+        self._show_tab(self.tabs.currentIndex())
+
+    def close_current(self) -> None:
+        """Close the comparison in front."""
+        self.close_tab(self.tabs.currentIndex())
+
+    @property
+    def view(self) -> ComparisonView | None:
+        """The comparison in front."""
+        return self._view_at(self.tabs.currentIndex())
+
+    def entered(self) -> None:
+        if self.view is not None:
+            self.view.rail.setFocus()
+        else:
+            self._library.setFocus()
+
+    def refresh(self, changes: Changes) -> None:
+        """Names and states of the sides may be new; what was computed stays."""
+        touched = changes.updated | changes.removed
+        for index in range(self.tabs.count()):
+            view = self._view_at(index)
+            if view is not None and touched & {side.version.key for side in _sides(view.comparison)}:
+                view.head.reread()
+
+    def state(self) -> dict[str, object]:
+        views = [self._view_at(index) for index in range(self.tabs.count())]
+        shown = [view for view in views if view is not None]
+        opened = [dict(zip((LEFT, RIGHT), _names(view.comparison), strict=True)) | view.state() for view in shown]
+        return {"open": opened, "front": self.tabs.currentIndex()}
+
+    def restore(self, state: dict[str, object]) -> None:
+        opened = state.get("open")
+        for entry in opened if isinstance(opened, list) else []:
+            if isinstance(entry, dict) and isinstance(entry.get(LEFT), str) and isinstance(entry.get(RIGHT), str):
+                self._compare(_reference(entry[LEFT]), _reference(entry[RIGHT]), partial(self._add_restored, entry))
+
+    def _compare(self, left: object, right: object, done: Callable[[Comparison], None]) -> None:
+        self._opening.setText("Opening…")
+        job = opened(self.context.workbench, left, right)
+        self.context.runner.start("Open comparison", job, done=done, failed=self._not_opened, quiet=True)
+
+    def _add(self, comparison: Comparison) -> ComparisonView:
+        view = self._made(comparison)
+        index = self.tabs.addTab("")
+        self.tabs.setTabData(index, view)
+        self.stack.addWidget(view)
+        self._name_tab(index)
+        self.tabs.setCurrentIndex(index)
+        self._show_tab(index)
+        return view
+
+    def _add_restored(self, state: dict[str, object], comparison: Comparison) -> None:
+        self._add(comparison).restore(state)
+
+    def _made(self, comparison: Comparison) -> ComparisonView:
+        view = ComparisonView(self.context, comparison)
+        view.other_asked.connect(partial(self._change_side, view))
+        view.bar.back_asked.connect(view.leave_section)
+        view.bar.html_asked.connect(self.export_html)
+        view.bar.json_asked.connect(self.export_json)
+        view.bar.markdown_asked.connect(self.copy_markdown)
+        return view
+
+    def _change_side(self, view: ComparisonView, side: str, value: object) -> None:
+        """Another version on one side of a tab; the tab and its way of reading stay."""
+        left, right = (each.version for each in _sides(view.comparison))
+        pair = (value, right) if side == LEFT else (left, value)
+        self._compare(*pair, partial(self._replace, view))
+
+    def _replace(self, old: ComparisonView, comparison: Comparison) -> None:
+        index = next((at for at in range(self.tabs.count()) if self._view_at(at) is old), -1)
+        if index < 0:
+            return
+        view = self._made(comparison)
+        view.restore(old.state())
+        old.close_jobs()
+        self.tabs.setTabData(index, view)
+        self.stack.addWidget(view)
+        self.stack.removeWidget(old)
+        old.deleteLater()
+        self._name_tab(index)
+        self._show_tab(self.tabs.currentIndex())
+        view.rail.setFocus()
+
+    def _not_opened(self, error: Exception) -> None:
+        self._opening.setText("")
+        if isinstance(error, DiptychError):
+            self.context.alerted.emit(Alert(error.message, error.hint, serious=True))
+        else:
+            self.context.fail(error)
+
+    def _view_at(self, index: int) -> ComparisonView | None:
+        data = self.tabs.tabData(index) if index >= 0 else None
+        return data if isinstance(data, ComparisonView) else None
+
+    def _name_tab(self, index: int) -> None:
+        view = self._view_at(index)
+        if view is not None:
+            left, right = (side.version.name for side in _sides(view.comparison))
+            self.tabs.set_text(index, f"{left} ⇄ {right}")
+
+    def _show_tab(self, index: int) -> None:
+        view = self._view_at(index)
+        self.stack.setCurrentWidget(view if view is not None else self._empty)
+        self._line.setVisible(self.tabs.count() > 1)
+        self._opening.setText("")
+
+    def _nothing(self) -> QWidget:
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setSpacing(Space.M)
+        column.addStretch(2)
+        column.addWidget(label("Put two versions side by side", "title"), 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addWidget(
+            label("Choose two in the library and press C, or drop two folders on the window.", "muted"),
+            0, Qt.AlignmentFlag.AlignHCenter,
+        )  # fmt: skip
+        self._library = QPushButton("Go to the library")
+        self._library.setProperty("role", "primary")
+        self._library.clicked.connect(lambda: self.context.library_asked.emit(""))
+        row = QHBoxLayout()
+        row.addStretch(1)
+        row.addWidget(self._library)
+        row.addStretch(1)
+        column.addLayout(row)
+        column.addWidget(self._opening, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addStretch(3)
+        return page
+
+    # actions -------------------------------------------------------------------------------------------------------
+
+    def do(self, act: Callable[[ComparisonView], object]) -> None:
+        """Do something with the comparison in front, where there is one."""
+        if self.view is not None:
+            act(self.view)
+
+    def swap(self) -> None:
+        """Make A of B."""
+        if self.view is not None:
+            self.view.swap()
+            self._name_tab(self.tabs.currentIndex())
+
+    def step_tab(self, by: int) -> None:
+        """Go to the next or previous comparison."""
+        if self.tabs.count():
+            self.tabs.setCurrentIndex((self.tabs.currentIndex() + by) % self.tabs.count())
+
+    def export_html(self, file: Path | None = None) -> None:
+        """Write the report as one HTML file, asking where."""
+        self._export(file, "html", compare_export.html)
+
+    def export_json(self, file: Path | None = None) -> None:
+        """Write the comparison as JSON, asking where."""
+        self._export(file, "json", compare_export.json_text)
+
+    def copy_markdown(self) -> None:
+        """Copy the comparison as Markdown."""
+        if self.view is not None:
+            compare_export.copy_markdown(self.view)
+            self.view.bar.say("Copied as Markdown")
+
+    def _export(self, file: Path | None, ending: str, make: Callable[[ComparisonView], str]) -> None:
+        view = self.view
+        if view is None:
+            return
+        if not isinstance(file, Path):
+            name = compare_export.file_name(view.comparison, ending)
+            chosen, _ = QFileDialog.getSaveFileName(self, "Export comparison", name, f"*.{ending}")
+            if not chosen:
+                return
+            file = Path(chosen)
+        try:
+            file.write_text(make(view), "utf-8")
+        except OSError as error:
+            self.context.alerted.emit(Alert(f"{file}: {error.strerror}", "Choose another place.", serious=True))
+            return
+        unfinished = " · without the sections that are still being computed" if view.facets.busy() else ""
+        self.context.alerted.emit(Alert(f"Wrote {file}{unfinished}"))
+
+
+def opened(workbench: Workbench, left: object, right: object) -> Job[Comparison]:
+    """Find both sides and what is known of them."""
+    yield Tick("Opening both versions")
+    sides = [side for side in (left, right) if isinstance(side, Version | Path | str)]
+    return workbench.compare(*sides)
+
+
+def _sides(comparison: Comparison) -> tuple[Dossier, Dossier]:
+    return comparison.left, comparison.right
+
+
+def _names(comparison: Comparison) -> tuple[str, str]:
+    return _name(comparison.left.version), _name(comparison.right.version)
+
+
+def _name(side: object) -> str:
+    """What finds a side again at the next start: its path, or its id where only records are left of it."""
+    if isinstance(side, Version):
+        return str(side.path) if side.path is not None else side.id or side.name
+    return str(side)
+
+
+def _reference(name: str) -> Path | str:
+    path = Path(name)
+    return path if path.is_absolute() else name
+
+
+def _on_view(name: str, *arguments: object) -> Callable[[ComparePage], None]:
+    return lambda page: page.do(lambda view: getattr(view, name)(*arguments))
+
+
+def _has_view(page: ComparePage) -> bool:
+    return page.view is not None
+
+
+def _action(verb: str, text: str, do: Callable[[ComparePage], object], *keys: str, icon: str = "") -> Action:
+    return Action(f"compare.{verb}", text, do, keys, icon, when=_has_view)
+
+
+ComparePage.actions_table = (
+    _action("next-change", "Next change", _on_view("step_change", 1), "N", "F8", "Alt+Down"),
+    _action("previous-change", "Previous change", _on_view("step_change", -1), "P", "Shift+F8", "Alt+Up"),
+    _action("next-section", "Next section", _on_view("step_section", 1), "]"),
+    _action("previous-section", "Previous section", _on_view("step_section", -1), "["),
+    _action("swap", "Swap A and B", ComparePage.swap, "X", icon="swap"),
+    _action("all", "Differences or all rows", _on_view("toggle_all"), "D"),
+    _action("filter", "Filter rows", _on_view("filter_rows"), "/", icon="filter"),
+    _action("table", "Weights as map or table", _on_view("toggle_table"), "T", icon="table"),
+    _action("order", "Sort by the next column", _on_view("next_order"), "S", icon="sort"),
+    _action("copy", "Copy row", _on_view("copy_row"), "Y", "Ctrl+C", icon="copy"),
+    _action("copy-markdown", "Copy row as Markdown", _on_view("copy_row_as_markdown"), "Shift+Y"),
+    _action("pick-a", "Choose version A", lambda page: page.do(lambda view: view.head.pick(LEFT)), "Alt+A"),
+    _action("pick-b", "Choose version B", lambda page: page.do(lambda view: view.head.pick(RIGHT)), "Alt+B"),
+    _action("next-b", "B: next checkpoint", lambda page: page.do(lambda view: view.head.step(RIGHT, 1)), "Alt+Right"),
+    _action(
+        "previous-b", "B: previous checkpoint", lambda page: page.do(lambda view: view.head.step(RIGHT, -1)), "Alt+Left"
+    ),
+    _action(
+        "next-a", "A: next checkpoint", lambda page: page.do(lambda view: view.head.step(LEFT, 1)), "Alt+Shift+Right"
+    ),
+    _action(
+        "previous-a", "A: previous checkpoint", lambda page: page.do(lambda view: view.head.step(LEFT, -1)),
+        "Alt+Shift+Left",
+    ),
+    _action("focus", "Section on the whole page", _on_view("focus_current"), "Ctrl+Return"),
+    _action("back", "Back to the report", _on_view("leave_section")),
+    _action("export-html", "Export as HTML report…", lambda page: page.export_html(), "Ctrl+E", icon="export"),
+    _action("export-json", "Export as JSON…", lambda page: page.export_json(), "Ctrl+Shift+E"),
+    _action("export-markdown", "Copy comparison as Markdown", ComparePage.copy_markdown),
+    _action("next-tab", "Next comparison", lambda page: page.step_tab(1), "Ctrl+PgDown"),
+    _action("previous-tab", "Previous comparison", lambda page: page.step_tab(-1), "Ctrl+PgUp"),
+    _action("close", "Close comparison", ComparePage.close_current, "Ctrl+W"),
+)  # fmt: skip

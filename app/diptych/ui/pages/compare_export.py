@@ -1,0 +1,42 @@
+"""A comparison as a file or on the clipboard."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from PySide6.QtWidgets import QApplication
+
+from diptych.reports import comparison_html
+from diptych.ui.pages import compare_text
+from diptych.ui.pages.compare_view import ComparisonView
+from diptych.workbench.comparing import Comparison
+
+
+def html(view: ComparisonView) -> str:
+    """One self-contained HTML file."""
+    comparison = view.comparison
+    return comparison_html(comparison.left, comparison.right, list(view.all_sheets().values()))
+
+
+def json_text(view: ComparisonView) -> str:
+    """The same JSON as the command line gives."""
+    return json.dumps(view.comparison.plain(view.all_sheets()), indent=2, ensure_ascii=False)
+
+
+def copy_markdown(view: ComparisonView) -> None:
+    """Put the differences on the clipboard as Markdown."""
+    comparison = view.comparison
+    text = compare_text.report(
+        comparison.left.version, comparison.right.version, comparison.relation, view.all_sheets()
+    )
+    QApplication.clipboard().setText(text)
+
+
+def file_name(comparison: Comparison, ending: str) -> str:
+    """A name for the file that says what was compared."""
+    names = [
+        re.sub(r"[^\w.-]+", "-", side.version.name).strip("-.")[:60] or "version"
+        for side in (comparison.left, comparison.right)
+    ]
+    return f"{names[0]}-vs-{names[1]}.{ending}"

@@ -1,0 +1,150 @@
+"""Runs the facets of one comparison: the cheap ones at once, the heavy ones after them in the order of reading."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from PySide6.QtCore import QObject, Signal
+
+from diptych.domain.sheet import Sheet
+from diptych.job import Tick
+from diptych.ui.context import Context
+from diptych.ui.runner import Running
+from diptych.workbench.comparing import Comparison, turned
+
+SUMMARY = "summary"
+
+
+class Facets(QObject):
+    """The jobs of a comparison. A swap turns what is known and what still arrives; nothing is computed again."""
+
+    ready = Signal(str, object)
+    """Facet and `Sheet`; the last sheet of a facet is complete."""
+    ticked = Signal(str, object)
+    """Facet and its `Running`."""
+    failed = Signal(str, object)
+    """Facet and the exception."""
+
+    def __init__(self, context: Context, comparison: Comparison, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.comparison = comparison
+        self._context = context
+        self._origin = comparison
+        self._turned = False
+        self._running: dict[str, Running] = {}
+        self._partial: dict[str, Sheet] = {}
+        self._waiting: list[str] = []
+        self._closed = False
+
+    def start(self) -> None:
+        """Begin with everything that is not known yet."""
+        known = self.comparison.sheets()
+        for key, sheet in known.items():
+            self.ready.emit(key, sheet)
+        facets = [facet for facet in self.comparison.facets if facet.key not in known and facet.key != SUMMARY]
+        self._waiting = [facet.key for facet in facets if facet.heavy]
+        for facet in facets:
+            if not facet.heavy:
+                self._start(facet.key)
+        self._go_on()
+
+    def retry(self, key: str) -> None:
+        """Begin one facet again."""
+        if key not in self._running:
+            self._start(key)
+
+    def cancel(self, key: str) -> None:
+        """Stop one facet; what it found so far stays in view."""
+        if key in self._running:
+            self._running[key].cancel()
+
+    def running(self, key: str) -> Running | None:
+        """The job of a facet while it runs."""
+        return self._running.get(key)
+
+    def busy(self) -> bool:
+        """Whether a facet is running or waiting."""
+        return bool(self._running or self._waiting)
+
+    def swap(self) -> None:
+        """Make A of B."""
+        self.comparison = self.comparison.swapped()
+        self._turned = not self._turned
+        for key, sheet in {**self._partial, **self.comparison.sheets()}.items():
+            whole = sheet.key in self.comparison.sheets()
+            self.ready.emit(key, sheet if whole else self._turn(sheet))
+
+    def close(self) -> None:
+        """Stop everything."""
+        self._closed = True
+        self._waiting.clear()
+        for running in self._running.values():
+            running.cancel()
+
+    def _turn(self, sheet: Sheet) -> Sheet:
+        return turned(sheet) if self._turned else sheet
+
+    def _start(self, key: str) -> None:
+        facet = next(facet for facet in self.comparison.facets if facet.key == key)
+        title = f"{facet.title} of {self._origin.left.version.name} and {self._origin.right.version.name}"
+        self._running[key] = self._context.runner.start(
+            title,
+            self._origin.sheet(key),
+            done=partial(self._done, key),
+            failed=partial(self._failed, key),
+            ticked=partial(self._ticked, key),
+            quiet=not facet.heavy,
+        )
+        self.ticked.emit(key, self._running[key])
+
+    def _ticked(self, key: str, tick: Tick) -> None:
+        if self._closed or key not in self._running:
+            return
+        if isinstance(tick.partial, Sheet) and tick.partial is not self._partial.get(key):
+            self._partial[key] = tick.partial
+            self.ready.emit(key, self._turn(tick.partial))
+        self.ticked.emit(key, self._running[key])
+
+    def _done(self, key: str, sheet: Sheet) -> None:
+        self._running.pop(key, None)
+        self._partial.pop(key, None)
+        if self._closed:
+            return
+        self.ready.emit(key, self._turn(sheet))
+        self._summarise()
+        self._go_on()
+
+    def _failed(self, key: str, error: Exception) -> None:
+        self._running.pop(key, None)
+        if self._closed:
+            return
+        self.failed.emit(key, error)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Begin the next heavy facet once the one before it ended."""
+        heavy = {facet.key for facet in self.comparison.facets if facet.heavy}
+        if self._waiting and not heavy & self._running.keys():
+            self._start(self._waiting.pop(0))
+
+    def _summarise(self) -> None:
+        if SUMMARY in self._running or SUMMARY not in {facet.key for facet in self.comparison.facets}:
+            return
+        self._running[SUMMARY] = self._context.runner.start(
+            "Verdict", self.comparison.sheet(SUMMARY), done=self._summed, failed=self._not_summed, quiet=True
+        )
+        self._summed_for = self.comparison
+
+    def _summed(self, sheet: Sheet) -> None:
+        self._running.pop(SUMMARY, None)
+        if self._closed:
+            return
+        if self._summed_for is self.comparison:
+            self.ready.emit(SUMMARY, sheet)
+        else:
+            self._summarise()
+
+    def _not_summed(self, error: Exception) -> None:
+        self._running.pop(SUMMARY, None)
+        if not self._closed:
+            self.failed.emit(SUMMARY, error)

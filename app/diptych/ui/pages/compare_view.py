@@ -1,0 +1,417 @@
+"""One comparison: the head, the line of filters, the rail of sections and the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QPoint, QRect, Qt, QTimer, Signal
+from PySide6.QtGui import QCursor, QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QMenu, QScrollArea, QVBoxLayout, QWidget
+
+from diptych.domain.sheet import Row, Sheet
+from diptych.ui.context import Context
+from diptych.ui.models.rows import Showing
+from diptych.ui.pages import compare_text
+from diptych.ui.pages.compare_bar import Bar
+from diptych.ui.pages.compare_facets import SUMMARY, Facets
+from diptych.ui.pages.compare_header import Head
+from diptych.ui.pages.compare_section import Section
+from diptych.ui.tokens import Space
+from diptych.ui.widgets.label import hairline
+from diptych.ui.widgets.sectionrail import SectionRail
+from diptych.workbench.comparing import Comparison
+
+MEASURE = 1320
+"""The report grows no wider: beyond it the eye loses the line."""
+
+
+class ComparisonView(QWidget):
+    """Shows one `Comparison` while its facets are computed."""
+
+    other_asked = Signal(str, object)
+    """Compare with this version on a side in place of the present one."""
+
+    def __init__(self, context: Context, comparison: Comparison) -> None:
+        super().__init__()
+        self.context = context
+        self.facets = Facets(context, comparison, self)
+        self.head = Head(context)
+        self.head.chosen.connect(self.other_asked)
+        self.head.swap_asked.connect(self.swap)
+        self.bar = Bar(context)
+        self.bar.showing_changed.connect(self._show_rows)
+        self.rail = SectionRail(context.theme)
+        self.rail.chosen.connect(self.jump)
+        self.rail.opened.connect(self.focus_section)
+        self.sections: dict[str, Section] = {}
+        self._at: tuple[str, str] = ("", "")
+        self._alone = ""
+        self._scroll_before = 0
+        self._jumping = False
+        self._make_sections()
+        self._lay_out()
+        self.head.show_pair(comparison.left.version, comparison.right.version, comparison.relation)
+        self._tell()
+        self.facets.ready.connect(self._ready)
+        self.facets.ticked.connect(self._ticked)
+        self.facets.failed.connect(self._failed)
+        QTimer.singleShot(0, self, self.facets.start)
+
+    @property
+    def comparison(self) -> Comparison:
+        """The comparison as its sides stand now."""
+        return self.facets.comparison
+
+    def close_jobs(self) -> None:
+        """Stop what still runs for this view."""
+        self.facets.close()
+
+    # reading -----------------------------------------------------------------------------------------------------
+
+    def swap(self) -> None:
+        """Make A of B; the cursor stays on its row."""
+        self.facets.swap()
+        comparison = self.comparison
+        self.head.show_pair(comparison.left.version, comparison.right.version, comparison.relation)
+        self._tell()
+
+    def toggle_all(self) -> None:
+        """Show all rows, or only those that differ."""
+        self.bar.toggle_all()
+
+    def filter_rows(self) -> None:
+        """Type into the filter."""
+        self.bar.field.setFocus()
+        self.bar.field.selectAll()
+
+    def changes(self) -> list[tuple[str, str]]:
+        """Section and row of every difference, in the order of reading."""
+        return [(key, row) for key, section in self.sections.items() for row in section.changes()]
+
+    def step_change(self, by: int) -> None:
+        """Go to the next (1) or previous (-1) difference, around the ends."""
+        changes = self.changes()
+        if not changes:
+            return
+        if self._at in changes:
+            at = (changes.index(self._at) + by) % len(changes)
+        else:
+            at = self._nearest_change(changes, by)
+        self.go(*changes[at])
+
+    def step_section(self, by: int) -> None:
+        """Go to the next or previous section, around the ends."""
+        keys = list(self.sections)
+        present = self._alone or self._at[0] or self._section_in_view()
+        at = (keys.index(present) + by) % len(keys) if present in keys else 0
+        if self._alone:
+            self.focus_section(keys[at])
+        else:
+            self.jump(keys[at])
+
+    def jump(self, key: str, row: str = "") -> None:
+        """Show a section, at one of its rows."""
+        if key not in self.sections:
+            return
+        if self._alone and self._alone != key:
+            self.focus_section(key)
+        if row and self.go(key, row):
+            return
+        self._at = (key, "")
+        if not self._alone:
+            self._jumping = True
+            self._area.verticalScrollBar().setValue(max(self.sections[key].y() - Space.S, 0))
+            self._jumping = False
+        self.rail.mark(key)
+
+    def go(self, key: str, row: str) -> bool:
+        """Put the cursor on a row; False where it is not shown."""
+        if self._alone and self._alone != key:
+            self.focus_section(key)
+        pane = self.sections[key].pane
+        if not pane.select(row):
+            return False
+        self._at = (key, row)
+        pane.setFocus()
+        self._show_cursor(key)
+        self.rail.mark(key)
+        self._count()
+        return True
+
+    def focus_section(self, key: str) -> None:
+        """Give a section the whole page."""
+        if key not in self.sections or self._alone == key:
+            return
+        if not self._alone:
+            self._scroll_before = self._area.verticalScrollBar().value()
+        for name, section in self.sections.items():
+            section.setVisible(name == key)
+            section.stand_alone(name == key)
+        self._alone = key
+        self._column.setStretchFactor(self.sections[key], 1)
+        self._spring.setFixedHeight(0)
+        self._fit_alone()
+        self.rail.mark(key)
+        self.bar.set_alone(self.sections[key].title)
+        self.sections[key].pane.setFocus()
+
+    def focus_current(self) -> None:
+        """Give the section being read the whole page."""
+        self.focus_section(self._at[0] or self._section_in_view())
+
+    def leave_section(self) -> None:
+        """Go back to the report, where it was left."""
+        if not self._alone:
+            return
+        self._column.setStretchFactor(self.sections[self._alone], 0)
+        self._alone = ""
+        self._body.setFixedHeight(16777215)
+        self._body.setMinimumHeight(0)
+        for section in self.sections.values():
+            section.stand_alone(False)
+            section.show()
+        self._spring.setFixedHeight(self.context.theme.px(Space.XXL))
+        self.bar.set_alone("")
+        before = self._scroll_before
+        QTimer.singleShot(0, self, lambda: self._area.verticalScrollBar().setValue(before))
+
+    @property
+    def alone(self) -> str:
+        """The section that fills the page, or nothing."""
+        return self._alone
+
+    # taking away ---------------------------------------------------------------------------------------------------
+
+    def current_row(self) -> Row | None:
+        """The row under the cursor."""
+        section = self.sections.get(self._at[0])
+        return section.pane.current() if section is not None else None
+
+    def copy_row(self) -> None:
+        """Copy the row under the cursor, untruncated."""
+        row = self.current_row()
+        if row is not None:
+            QApplication.clipboard().setText(compare_text.tabbed(row))
+            self.bar.say("Row copied")
+
+    def copy_row_as_markdown(self) -> None:
+        """Copy the row under the cursor as a table of one line."""
+        row = self.current_row()
+        if row is not None:
+            QApplication.clipboard().setText(compare_text.markdown([row]))
+            self.bar.say("Row copied as Markdown")
+
+    def toggle_table(self) -> None:
+        """Change between the heat map and its twin."""
+        for section in self.sections.values():
+            section.pane.toggle_table()
+        self._count()
+
+    def next_order(self) -> None:
+        """Sort the table under the cursor by its next column."""
+        section = self.sections.get(self._at[0])
+        if section is not None:
+            section.pane.next_order()
+
+    def all_sheets(self) -> dict[str, Sheet]:
+        """The whole answers so far, in the order of reading."""
+        sheets = {key: section.sheet for key, section in self.sections.items()}
+        return {key: sheet for key, sheet in sheets.items() if sheet is not None and sheet.complete}
+
+    def state(self) -> dict[str, object]:
+        """What to remember of the view."""
+        return {"all": self.bar.showing().all, "scroll": self._area.verticalScrollBar().value(), "alone": self._alone}
+
+    def restore(self, state: dict[str, object]) -> None:
+        """Take up what `state` returned, once the sheets are there."""
+        if state.get("all") is True:
+            self.bar.toggle_all()
+        scroll = state.get("scroll")
+        if isinstance(scroll, int):
+            self._wanted_scroll = scroll
+
+    # inside --------------------------------------------------------------------------------------------------------
+
+    def _make_sections(self) -> None:
+        comparison = self.comparison
+        for facet in comparison.facets:
+            section = Section(self.context, comparison, facet.key, facet.title)
+            section.focus_asked.connect(self._toggle_alone)
+            section.retry_asked.connect(self.facets.retry)
+            section.cancel_asked.connect(self.facets.cancel)
+            pane = section.pane
+            pane.jump_asked.connect(self.jump)
+            pane.focus_asked.connect(self._bound(self.focus_section, facet.key))
+            pane.row_entered.connect(self._bound(self._entered, facet.key))
+            pane.left_over.connect(self._bound(self._go_beyond, facet.key))
+            pane.menu_asked.connect(self._show_menu)
+            self.sections[facet.key] = section
+
+    def _bound(self, do: Callable[..., object], key: str) -> Callable[..., None]:
+        def call(*args: object) -> None:
+            do(key, *args)
+
+        return call
+
+    def _lay_out(self) -> None:
+        self._wanted_scroll = 0
+        self._body = QWidget()
+        self._column = QVBoxLayout(self._body)
+        self._column.setContentsMargins(0, Space.S, 0, 0)
+        self._column.setSpacing(Space.L)
+        for section in self.sections.values():
+            self._column.addWidget(section)
+        self._spring = QWidget()
+        self._spring.setFixedHeight(self.context.theme.px(Space.XXL))
+        self._column.addWidget(self._spring)
+        self._column.addStretch(0)
+        self._area = QScrollArea()
+        self._area.setWidgetResizable(True)
+        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        outer = QWidget()
+        beside = QHBoxLayout(outer)
+        beside.setContentsMargins(0, 0, 0, 0)
+        beside.addWidget(self._body, 1)
+        self._body.setMaximumWidth(self.context.theme.px(MEASURE))
+        beside.addStretch(0)
+        self._area.setWidget(outer)
+        self._area.verticalScrollBar().valueChanged.connect(self._spy)
+        body = QHBoxLayout()
+        body.setSpacing(0)
+        body.addWidget(self.rail)
+        body.addWidget(hairline(vertical=True))
+        body.addWidget(self._area, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.head)
+        column.addWidget(self.bar)
+        column.addWidget(hairline())
+        column.addLayout(body, 1)
+
+    def _ready(self, key: str, sheet: Sheet) -> None:
+        if key in self.sections:
+            self.sections[key].show_sheet(sheet, self.comparison)
+            self._tell()
+            if self._wanted_scroll and sheet.complete:
+                wanted = self._wanted_scroll
+                QTimer.singleShot(0, self, lambda: self._area.verticalScrollBar().setValue(wanted))
+            if not self.facets.busy():
+                self._wanted_scroll = 0
+
+    def _ticked(self, key: str, running: object) -> None:
+        job = self.facets.running(key)
+        if key in self.sections and job is not None:
+            self.sections[key].show_work(job)
+            self._tell()
+
+    def _failed(self, key: str, error: Exception) -> None:
+        if key in self.sections:
+            self.sections[key].show_error(error)
+            self._tell()
+
+    def _tell(self) -> None:
+        self.rail.set_entries([section.entry() for section in self.sections.values()])
+        self._count()
+
+    def _count(self) -> None:
+        changes = self.changes()
+        at = changes.index(self._at) + 1 if self._at in changes else 0
+        self.bar.show_count(at, len(changes))
+
+    def _show_rows(self, showing: Showing) -> None:
+        for section in self.sections.values():
+            section.show_rows(showing)
+        self._tell()
+
+    def _toggle_alone(self, key: str) -> None:
+        if self._alone == key:
+            self.leave_section()
+        else:
+            self.focus_section(key)
+
+    def _entered(self, key: str, row: object) -> None:
+        if isinstance(row, Row):
+            self._at = (key, row.key)
+            self.context.inspected.emit(compare_text.inspection(row))
+            self.rail.mark(key)
+            self._count()
+
+    def _go_beyond(self, key: str, by: int) -> None:
+        keys = [name for name, section in self.sections.items() if not section.pane.isHidden() and name != SUMMARY]
+        if self._alone or key not in keys:
+            return
+        at = keys.index(key) + by
+        if 0 <= at < len(keys):
+            rows = self.sections[keys[at]].changes()
+            if rows:
+                self.go(keys[at], rows[0 if by > 0 else -1])
+            else:
+                self.jump(keys[at])
+
+    def _nearest_change(self, changes: list[tuple[str, str]], by: int) -> int:
+        order = list(self.sections)
+        present = self._at[0] or self._section_in_view()
+        if present not in order:
+            return 0 if by > 0 else len(changes) - 1
+        from_here = order.index(present)
+        ranked = [order.index(key) for key, _ in changes]
+        if by > 0:
+            return next((at for at, rank in enumerate(ranked) if rank >= from_here), 0)
+        return next((at for at in range(len(ranked) - 1, -1, -1) if ranked[at] < from_here), len(changes) - 1)
+
+    def _section_in_view(self) -> str:
+        top = self._area.verticalScrollBar().value() + Space.XL
+        shown = [key for key, section in self.sections.items() if section.y() <= top]
+        return shown[-1] if shown else next(iter(self.sections), "")
+
+    def _show_cursor(self, key: str) -> None:
+        if self._alone:
+            return
+        QTimer.singleShot(0, self, lambda: self._scroll_to_cursor(key))
+
+    def _scroll_to_cursor(self, key: str) -> None:
+        section = self.sections.get(key)
+        if section is None or self._alone:
+            return
+        pane = section.pane
+        rect = QRect(pane.mapTo(self._body, pane.cursor_rect().topLeft()), pane.cursor_rect().size())
+        bar = self._area.verticalScrollBar()
+        height = self._area.viewport().height()
+        margin = self.context.theme.row * 2
+        self._jumping = True
+        if rect.top() - margin < bar.value() or rect.height() > height:
+            bar.setValue(max(rect.top() - margin * 2, 0))
+        elif rect.bottom() + margin > bar.value() + height:
+            bar.setValue(rect.bottom() + margin - height)
+        self._jumping = False
+
+    def _spy(self) -> None:
+        if not self._alone and not self._jumping and not self.rail.hasFocus():
+            self.rail.mark(self._section_in_view())
+
+    def _fit_alone(self) -> None:
+        if self._alone:
+            self._body.setFixedHeight(self._area.viewport().height())
+
+    def _show_menu(self, place: object) -> None:
+        menu = QMenu(self)
+        menu.setAccessibleName("Row")
+        menu.addAction("Copy row", self.copy_row)
+        menu.addAction("Copy row as Markdown", self.copy_row_as_markdown)
+        menu.popup(place if isinstance(place, QPoint) else QCursor.pos())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_alone()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() != Qt.Key.Key_Escape:
+            super().keyPressEvent(event)
+        elif self.bar.field.text():
+            self.bar.field.clear()
+        elif self._alone:
+            self.leave_section()
+        else:
+            super().keyPressEvent(event)

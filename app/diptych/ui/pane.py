@@ -1,0 +1,76 @@
+"""What the compare page asks of a pane: the look of one facet's answer."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRect, Signal
+from PySide6.QtWidgets import QWidget
+
+from diptych.domain.sheet import Row, Sheet
+from diptych.ui.context import Context
+from diptych.ui.models.rows import Showing
+from diptych.workbench.comparing import Comparison
+
+
+class Pane(QWidget):
+    """Shows a sheet, lets the reader walk its changes, and says what is asked for through signals."""
+
+    row_entered = Signal(object)
+    """The `Row` under the cursor."""
+    jump_asked = Signal(str, str)
+    """Show this facet, at this row."""
+    focus_asked = Signal()
+    """Give the section the whole page."""
+    left_over = Signal(int)
+    """The cursor goes on to the next (1) or the previous (-1) section."""
+    menu_asked = Signal(object)
+    """A context menu is wanted at this global position."""
+
+    def __init__(self, context: Context, comparison: Comparison) -> None:
+        super().__init__()
+        self.context = context
+        self.comparison = comparison
+        self.sheet: Sheet | None = None
+        self.showing = Showing()
+        self.alone = False
+
+    def show_sheet(self, sheet: Sheet, comparison: Comparison) -> None:
+        """Draw `sheet`, which may be one of several partial answers; keep the cursor where it is."""
+        raise NotImplementedError
+
+    def show_rows(self, showing: Showing) -> None:
+        """Show another part of the rows."""
+        self.showing = showing
+
+    def stand_alone(self, alone: bool) -> None:
+        """Fill the whole page and scroll by yourself, or be a part of the report that leaves the wheel to the page."""
+        self.alone = alone
+
+    def changes(self) -> list[str]:
+        """Keys of the differences, in the order of reading."""
+        return [row.key for row in self.sheet.rows if row.differs] if self.sheet is not None else []
+
+    def select(self, key: str) -> bool:
+        """Put the cursor on a row; False where it is not shown."""
+        return False
+
+    def current(self) -> Row | None:
+        """The row under the cursor."""
+        return None
+
+    def cursor_rect(self) -> QRect:
+        """Where the cursor is, in the pane's coordinates."""
+        return self.rect()
+
+    def tools(self) -> list[QWidget]:
+        """Controls for the section's title line."""
+        return []
+
+    def empty_text(self) -> str:
+        """What to say where there is nothing to compare; empty: the section says it from the counts."""
+        return ""
+
+    def toggle_table(self) -> None:
+        """Change between a picture and the same as a table, where there are both."""
+
+    def next_order(self) -> None:
+        """Sort by the next column, where there are columns."""

@@ -1,0 +1,100 @@
+"""A panel that opens beside a map: one thing, its numbers, its histograms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+
+from diptych.ui.icons import icon
+from diptych.ui.theme import Theme
+from diptych.ui.tokens import Size, Space
+from diptych.ui.widgets.histogram import Histogram
+from diptych.ui.widgets.label import Elided, label
+
+WIDTH = 312
+
+
+class Drawer(QFrame):
+    """Shows one thing at a time; Escape closes it."""
+
+    closed = Signal()
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self.setFixedWidth(theme.px(WIDTH))
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._title = Elided()
+        self._title.setFont(theme.font(Size.BODY, bold=True))
+        close = QToolButton()
+        close.setIcon(icon("cancel"))
+        close.setAccessibleName("Close tensor")
+        close.setToolTip("Close  Esc")
+        close.clicked.connect(self.closed)
+        head = QHBoxLayout()
+        head.addWidget(self._title, 1)
+        head.addWidget(close)
+        self._facts = QGridLayout()
+        self._facts.setHorizontalSpacing(Space.L)
+        self._facts.setVerticalSpacing(2)
+        self._facts.setColumnStretch(1, 1)
+        self._state = label(role="muted", wrap=True)
+        self.histograms = (
+            Histogram(theme, "● A", "a"), Histogram(theme, "■ B", "b"), Histogram(theme, "change B − A", "muted"),
+        )  # fmt: skip
+        column = QVBoxLayout(self)
+        column.setContentsMargins(Space.L, 0, Space.L, 0)
+        column.setSpacing(Space.S)
+        column.addLayout(head)
+        column.addLayout(self._facts)
+        column.addWidget(self._state)
+        for histogram in self.histograms:
+            histogram.hide()
+            column.addWidget(histogram)
+        column.addStretch(1)
+
+    def show_facts(self, title: str, facts: Sequence[tuple[str, str]], state: str = "") -> None:
+        """Show a name, its numbers, and a sentence in place of the histograms."""
+        self._title.set_text(title)
+        self.setAccessibleName(f"Tensor {self._title.text()}")
+        while (item := self._facts.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                widget.deleteLater()
+        for at, (name, value) in enumerate(facts):
+            text = label(value, selectable=True)
+            text.setAlignment(Qt.AlignmentFlag.AlignRight)
+            self._facts.addWidget(label(name, "muted"), at, 0)
+            self._facts.addWidget(text, at, 1)
+        self.show_state(state)
+        for histogram in self.histograms:
+            histogram.hide()
+
+    def show_state(self, text: str) -> None:
+        """Say how the histograms come along; nothing hides the line."""
+        self._state.setText(text)
+        self._state.setVisible(bool(text))
+
+    def show_counts(self, which: int, counts: Sequence[int], edges: Sequence[float]) -> None:
+        """Show the histogram of A (0), B (1) or the change (2)."""
+        self.histograms[which].show_counts(counts, edges)
+        self.histograms[which].show()
+
+    def facts(self) -> list[str]:
+        """The texts of the numbers in view."""
+        found = []
+        for at in range(self._facts.count()):
+            item = self._facts.itemAt(at)
+            widget = item.widget() if item is not None else None
+            if isinstance(widget, QLabel):
+                found.append(widget.text())
+        return found
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self.closed.emit()
+        else:
+            super().keyPressEvent(event)
