@@ -1,0 +1,100 @@
+"""The strip below the library: what is selected, and what can be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
+
+from diptych import display
+from diptych.domain.version import Version
+from diptych.ui.icons import icon
+from diptych.ui.tokens import Space
+from diptych.ui.widgets.label import Elided, label
+
+_BUTTONS = (
+    ("compare", "Compare", "C", "compare"),
+    ("tag", "Tag", "T", "tag"),
+    ("note", "Note", "N", "note"),
+    ("reveal", "Reveal in folder", "", "folder"),
+    ("remove", "Remove", "Del", "remove"),
+)
+
+
+class SelectionBar(QWidget):
+    """Always there, so that the table never changes its height."""
+
+    asked = Signal(str)
+    """The last part of an action's id."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("role", "raised")
+        self.setAccessibleName("Selection")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(Space.L, Space.S, Space.S, Space.S)
+        row.setSpacing(Space.S)
+        self._text = Elided()
+        self._sides = QWidget()
+        sides = QHBoxLayout(self._sides)
+        sides.setContentsMargins(0, 0, 0, 0)
+        sides.setSpacing(Space.S)
+        self._marks = (label("A ●"), label("B ■"))
+        self._names = (Elided(), Elided())
+        for side, mark, name in zip(("a", "b"), self._marks, self._names, strict=True):
+            mark.setProperty("side", side)
+            sides.addWidget(mark)
+            sides.addWidget(name, 1)
+        row.addWidget(self._text, 1)
+        row.addWidget(self._sides, 1)
+        self.buttons: dict[str, QPushButton] = {}
+        self._wide = True
+        for key, text, keys, symbol in _BUTTONS:
+            button = QPushButton(f"{text}  {keys}" if keys else text)
+            button.setObjectName(key)
+            button.setAccessibleName(text)
+            button.setProperty("role", "primary" if key == "compare" else "flat")
+            if key != "compare":
+                button.setIcon(icon(symbol))
+            button.clicked.connect(self._clicked)
+            self.buttons[key] = button
+            row.addWidget(button)
+        self.show_selection(0, None, (None, None))
+
+    def show_selection(self, count: int, one: Version | None, marked: Sequence[Version | None]) -> None:
+        """Say what is selected (`one`: the only one) and marked, and allow what can be done with it."""
+        any_marked = any(marked)
+        self._sides.setVisible(any_marked)
+        self._text.setVisible(not any_marked)
+        for mark, name, version in zip(self._marks, self._names, marked, strict=True):
+            name.set_text(version.name if version else "mark another version with Space")
+            mark.setEnabled(version is not None)
+        if not count:
+            self._text.set_text("Select two versions, or mark them with Space, then press C")
+        elif one is not None:
+            self._text.set_text(one.name)
+        else:
+            self._text.set_text(f"{display.plural(count, 'version')} selected")
+        both = all(marked)
+        self.buttons["compare"].setEnabled(both or count in (1, 2))
+        self.buttons["compare"].setText("Compare with…  C" if count == 1 and not both else "Compare  C")
+        allowed = {
+            "tag": count > 0,
+            "note": one is not None,
+            "reveal": one is not None and one.path is not None and self._wide,
+            "remove": count > 0,
+        }
+        for key, shown in allowed.items():
+            self.buttons[key].setVisible(shown)
+
+    def text(self) -> str:
+        """What is said."""
+        return self._text.text()
+
+    def set_wide(self, wide: bool) -> None:
+        """Whether there is room for what the context menu offers too."""
+        self._wide = wide
+
+    def _clicked(self) -> None:
+        self.asked.emit(self.sender().objectName())

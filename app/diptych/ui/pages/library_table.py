@@ -1,0 +1,214 @@
+"""The table of the library: it remembers widths and order of columns, and keeps its place while rows change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QWidget
+
+from diptych.ui.models.versions import FIRST, MARK, NAME, VersionsModel
+from diptych.ui.theme import Theme
+from diptych.ui.widgets.table import RowTable
+
+NAME_WIDTH = 248
+NAME_AT_MOST = 480
+MARK_WIDTH = 32
+SELECTED_KEPT = 2000
+"""Up to so many selected versions stay selected when the rows are read again."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the user was: the current version, the first one in sight, and what was selected."""
+
+    current: int | None
+    top: int | None
+    offset: int
+    selected: tuple[int, ...]
+
+
+class LibraryTable(RowTable):
+    """A table of `VersionsModel`."""
+
+    sort_asked = Signal(str, bool)
+    """Key of the catalog's order, and whether the highest comes first."""
+    chosen = Signal()
+    """Another row is current, or others are selected."""
+
+    def __init__(self, theme: Theme, model: VersionsModel, parent: QWidget | None = None) -> None:
+        super().__init__(theme, "Versions", parent)
+        self._versions = model
+        self._widths: dict[str, int] = {}
+        self._order: list[str] = []
+        self.setModel(model)
+        self.setDragEnabled(True)
+        self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        header = self.horizontalHeader()
+        header.setSectionsMovable(True)
+        header.setFirstSectionMovable(False)
+        header.setSectionsClickable(True)
+        header.setAccessibleName("Columns of versions")
+        header.sectionClicked.connect(self._header_clicked)
+        header.sectionResized.connect(self._resized)
+        header.sectionMoved.connect(self._moved)
+        header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.delegate.folded.connect(self._fold)
+        self.clicked.connect(self._clicked)
+        self.selectionModel().selectionChanged.connect(self.chosen)
+        self.selectionModel().currentRowChanged.connect(self.chosen)
+        self.lay_out()
+
+    # columns ---------------------------------------------------------------------------------------------------
+
+    def lay_out(self) -> None:
+        """Give every column its remembered width and place."""
+        header = self.horizontalHeader()
+        blocked = header.blockSignals(True)
+        header.setSectionResizeMode(MARK, QHeaderView.ResizeMode.Fixed)
+        self.setColumnWidth(MARK, self._theme.px(MARK_WIDTH))
+        self.setColumnWidth(NAME, self._widths.get("name", self._theme.px(NAME_WIDTH)))
+        for number, column in enumerate(self._versions.columns):
+            header.setSectionResizeMode(FIRST + number, QHeaderView.ResizeMode.Interactive)
+            self.setColumnWidth(FIRST + number, self._widths.get(column.key, self._theme.px(column.width)))
+        for visual in range(header.count()):
+            logical = header.logicalIndex(visual)
+            if logical != visual:
+                header.moveSection(header.visualIndex(visual), visual)
+        header.blockSignals(blocked)
+        self._fill()
+        self.updateGeometries()
+        self.viewport().update()
+
+    def widths(self) -> dict[str, int]:
+        """Widths that the user chose, by column."""
+        return dict(self._widths)
+
+    def set_widths(self, widths: dict[str, int]) -> None:
+        """Take up remembered widths."""
+        self._widths = dict(widths)
+        self.lay_out()
+
+    def order(self) -> list[str]:
+        """Keys of the columns from left to right."""
+        header = self.horizontalHeader()
+        logical = [header.logicalIndex(visual) for visual in range(header.count())]
+        return [self._versions.columns[number - FIRST].key for number in logical if number >= FIRST]
+
+    def show_sort(self, key: str, descending: bool) -> None:
+        """Point at the column that the rows are sorted by."""
+        self._versions.sorted_by = key, descending
+        self._versions.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, self._versions.columnCount() - 1)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._fill()
+        super().resizeEvent(event)
+
+    def _fill(self) -> None:
+        """Let the names have the room that is left, until the user chooses a width."""
+        if "name" in self._widths:
+            return
+        header = self.horizontalHeader()
+        others = sum(header.sectionSize(section) for section in range(header.count()) if section != NAME)
+        width = min(max(self.viewport().width() - others, self._theme.px(NAME_WIDTH)), self._theme.px(NAME_AT_MOST))
+        blocked = header.blockSignals(True)
+        self.setColumnWidth(NAME, width)
+        header.blockSignals(blocked)
+
+    # place -----------------------------------------------------------------------------------------------------
+
+    def place(self) -> Place:
+        """Where the user is."""
+        model = self._versions
+        row = self.rowAt(0)
+        top = next((key for number in range(max(row, 0), max(row, 0) + 3) if (key := model.key(number))), None)
+        offset = self.rowViewportPosition(model.row_of(top)) if top is not None else 0
+        selected = self.selected_keys()
+        kept = tuple(selected) if len(selected) <= SELECTED_KEPT else ()
+        return Place(model.key(self.currentIndex().row()), top, offset, kept)
+
+    def go_to(self, place: Place, scroll: bool = True) -> None:
+        """Be there again, as far as the versions are still shown."""
+        model = self._versions
+        self.select(place.selected)
+        if place.current is not None and (row := model.row_of(place.current)) >= 0:
+            flags = QItemSelectionModel.SelectionFlag.NoUpdate
+            self.selectionModel().setCurrentIndex(model.index(row, NAME), flags)
+        if scroll and place.top is not None and (row := model.row_of(place.top)) >= 0:
+            self.verticalScrollBar().setValue(row * self._theme.row - place.offset)
+
+    def selected_keys(self) -> list[int]:
+        """The selected versions, from top to bottom; a closed run stands for all of its own."""
+        ranges = sorted((part.top(), part.bottom()) for part in self.selectionModel().selection())
+        found = [key for top, bottom in dict.fromkeys(ranges) for key in self._versions.keys(top, bottom)]
+        return list(dict.fromkeys(found))
+
+    def select(self, keys: Iterable[int]) -> None:
+        """Select these versions and nothing else."""
+        model = self._versions
+        last = model.columnCount() - 1
+        selection = QItemSelection()
+        for key in keys:
+            row = model.row_of(key)
+            if row >= 0 and model.key(row) == key:
+                selection.select(model.index(row, 0), model.index(row, last))
+        flags = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
+        self.selectionModel().select(selection, flags)
+
+    # events ----------------------------------------------------------------------------------------------------
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        row = self.currentIndex().row()
+        group = self._versions.group(row)
+        if event.key() == Qt.Key.Key_Right and group is not None:
+            self._versions.fold(row, True)
+        elif event.key() == Qt.Key.Key_Left and group is not None:
+            self._versions.fold(row, False)
+        elif event.key() == Qt.Key.Key_Left and self._parent(row) >= 0:
+            self.setCurrentIndex(self._versions.index(self._parent(row), NAME))
+        elif event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right):
+            bar = self.horizontalScrollBar()
+            bar.setValue(bar.value() + (60 if event.key() == Qt.Key.Key_Right else -60))
+        else:
+            super().keyPressEvent(event)
+
+    def _parent(self, row: int) -> int:
+        key = self._versions.key(row)
+        arrangement = self._versions.arrangement
+        number = arrangement.group_of.get(key) if key is not None and arrangement.view.grouped else None
+        return self._versions.row_of_group(arrangement.groups[number].model) if number is not None else -1
+
+    def _fold(self, index: QModelIndex) -> None:
+        self._versions.fold(index.row())
+
+    def _clicked(self, index: QModelIndex) -> None:
+        key = self._versions.key(index.row())
+        if index.column() == MARK and key is not None:
+            self._versions.mark(key)
+            self.chosen.emit()
+
+    def _header_clicked(self, section: int) -> None:
+        if section == NAME:
+            key, falls = "name", False
+        elif section >= FIRST and self._versions.columns[section - FIRST].sort:
+            column = self._versions.columns[section - FIRST]
+            key, falls = column.sort, column.falls
+        else:
+            return
+        current, descending = self._versions.sorted_by
+        self.sort_asked.emit(key, not descending if key == current else falls)
+
+    def _resized(self, section: int, before: int, width: int) -> None:
+        key = "name" if section == NAME else ""
+        if section >= FIRST and section - FIRST < len(self._versions.columns):
+            key = self._versions.columns[section - FIRST].key
+        if key and before:
+            self._widths[key] = width
+
+    def _moved(self, section: int, before: int, after: int) -> None:
+        header = self.horizontalHeader()
+        if after < FIRST:
+            header.moveSection(after, before)

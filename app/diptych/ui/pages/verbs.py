@@ -1,0 +1,185 @@
+"""What can be done to versions from the library and from their own page. Writes wait for one another, in a worker."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QPoint, QUrl
+from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtWidgets import QMenu, QWidget
+
+from diptych import display
+from diptych.domain.changes import Changes
+from diptych.domain.version import Version
+from diptych.errors import DiptychError
+from diptych.job import Job, Tick
+from diptych.ui.context import Alert, Context
+from diptych.ui.dialogs.note import NoteDialog
+from diptych.ui.dialogs.tags import TagsDialog
+from diptych.ui.models.partners import Partner, partners
+
+READ_AT_ONCE = 2000
+"""Versions whose tags are read for the dialog; of more, the tags of the first are offered."""
+
+
+@dataclass(frozen=True)
+class _Write:
+    title: str
+    do: Callable[[], Changes]
+    said: str
+
+
+class Verbs(QObject):
+    """Tag, rate, annotate, remove, copy, reveal and compare, on behalf of a page."""
+
+    def __init__(self, context: Context, page: QWidget) -> None:
+        super().__init__(page)
+        self._context = context
+        self._page = page
+        self._waiting: deque[_Write] = deque()
+        self._writing: _Write | None = None
+        self._last: tuple[object, object] | None = None
+        self._menu: QMenu | None = None
+        context.comparison_asked.connect(self._compared)
+
+    def compare(self, left: Version, right: Version) -> None:
+        """Show A and B side by side."""
+        self._context.comparison_asked.emit(left, right)
+
+    def compare_with(self, version: Version, place: QPoint) -> None:
+        """Ask what to compare one version with, at a place of the screen."""
+        last = self._last_partner(version.key)
+        self._place = place
+        self._version = version
+        job = partners(self._context.workbench, version, last)
+        self._context.runner.start("Compare with", job, self._offer, quiet=True)
+
+    def tag(self, keys: Sequence[int]) -> None:
+        """Ask for the tags of versions."""
+        if not keys:
+            return
+        versions = self._context.workbench.versions(list(keys[:READ_AT_ONCE]))
+        carried = Counter(tag for version in versions for tag in version.tags)
+        known = [tag for tag, _ in self._context.workbench.columns().tags]
+        dialog = TagsDialog(self._context.theme, len(versions), carried, known, self._page)
+        if dialog.exec():
+            self.retag(keys, dialog.added(), dialog.removed())
+        dialog.deleteLater()
+
+    def retag(self, keys: Sequence[int], add: Sequence[str], remove: Sequence[str] = ()) -> None:
+        """Put tags on versions and take others off."""
+        if keys and (add or remove):
+            workbench = self._context.workbench
+            what = display.listing([f"“{display.visible(tag)}”" for tag in (*add, *remove)])
+            word = "Tagged" if add else "Took tags off"
+            said = f"{word} {display.plural(len(keys), 'version')}: {what}"
+            self._write("Tag", lambda: workbench.tag(list(keys), add=add, remove=remove), said)
+
+    def star(self, keys: Sequence[int], stars: int) -> None:
+        """Give versions stars."""
+        if keys:
+            workbench = self._context.workbench
+            self._write("Rate", lambda: workbench.star(list(keys), stars), "")
+
+    def note(self, version: Version) -> None:
+        """Ask for the note on a version."""
+        dialog = NoteDialog(self._context.theme, version.name, version.note, self._page)
+        if dialog.exec() and dialog.text() != version.note:
+            self.write_note(version.key, dialog.text())
+        dialog.deleteLater()
+
+    def write_note(self, key: int, text: str) -> None:
+        """Write a note."""
+        workbench = self._context.workbench
+        self._write("Note", lambda: workbench.note(key, text), "Note saved" if text else "Note removed")
+
+    def remove(self, keys: Sequence[int]) -> None:
+        """Take versions out of the catalog; it can be undone, so nothing is asked."""
+        if keys:
+            workbench = self._context.workbench
+            count = display.plural(len(keys), "version")
+            said = f"Removed {count} from the catalog. The files were not touched."
+            self._write("Remove", lambda: workbench.remove(list(keys)), said)
+
+    def copy(self, text: str) -> None:
+        """Put text on the clipboard."""
+        QGuiApplication.clipboard().setText(text)
+
+    def reveal(self, path: Path) -> None:
+        """Open the folder that holds a version."""
+        folder = path if path.is_dir() else path.parent
+        if not folder.is_dir():
+            self._context.alerted.emit(Alert(f"{display.path(folder)} is not there now."))
+        elif not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
+            self._context.alerted.emit(Alert(f"No file manager could open {display.path(folder)}."))
+
+    # writing ---------------------------------------------------------------------------------------------------
+
+    def _write(self, title: str, do: Callable[[], Changes], said: str) -> None:
+        self._waiting.append(_Write(title, do, said))
+        self._next()
+
+    def _next(self) -> None:
+        if self._writing is None and self._waiting:
+            self._writing = self._waiting.popleft()
+            job = _written(self._writing)
+            self._context.runner.start(self._writing.title, job, self._done, self._failed, quiet=True)
+
+    def _done(self, changes: Changes) -> None:
+        said = self._writing.said if self._writing else ""
+        self._writing = None
+        self._context.apply(changes)
+        if said and changes:
+            self._context.alerted.emit(Alert(said, remedy="Undo", act=self._undo))
+        self._next()
+
+    def _failed(self, error: Exception) -> None:
+        self._writing = None
+        self._context.fail(error)
+        self._next()
+
+    def _undo(self) -> None:
+        try:
+            undone = self._context.workbench.undo()
+        except DiptychError as error:
+            self._context.fail(error)
+            return
+        if undone is not None:
+            self._context.apply(undone.changes)
+
+    # comparing with --------------------------------------------------------------------------------------------
+
+    def _offer(self, found: list[Partner]) -> None:
+        menu = QMenu(self._page)
+        menu.setAccessibleName("Compare with")
+        for partner in found:
+            action = menu.addAction(f"{partner.reason}:  {display.elide(display.visible(partner.version.name), 48)}")
+            action.setData(partner.version)
+        if not found:
+            menu.addAction("Select a second version to compare with").setEnabled(False)
+        menu.triggered.connect(self._chosen)
+        self._menu = menu
+        menu.popup(self._place)
+        if found:
+            menu.setActiveAction(menu.actions()[0])
+
+    def _chosen(self, action: object) -> None:
+        partner = action.data()  # type: ignore[attr-defined]
+        if isinstance(partner, Version):
+            self.compare(partner, self._version)
+
+    def _compared(self, left: object, right: object) -> None:
+        self._last = left, right
+
+    def _last_partner(self, key: int) -> int | None:
+        sides = [side.key for side in self._last or () if isinstance(side, Version)]
+        others = [side for side in sides if side != key]
+        return others[0] if others else None
+
+
+def _written(write: _Write) -> Job[Changes]:
+    yield Tick(write.title)
+    return write.do()

@@ -1,0 +1,477 @@
+"""The page of one version: the sections of a comparison with one column."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+from PySide6.QtCore import QPoint, QTimer, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+
+from diptych import display
+from diptych.domain.changes import Changes
+from diptych.domain.dossier import Dossier
+from diptych.domain.evidence import Sample
+from diptych.domain.tokenizer import Tokenizer
+from diptych.domain.version import Version
+from diptych.errors import DiptychError
+from diptych.job import Job, Tick
+from diptych.ui.actions import Action
+from diptych.ui.context import Context
+from diptych.ui.models.facts import Facts, FactsModel
+from diptych.ui.models.partners import parent as parent_of
+from diptych.ui.pages import version_tables as tables
+from diptych.ui.pages.page import Page
+from diptych.ui.pages.verbs import Verbs
+from diptych.ui.pages.version_curves import Curves
+from diptych.ui.pages.version_facts import inspection
+from diptych.ui.pages.version_header import VersionHeader
+from diptych.ui.pages.version_section import Section, lay_out, watch
+from diptych.ui.runner import Running
+from diptych.ui.tokens import Space
+from diptych.ui.widgets.filterfield import FilterField
+from diptych.ui.widgets.label import hairline, label
+from diptych.ui.widgets.sectionrail import Entry, SectionRail
+from diptych.ui.widgets.table import RowTable
+
+SECTIONS = (
+    ("overview", "Overview"),
+    ("hyperparameters", "Hyperparameters"),
+    ("metrics", "Metrics"),
+    ("curves", "Curves"),
+    ("outputs", "Outputs"),
+    ("weights", "Weights"),
+    ("tokenizer", "Tokenizer"),
+    ("config", "Configuration"),
+    ("data", "Data"),
+    ("files", "Files"),
+)
+EMPTY = {
+    "hyperparameters": "No record names a hyperparameter.",
+    "metrics": "No evaluation of this version is known.",
+    "curves": "No record holds a curve.",
+    "outputs": "No record holds answers to single items.",
+    "weights": "The weights are not here.",
+    "tokenizer": "This version brings no tokenizer.",
+    "config": "No configuration was found.",
+    "data": "No record names a data set.",
+    "files": "No file is here.",
+}
+SAMPLES_READ = 2000
+"""Answers listed; the comparison reads them all."""
+WIDEST = 1240
+"""A line of facts longer than this is hard to follow."""
+NARROW = 760
+"""A page narrower than this has no room for the list of sections."""
+
+
+class VersionPage(Page):
+    """Shows one version at a time."""
+
+    key = "version"
+    title = "Version"
+    symbol = "cube"
+    actions_table: ClassVar[tuple[Action, ...]]
+    left = Signal()
+    """The user is done with this page."""
+
+    def __init__(self, context: Context, parent: QWidget | None = None) -> None:
+        super().__init__(context, parent)
+        self.version: Version | None = None
+        self.dossier: Dossier | None = None
+        self.verbs = Verbs(context, self)
+        self._jobs: list[Running] = []
+        self._focused = ""
+        self._build()
+
+    # building --------------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self.header = VersionHeader(self.context)
+        self._connect_header()
+        self.rail = SectionRail(self.context.theme)
+        self.rail.chosen.connect(self.go_to)
+        self.rail.opened.connect(self.focus_section)
+        self.sections: dict[str, Section] = {}
+        column = QVBoxLayout()
+        column.setContentsMargins(0, 0, 0, Space.XXL)
+        column.setSpacing(Space.S)
+        for key, title in SECTIONS:
+            section = Section(self.context, key, title)
+            section.focus_asked.connect(self.focus_section)
+            self.sections[key] = section
+            column.addWidget(section)
+        column.addStretch(1)
+        self.curves = Curves(self.context)
+        self.sections["curves"].body.addWidget(self.curves)
+        measure = QWidget()
+        measure.setLayout(column)
+        measure.setMaximumWidth(self.context.theme.px(WIDEST))
+        inner = QWidget()
+        row = QHBoxLayout(inner)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(measure, 1)
+        row.addStretch(0)
+        self.scroll = QScrollArea()
+        self.scroll.setWidgetResizable(True)
+        self.scroll.setWidget(inner)
+        self.scroll.setAccessibleName("Facts of the version")
+        self.scroll.verticalScrollBar().valueChanged.connect(self._scrolled)
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.scroll)
+        self.stack.addWidget(self._focus_page())
+        self._rail_line = hairline(vertical=True)
+        body = QHBoxLayout()
+        body.setContentsMargins(0, 0, 0, 0)
+        body.setSpacing(0)
+        body.addWidget(self.rail)
+        body.addWidget(self._rail_line)
+        body.addWidget(self.stack, 1)
+        page = QVBoxLayout(self)
+        page.setContentsMargins(0, 0, 0, 0)
+        page.setSpacing(0)
+        page.addWidget(self.header)
+        page.addWidget(hairline())
+        page.addLayout(body, 1)
+
+    def _focus_page(self) -> QWidget:
+        """The page that a long table gets for itself."""
+        self.focus_model = FactsModel(parent=self)
+        self.focus_table = RowTable(self.context.theme, "All rows")
+        self.focus_table.setModel(self.focus_model)
+        watch(self.focus_table, self.focus_model, self.context)
+        self.focus_title = label("", "section")
+        self.focus_field = FilterField(self.context.theme, "Find a row", "Find a row")
+        self.focus_field.asked.connect(self._find)
+        self.focus_field.left.connect(self.focus_table.setFocus)
+        back = QPushButton("All sections  Esc")
+        back.setProperty("role", "flat")
+        back.clicked.connect(self.leave_section)
+        head = QHBoxLayout()
+        head.setContentsMargins(Space.L, Space.M, Space.M, Space.S)
+        head.setSpacing(Space.M)
+        head.addWidget(self.focus_title)
+        head.addWidget(self.focus_field, 1)
+        head.addWidget(back)
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(head)
+        column.addWidget(self.focus_table, 1)
+        return page
+
+    def _connect_header(self) -> None:
+        header = self.header
+        header.back_asked.connect(self.leave)
+        header.base_asked.connect(self.open_base)
+        header.compare_asked.connect(self.compare)
+        header.note_asked.connect(self.note)
+        header.tags_asked.connect(self.tag)
+        header.tag_removed.connect(self._remove_tag)
+        header.stars_asked.connect(self.star)
+        header.copy_asked.connect(self.verbs.copy)
+        header.reveal_asked.connect(self.reveal)
+
+    # showing ---------------------------------------------------------------------------------------------------
+
+    def show_version(self, key: int) -> None:
+        """Show the version with this key: its head at once, the rest as it is read."""
+        found = self.context.workbench.versions([key])
+        if not found:
+            self.leave()
+            return
+        for job in self._jobs:
+            job.cancel()
+        self._jobs.clear()
+        self.leave_section()
+        self.version, self.dossier = found[0], None
+        self._show_head()
+        for section_key, section in self.sections.items():
+            if section_key not in ("overview", "files"):
+                section.show_words("Reading…")
+                section.show_count("")
+        self.curves.show_series(())
+        self.scroll.verticalScrollBar().setValue(0)
+        self._show_rail()
+        self._start("Read version", _dossier(self.context, found[0]), self._show_dossier)
+
+    def _show_head(self) -> None:
+        assert self.version is not None
+        version = self.version
+        base_known = version.base is not None and version.base.parent is not None
+        self.header.show_version(version, base_known)
+        self.sections["overview"].show_facts(tables.overview(version), "")
+        self._fill("files", tables.files(version), display.size(sum(one.bytes for one in version.artifacts)))
+        self.context.inspected.emit(inspection(version))
+
+    def _show_dossier(self, dossier: Dossier) -> None:
+        self.dossier = dossier
+        self._fill("hyperparameters", tables.hyperparameters(dossier.hyperparameters, configuration=False))
+        self._fill("config", tables.hyperparameters(dossier.hyperparameters, configuration=True))
+        self._fill("metrics", tables.metrics(dossier.metrics))
+        self._fill("weights", tables.weights(dossier.tensors))
+        self._fill("data", tables.datasets(dossier.datasets))
+        self.sections["curves"].show_words("" if dossier.series else EMPTY["curves"])
+        self.sections["curves"].show_count(f"{len(dossier.series)}" if dossier.series else "")
+        self.curves.show_series(dossier.series)
+        if dossier.samples is None:
+            self.sections["outputs"].show_words(EMPTY["outputs"])
+        else:
+            self._start("Read answers", _samples(dossier.samples), self._show_samples, "outputs")
+        if dossier.tokenizer is None:
+            self.sections["tokenizer"].show_words(EMPTY["tokenizer"])
+        else:
+            self._start("Read tokenizer", _tokenizer(dossier.tokenizer), self._show_tokenizer, "tokenizer")
+        self._show_rail()
+
+    def _show_samples(self, samples: list[Sample]) -> None:
+        more = len(samples) > SAMPLES_READ
+        note = f"The first {SAMPLES_READ:,} answers; a comparison reads all." if more else ""
+        self._fill("outputs", tables.outputs(samples[:SAMPLES_READ]), note=note)
+        self._show_rail()
+
+    def _show_tokenizer(self, tokenizer: Tokenizer) -> None:
+        self._fill("tokenizer", tables.tokenizer(tokenizer), display.plural(len(tokenizer.vocabulary), "token"))
+        self._show_rail()
+
+    def _fill(self, key: str, facts: Facts, count: str = "", note: str = "") -> None:
+        section = self.sections[key]
+        if facts.things:
+            section.show_facts(facts, count or f"{len(facts.things):,}", note)
+        else:
+            section.show_words(EMPTY[key])
+
+    def _show_rail(self) -> None:
+        counts = tables.counts(self.dossier) if self.dossier is not None else {}
+        counts["outputs"] = len(self.sections["outputs"].model.facts.things)
+        entries = []
+        for key, title in SECTIONS:
+            count = counts.get(key, 0)
+            quiet = not count and key not in ("overview", "tokenizer")
+            entries.append(Entry(key, title, f"{count:,}" if count else "", quiet, str(count) if count else ""))
+        self.rail.set_entries(entries)
+
+    def _start(self, title: str, job: Job[Any], done: Callable[[Any], None], section: str = "") -> None:
+        self._jobs.append(self.context.runner.start(title, job, done, self._failing(section), quiet=True))
+
+    def _failing(self, section: str) -> Callable[[Exception], None]:
+        def fail(error: Exception) -> None:
+            if section and isinstance(error, DiptychError):
+                self.sections[section].show_words(f"{error.message} {error.hint}".strip())
+            else:
+                self.context.fail(error)
+
+        return fail
+
+    # moving ----------------------------------------------------------------------------------------------------
+
+    def go_to(self, key: str) -> None:
+        """Bring a section to the top."""
+        if self._focused:
+            self.focus_section(key) if self.sections[key].model.facts.things else self.leave_section()
+        place = self.sections[key].mapTo(self.scroll.widget(), QPoint(0, 0))
+        self.scroll.verticalScrollBar().setValue(place.y())
+        self.rail.mark(key)
+
+    def focus_section(self, key: str) -> None:
+        """Give a table the whole page."""
+        facts = self.sections[key].model.facts
+        if not facts.things:
+            return
+        self._focused = key
+        self.focus_model.show_facts(facts)
+        self.focus_table.setAccessibleName(self.sections[key].title)
+        self.focus_title.setText(self.sections[key].title)
+        self.focus_field.clear()
+        self.focus_table.horizontalHeader().setVisible(facts.headed)
+        lay_out(self.focus_table, facts, self.context)
+        self.stack.setCurrentIndex(1)
+        self.focus_table.setFocus()
+        if not self.focus_table.currentIndex().isValid():
+            self.focus_table.setCurrentIndex(self.focus_model.index(0, 0))
+
+    def leave_section(self) -> None:
+        """Show all sections again."""
+        if self._focused:
+            self._focused = ""
+            self.stack.setCurrentIndex(0)
+            self.rail.setFocus()
+
+    def back(self) -> None:
+        """Leave the section that has the page, else the page."""
+        if self._focused:
+            self.leave_section()
+        else:
+            self.leave()
+
+    def leave(self) -> None:
+        """Go back to where this page was opened."""
+        self.left.emit()
+
+    def _find(self, text: str) -> None:
+        self.focus_model.find(text)
+
+    def _scrolled(self, value: int) -> None:
+        top = value + Space.XXL
+        current = SECTIONS[0][0]
+        for key, section in self.sections.items():
+            if section.mapTo(self.scroll.widget(), QPoint(0, 0)).y() <= top:
+                current = key
+        bar = self.scroll.verticalScrollBar()
+        self.rail.mark(SECTIONS[-1][0] if value and value == bar.maximum() else current)
+
+    # verbs -----------------------------------------------------------------------------------------------------
+
+    def open_base(self) -> None:
+        """Show the version this one was made from."""
+        base = parent_of(self.context.workbench, self.version) if self.version is not None else None
+        if base is not None:
+            self.context.version_asked.emit(base.key)
+
+    def compare(self) -> None:
+        """Ask what to compare with."""
+        if self.version is not None:
+            button = self.header.compare
+            self.verbs.compare_with(self.version, button.mapToGlobal(button.rect().bottomLeft()))
+
+    def tag(self) -> None:
+        """Ask for tags."""
+        if self.version is not None:
+            self.verbs.tag([self.version.key])
+
+    def note(self) -> None:
+        """Ask for the note."""
+        if self.version is not None:
+            self.verbs.note(self.version)
+
+    def star(self, stars: int) -> None:
+        """Give stars."""
+        if self.version is not None:
+            self.verbs.star([self.version.key], stars)
+
+    def reveal(self) -> None:
+        """Open the folder."""
+        if self.version is not None and self.version.path is not None:
+            self.verbs.reveal(self.version.path)
+
+    def copy(self) -> None:
+        """Copy the row under the cursor, or the name."""
+        table = self.focusWidget()
+        if isinstance(table, RowTable) and table.currentIndex().isValid():
+            model = table.model()
+            if isinstance(model, FactsModel):
+                rows = sorted({index.row() for index in table.selectionModel().selectedRows()})
+                self.verbs.copy("\n".join(model.line(row) for row in rows or [table.currentIndex().row()]))
+        elif self.version is not None:
+            self.verbs.copy(self.version.name)
+
+    def copy_id(self) -> None:
+        """Copy the whole id."""
+        if self.version is not None:
+            self.verbs.copy(self.version.id)
+
+    def _remove_tag(self, tag: str) -> None:
+        if self.version is not None:
+            self.verbs.retag([self.version.key], (), [tag])
+
+    # page ------------------------------------------------------------------------------------------------------
+
+    def entered(self) -> None:
+        self.rail.setFocus()
+        if self.version is not None:
+            self.context.inspected.emit(inspection(self.version))
+
+    def refresh(self, changes: Changes) -> None:
+        if self.version is None:
+            return
+        if self.version.key in changes.removed:
+            self.version = None
+            if self.isVisible():
+                self.leave()
+        elif self.version.key in changes.updated:
+            found = self.context.workbench.versions([self.version.key])
+            if found:
+                self.version = found[0]
+                self._show_head()
+
+    def state(self) -> dict[str, object]:
+        return {"version": self.version.id, "scroll": self.scroll.verticalScrollBar().value()} if self.version else {}
+
+    def restore(self, state: dict[str, object]) -> None:
+        known = state.get("version")
+        if isinstance(known, str):
+            try:
+                self.show_version(self.context.workbench.resolve(known).key)
+            except DiptychError:
+                return  # it is gone since; the library is in front anyway
+        value = state.get("scroll")
+        if isinstance(value, int):
+            QTimer.singleShot(0, self, _Scroll(self.scroll, value))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        wide = event.size().width() >= self.context.theme.px(NARROW)
+        self.rail.setVisible(wide)
+        self._rail_line.setVisible(wide)
+        super().resizeEvent(event)
+
+
+class _Scroll:
+    """Scrolls once the page was laid out."""
+
+    def __init__(self, area: QScrollArea, value: int) -> None:
+        self._area = area
+        self._value = value
+
+    def __call__(self) -> None:
+        self._area.verticalScrollBar().setValue(self._value)
+
+
+def _dossier(context: Context, version: Version) -> Job[Dossier]:
+    yield Tick("Reading the records")
+    return context.workbench.dossier(version)
+
+
+def _tokenizer(read: Callable[[], Tokenizer]) -> Job[Tokenizer]:
+    yield Tick("Reading the tokenizer")
+    return read()
+
+
+def _samples(read: Callable[[], Iterator[Sample]]) -> Job[list[Sample]]:
+    found: list[Sample] = []
+    for sample in read():
+        found.append(sample)
+        if len(found) > SAMPLES_READ:
+            break
+        if len(found) % 50 == 0:
+            yield Tick("Reading answers", len(found))
+    yield Tick("Reading answers", len(found))
+    return found
+
+
+def _known(page: VersionPage) -> bool:
+    return page.version is not None
+
+
+VersionPage.actions_table = (
+    Action("version.back", "Back", VersionPage.back, ("Escape", "Alt+Left"), "back"),
+    Action("version.compare", "Compare with…", VersionPage.compare, ("C",), "compare", when=_known),
+    Action("version.tag", "Tag…", VersionPage.tag, ("T",), "tag", when=_known),
+    Action("version.note", "Note…", VersionPage.note, ("N",), "note", when=_known),
+    *(
+        Action(
+            f"version.star{number}",
+            f"Rate {display.plural(number, 'star')}" if number else "Remove stars",
+            lambda page, number=number: page.star(number),
+            (str(number),),
+            "star",
+            when=_known,
+        )
+        for number in range(6)
+    ),
+    Action("version.copy", "Copy", VersionPage.copy, ("Ctrl+C",), "copy", when=_known),
+    Action("version.copy_id", "Copy id", VersionPage.copy_id, ("Ctrl+Shift+C",), "fingerprint", when=_known),
+    Action("version.reveal", "Reveal in folder", VersionPage.reveal, (), "folder", when=_known),
+    Action("version.base", "Open the base", VersionPage.open_base, ("B",), "cube", when=_known),
+)

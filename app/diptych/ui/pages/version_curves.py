@@ -1,0 +1,113 @@
+"""The curves of one version. matplotlib is brought in by a worker, so that the window does not stop for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PySide6.QtWidgets import QGridLayout, QPushButton, QWidget
+
+from diptych import display
+from diptych.domain.evidence import Series
+from diptych.job import Job, Tick
+from diptych.ui.context import Context
+from diptych.ui.tokens import Space
+from diptych.ui.widgets.curves import Curve
+from diptych.ui.widgets.label import label
+
+if TYPE_CHECKING:
+    from diptych.ui.widgets.plot import Plot
+
+FIRST = 4
+"""Charts shown before one asks for more."""
+HEIGHT = 200
+_GOOD = ("loss", "eval_loss", "eval_", "learning_rate", "grad_norm")
+"""What people look at first, by the beginning of the name."""
+
+
+class Curves(QWidget):
+    """Charts in two columns, one for each series."""
+
+    def __init__(self, context: Context, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._context = context
+        self._series: tuple[Series, ...] = ()
+        self.plots: list[Plot] = []
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(Space.XL)
+        self._grid.setVerticalSpacing(Space.XS)
+        self._grid.setColumnStretch(0, 1)
+        self._grid.setColumnStretch(1, 1)
+        self._more: QPushButton | None = None
+
+    def show_series(self, series: Sequence[Series]) -> None:
+        """Show other curves; they appear when the charts can be drawn."""
+        while self._grid.count():
+            item = self._grid.takeAt(0)
+            widget = item.widget() if item is not None else None
+            if widget is not None:
+                widget.hide()
+                widget.deleteLater()
+        self.plots = []
+        self._series = tuple(sorted((one for one in series if len(one.steps) > 1), key=_rank))
+        if self._series:
+            self._grid.addWidget(label("Preparing charts…", "muted"), 0, 0)
+            self._context.runner.start("Prepare charts", _prepare(), self._prepared, quiet=True)
+
+    def _prepared(self, ready: bool) -> None:
+        if self._series and not self.plots:
+            item = self._grid.takeAt(0)
+            widget = item.widget() if item is not None else None
+            if widget is not None:
+                widget.deleteLater()
+            self._draw(self._series[:FIRST])
+            if len(self._series) > FIRST:
+                self._more = QPushButton(f"Show {len(self._series) - FIRST} more")
+                self._more.setProperty("role", "flat")
+                self._more.clicked.connect(self._draw_rest)
+                self._grid.addWidget(self._more, 2 * FIRST, 0)
+
+    def _draw_rest(self) -> None:
+        if self._more is not None:
+            self._more.hide()
+        self._draw(self._series[FIRST:])
+
+    def _draw(self, series: Sequence[Series]) -> None:
+        from diptych.ui.widgets.plot import Plot
+
+        for one in series:
+            place = len(self.plots)
+            plot = Plot(self._context.theme)
+            plot.setFixedHeight(self._context.theme.px(HEIGHT))
+            curve = Curve(one.name, np.array(one.steps, np.float64), np.array(one.values, np.float64), "text")
+            plot.draw([curve], "step", "", display.visible(one.name))
+            plot.pointed.connect(self._point)
+            caption = label(display.visible(f"{one.name}   {one.note}".strip()), "caption")
+            self._grid.addWidget(caption, place // 2 * 2, place % 2)
+            self._grid.addWidget(plot, place // 2 * 2 + 1, place % 2)
+            self.plots.append(plot)
+
+    def _point(self, x: float | None) -> None:
+        """Move the crosshair of the other charts along: they share the axis."""
+        for plot in self.plots:
+            if plot is not self.sender():
+                plot.point_at(x)
+
+
+def _prepare() -> Job[bool]:
+    """Import what costs most of matplotlib's start, and its list of fonts."""
+    yield Tick("Preparing charts")
+    import matplotlib.figure
+
+    yield Tick("Preparing charts")
+    import matplotlib.backends.backend_agg
+    import matplotlib.font_manager
+
+    return bool(matplotlib.font_manager.fontManager.ttflist)
+
+
+def _rank(series: Series) -> tuple[int, str]:
+    place = next((number for number, start in enumerate(_GOOD) if series.name.startswith(start)), len(_GOOD))
+    return place, series.name

@@ -1,0 +1,112 @@
+"""One section of the page of a version: a heading, a count, and a table, charts or a sentence."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QModelIndex, Signal
+from PySide6.QtWidgets import QHBoxLayout, QHeaderView, QPushButton, QVBoxLayout, QWidget
+
+from diptych.ui.context import Context
+from diptych.ui.models.facts import Facts, FactsModel
+from diptych.ui.tokens import Space
+from diptych.ui.widgets.label import label
+from diptych.ui.widgets.table import ReportTable, RowTable
+
+ROWS_SHOWN = 12
+"""Rows a table shows within the page; the rest has a page of its own."""
+
+
+class Section(QWidget):
+    """A part of the page that fills when what it shows was read."""
+
+    focus_asked = Signal(str)
+    """Give this section the whole page (key)."""
+
+    def __init__(self, context: Context, key: str, title: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.key = key
+        self.title = title
+        self._context = context
+        self.model = FactsModel(parent=self)
+        head = QHBoxLayout()
+        head.setSpacing(Space.S)
+        head.addWidget(label(title, "section"))
+        self._count = label("", "muted")
+        head.addWidget(self._count)
+        head.addStretch(1)
+        self.more = QPushButton()
+        self.more.setProperty("role", "flat")
+        self.more.clicked.connect(self._focus)
+        head.addWidget(self.more)
+        self.body = QVBoxLayout(self)
+        self.body.setContentsMargins(Space.L, Space.L, Space.L, 0)
+        self.body.setSpacing(Space.S)
+        self.body.addLayout(head)
+        self._words = label("Reading…", "muted", wrap=True)
+        self.body.addWidget(self._words)
+        self.table = ReportTable(context.theme, title, ROWS_SHOWN)
+        self.table.setModel(self.model)
+        self.table.opened.connect(self._focus)
+        watch(self.table, self.model, context)
+        self.body.addWidget(self.table)
+        self.table.hide()
+        self.more.hide()
+
+    def show_facts(self, facts: Facts, count: str, note: str = "") -> None:
+        """Fill the table."""
+        self.model.show_facts(facts)
+        self._count.setText(count)
+        self._words.setText(note)
+        self._words.setVisible(bool(note))
+        self.table.horizontalHeader().setVisible(facts.headed)
+        lay_out(self.table, facts, self._context)
+        self.table.fit()
+        self.table.setVisible(bool(facts.things))
+        self.more.setText(f"Show all {len(facts.things):,}")
+        self.more.setVisible(len(facts.things) > ROWS_SHOWN)
+
+    def show_count(self, count: str) -> None:
+        """Say how much there is beside the heading."""
+        self._count.setText(count)
+
+    def show_words(self, text: str) -> None:
+        """Say something in place of the table; nothing: only what was added to the body."""
+        self._words.setText(text)
+        self._words.setVisible(bool(text))
+        self.table.hide()
+        self.more.hide()
+
+    def _focus(self) -> None:
+        if self.model.facts.things:
+            self.focus_asked.emit(self.key)
+
+
+def lay_out(table: RowTable, facts: Facts, context: Context) -> None:
+    """Give columns their widths; the one without takes what is left."""
+    header = table.horizontalHeader()
+    for number, title in enumerate(facts.titles):
+        if title.width:
+            header.setSectionResizeMode(number, QHeaderView.ResizeMode.Interactive)
+            table.setColumnWidth(number, context.theme.px(title.width))
+        else:
+            header.setSectionResizeMode(number, QHeaderView.ResizeMode.Stretch)
+
+
+def watch(table: RowTable, model: FactsModel, context: Context) -> None:
+    """Show the current row of a table in the inspector."""
+    _Watch(table, model, context)
+
+
+class _Watch(QWidget):
+    """Lives with its table; a bound method keeps no closure alive."""
+
+    def __init__(self, table: RowTable, model: FactsModel, context: Context) -> None:
+        super().__init__(table)
+        self.hide()
+        self._model = model
+        self._context = context
+        table.selectionModel().currentRowChanged.connect(self._moved)
+
+    def _moved(self, index: QModelIndex) -> None:
+        thing = self._model.thing(index.row())
+        if thing is not None:
+            self._context.inspected.emit(self._model.facts.inspect(thing))

@@ -1,0 +1,227 @@
+"""What a cell of a table says and how it is painted. A model answers `CELL` with a `Cell`; one delegate paints all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtGui import QFont, QFontMetrics, QIcon, QMouseEvent, QPainter, QPen
+from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QTableView
+
+from diptych.ui.icons import icon
+from diptych.ui.theme import Theme
+from diptych.ui.tokens import ICON, Size, Space
+from diptych.ui.widgets import paint
+
+CELL = int(Qt.ItemDataRole.UserRole) + 1
+FRACTION = "0000"
+"""Room kept behind the decimal point, so that points stand under one another."""
+
+
+class Align(IntEnum):
+    """Where a text stands in its cell."""
+
+    LEFT = 0
+    RIGHT = 1
+    POINT = 2
+    """The decimal point of every row stands at the same place."""
+    CENTER = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell. Whatever is painted is also in `text`, for copying and for screen readers, unless `silent`."""
+
+    text: str = ""
+    align: Align = Align.LEFT
+    color: str = "text"
+    """A token of the palette."""
+    bold: bool = False
+    code: bool = False
+    """In the font of digests and paths."""
+    after: str = ""
+    """Said more quietly behind the text."""
+    symbol: str = ""
+    """Name of an icon before the text."""
+    indent: int = 0
+    """Levels of a tree."""
+    fold: bool | None = None
+    """Whether the rows below are shown; None where there are none to show."""
+    chips: tuple[str, ...] = ()
+    stars: int | None = None
+    curve: tuple[float, ...] = ()
+    """A small curve before the text."""
+    silent: bool = False
+    """The text is read, not painted."""
+
+
+EMPTY = Cell()
+_Index = QModelIndex | QPersistentModelIndex
+
+
+class CellDelegate(QStyledItemDelegate):
+    """Paints cells and hears the clicks on their parts."""
+
+    folded = Signal(QModelIndex)
+    """The triangle of a row was clicked."""
+    starred = Signal(QModelIndex, int)
+    """A star was clicked."""
+
+    def __init__(self, theme: Theme, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._icons: dict[tuple[str, str], QIcon] = {}
+        self.hovered = -1
+        """The row under the pointer."""
+        self._fonts: dict[tuple[bool, bool], tuple[QFont, QFontMetrics]] = {}
+        self._restyle()
+        theme.changed.connect(self._restyle)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
+        cell = index.data(CELL)
+        if not isinstance(cell, Cell):
+            cell = EMPTY
+        rect: QRect = option.rect
+        painter.save()
+        self._background(painter, option, rect, index)
+        area = rect.adjusted(Space.S, 0, -Space.S, 0)
+        area = self._lead(painter, cell, area)
+        if cell.stars is not None:
+            lively = self._lively(option, index)
+            paint.stars(painter, self._theme, area, cell.stars, lively)
+        elif cell.chips:
+            paint.chips(painter, self._theme, area, cell.chips, self._font(False, False))
+        elif not cell.silent:
+            self._text(painter, cell, area)
+        painter.restore()
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
+        """The width that shows the whole text, for double-clicks on a header's edge."""
+        cell = index.data(CELL)
+        if not isinstance(cell, Cell):
+            return QSize(Space.XL, self._theme.row)
+        metrics = self._fonts[cell.bold, cell.code][1]
+        width = metrics.horizontalAdvance(cell.text) + 2 * Space.S + cell.indent * Space.L
+        width += ICON + Space.S if cell.symbol else 0
+        width += Space.L if cell.fold is not None else 0
+        width += metrics.horizontalAdvance("  " + cell.after) if cell.after else 0
+        return QSize(width, self._theme.row)
+
+    def editorEvent(self, event: QEvent, model: object, option: QStyleOptionViewItem, index: _Index) -> bool:
+        if event.type() != QEvent.Type.MouseButtonRelease or not isinstance(event, QMouseEvent):
+            return False
+        cell = index.data(CELL)
+        if not isinstance(cell, Cell) or event.button() != Qt.MouseButton.LeftButton or event.modifiers():
+            return False
+        rect: QRect = option.rect
+        return self._clicked(cell, rect, event.position().toPoint(), QModelIndex(index))
+
+    def _clicked(self, cell: Cell, rect: QRect, point: QPoint, index: QModelIndex) -> bool:
+        left = rect.left() + Space.S
+        if cell.fold is not None and point.x() < left + cell.indent * Space.L + Space.L + Space.XS:
+            self.folded.emit(index)
+            return True
+        if cell.stars is not None:
+            star = paint.star_at(self._theme, rect.adjusted(Space.S, 0, -Space.S, 0), point)
+            if star:
+                self.starred.emit(index, 0 if star == cell.stars else star)
+                return True
+        return False
+
+    def _background(self, painter: QPainter, option: QStyleOptionViewItem, rect: QRect, index: _Index) -> None:
+        state = option.state
+        selected = bool(state & QStyle.StateFlag.State_Selected)
+        if selected:
+            painter.fillRect(rect, self._theme.color("selected"))
+        elif index.row() == self.hovered:
+            painter.fillRect(rect, self._theme.color("hover"))
+        painter.setPen(QPen(self._theme.color("hairline"), 1))
+        painter.drawLine(rect.bottomLeft(), rect.bottomRight())
+        view = option.widget
+        if isinstance(view, QTableView) and view.hasFocus() and view.currentIndex().row() == index.row():
+            paint.row_focus(painter, self._theme, rect, *_ends(view, index))
+
+    def _lead(self, painter: QPainter, cell: Cell, area: QRect) -> QRect:
+        """Paint what stands before the text and return the room left for it."""
+        area = area.adjusted(cell.indent * Space.L, 0, 0, 0)
+        if cell.fold is not None:
+            name = "expanded" if cell.fold else "collapsed"
+            box = QRect(area.left() - 2, area.center().y() - 6, 12, 12)
+            self._icon(name, "muted").paint(painter, box)
+            area.setLeft(area.left() + Space.L)
+        if cell.symbol:
+            box = QRect(area.left(), area.center().y() - ICON // 2 + 1, ICON, ICON)
+            self._icon(cell.symbol, cell.color).paint(painter, box)
+            area.setLeft(area.left() + ICON + Space.XS + 2)
+        if len(cell.curve) > 1:
+            number = self._fonts[cell.bold, False][1].horizontalAdvance("0." + FRACTION) + Space.S
+            width = min(Space.XXL + Space.S, max(area.width() - number, Space.L))
+            paint.curve(painter, self._theme, QRect(area.left(), area.top() + 7, width, area.height() - 14), cell.curve)
+            area.setLeft(area.left() + width + Space.XS)
+        return area
+
+    def _text(self, painter: QPainter, cell: Cell, area: QRect) -> None:
+        font, metrics = self._fonts[cell.bold, cell.code]
+        painter.setFont(font)
+        painter.setPen(self._theme.color(cell.color))
+        if cell.align is Align.POINT:
+            self._number(painter, cell.text, metrics, area)
+            return
+        if cell.align is Align.RIGHT:
+            text = metrics.elidedText(cell.text, Qt.TextElideMode.ElideMiddle, area.width())
+            painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, text)
+            return
+        behind = f"  {cell.after}" if cell.after else ""
+        room = area.width() - (min(metrics.horizontalAdvance(behind), area.width() // 2) if behind else 0)
+        text = metrics.elidedText(cell.text, Qt.TextElideMode.ElideMiddle, room)
+        flag = Qt.AlignmentFlag.AlignHCenter if cell.align is Align.CENTER else Qt.AlignmentFlag.AlignLeft
+        painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | flag, text)
+        if behind:
+            area.setLeft(area.left() + metrics.horizontalAdvance(text))
+            quiet, quiet_metrics = self._fonts[False, False]
+            painter.setFont(quiet)
+            painter.setPen(self._theme.color("muted"))
+            behind = quiet_metrics.elidedText(behind, Qt.TextElideMode.ElideRight, area.width())
+            painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, behind)
+
+    def _number(self, painter: QPainter, text: str, metrics: QFontMetrics, area: QRect) -> None:
+        right = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
+        whole, point, fraction = text.partition(".")
+        room = self._fonts[False, False][1].horizontalAdvance("." + FRACTION)
+        behind = metrics.horizontalAdvance(point + fraction)
+        before = QRect(area.left(), area.top(), area.width() - room, area.height())
+        if behind > room + Space.XS or metrics.horizontalAdvance(whole) > before.width():
+            painter.drawText(area, right, metrics.elidedText(text, Qt.TextElideMode.ElideRight, area.width()))
+            return
+        painter.drawText(before, right, whole)
+        after = QRect(before.right() + 1, area.top(), room + Space.XS, area.height())
+        painter.drawText(after, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, point + fraction)
+
+    def _lively(self, option: QStyleOptionViewItem, index: _Index) -> bool:
+        state = option.state
+        return index.row() == self.hovered or bool(state & QStyle.StateFlag.State_Selected)
+
+    def _icon(self, name: str, color: str) -> QIcon:
+        made = self._icons.get((name, color))
+        if made is None:
+            made = self._icons[name, color] = icon(name, self._theme.color(color))
+        return made
+
+    def _font(self, bold: bool, code: bool) -> QFont:
+        return self._fonts[bold, code][0]
+
+    def _restyle(self) -> None:
+        self._icons.clear()
+        for bold in (False, True):
+            text, code = self._theme.font(Size.BODY, bold), self._theme.code()
+            self._fonts[bold, False] = text, QFontMetrics(text)
+            self._fonts[bold, True] = code, QFontMetrics(code)
+
+
+def _ends(view: QTableView, index: _Index) -> tuple[bool, bool]:
+    """Whether the cell is the first and the last one in sight of its row."""
+    header = view.horizontalHeader()
+    place = header.visualIndex(index.column())
+    shown = [i for i in range(header.count()) if not header.isSectionHidden(header.logicalIndex(i))]
+    return place == shown[0], place == shown[-1]

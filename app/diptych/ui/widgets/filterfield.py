@@ -1,0 +1,177 @@
+"""A search field that asks while one types, completes the word under the cursor and says what is wrong below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import QModelIndex, Qt, QTimer, Signal
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QStandardItem, QStandardItemModel
+from PySide6.QtWidgets import QCompleter, QLineEdit, QListView, QWidget
+
+from diptych.ui.icons import icon
+from diptych.ui.theme import Theme
+from diptych.ui.widgets.cells import CELL, Cell, CellDelegate
+
+WAIT_MS = 120
+"""How long typing may pause before the question is asked."""
+SUGGESTIONS_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """One way to finish the word under the cursor."""
+
+    text: str
+    """What takes the word's place."""
+    note: str = ""
+    final: bool = True
+    """Whether the word is then complete; else one goes on typing (`family:`)."""
+
+
+class FilterField(QLineEdit):
+    """The text is a query; `asked` follows it after a short pause."""
+
+    asked = Signal(str)
+    left = Signal()
+    """The user is done here: Escape in an empty field, Enter, or the arrow down."""
+
+    def __init__(
+        self,
+        theme: Theme,
+        name: str,
+        placeholder: str,
+        suggest: Callable[[str], Sequence[Suggestion]] | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._suggest = suggest
+        self._last = ""
+        self.setAccessibleName(name)
+        self.setPlaceholderText(placeholder)
+        self.setClearButtonEnabled(True)
+        self._lens = self.addAction(icon("search", theme.color("muted")), QLineEdit.ActionPosition.LeadingPosition)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(WAIT_MS)
+        self._timer.timeout.connect(self.ask)
+        self._choices = QStandardItemModel(self)
+        self._completer = QCompleter(self._choices, self)
+        self._completer.setCompletionMode(QCompleter.CompletionMode.UnfilteredPopupCompletion)
+        self._completer.setMaxVisibleItems(SUGGESTIONS_SHOWN)
+        self._completer.setWidget(self)
+        popup = QListView()
+        popup.setObjectName("suggestions")
+        popup.setAccessibleName("Suggestions")
+        popup.setUniformItemSizes(True)
+        self._completer.setPopup(popup)
+        popup.setItemDelegate(CellDelegate(theme, popup))
+        self._completer.activated[QModelIndex].connect(self._complete)
+        self.textChanged.connect(self._changed)
+        self.textEdited.connect(self._edited)
+        theme.changed.connect(self._restyle)
+
+    def set_query(self, text: str) -> None:
+        """Put a query in and ask at once."""
+        self.setText(text)
+        self.ask()
+
+    def ask(self) -> None:
+        """Ask now, unless this was the last question already."""
+        self._timer.stop()
+        if self.text().strip() != self._last:
+            self._last = self.text().strip()
+            self.asked.emit(self._last)
+
+    def show_problem(self, wrong: bool) -> None:
+        """Draw the field as one whose text cannot be understood."""
+        if bool(self.property("problem")) != wrong:
+            self.setProperty("problem", "true" if wrong else "")
+            self.style().unpolish(self)
+            self.style().polish(self)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        popup = self._completer.popup()
+        key = event.key()
+        if popup.isVisible() and key in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Tab):
+            if popup.currentIndex().isValid() or key == Qt.Key.Key_Tab:
+                index = popup.currentIndex() if popup.currentIndex().isValid() else popup.model().index(0, 0)
+                self._complete(index)
+                return
+            popup.hide()
+        if key == Qt.Key.Key_Escape:
+            self._escape()
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Down):
+            self.ask()
+            self.left.emit()
+        else:
+            super().keyPressEvent(event)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        if event.reason() != Qt.FocusReason.PopupFocusReason:
+            self._completer.popup().hide()
+
+    def suggestions(self) -> list[str]:
+        """What is offered now."""
+        rows = range(self._choices.rowCount()) if self._completer.popup().isVisible() else ()
+        return [self._choices.item(row).text() for row in rows]
+
+    def _escape(self) -> None:
+        if self._completer.popup().isVisible():
+            self._completer.popup().hide()
+        elif self.text():
+            self.clear()
+            self.ask()
+        else:
+            self.left.emit()
+
+    def _changed(self) -> None:
+        self._timer.start()
+
+    def _edited(self) -> None:
+        if self._suggest is None:
+            return
+        _, word = self._word()
+        offers = self._suggest(word) if word else ()
+        if not offers or (len(offers) == 1 and offers[0].text == word):
+            self._completer.popup().hide()
+            return
+        self._choices.clear()
+        for offer in offers:
+            item = QStandardItem(offer.text)
+            item.setData(Cell(offer.text, after=offer.note), CELL)
+            item.setData(offer.final, CELL + 1)
+            self._choices.appendRow(item)
+        rectangle = self.cursorRect()
+        rectangle.setLeft(max(rectangle.left() - self.fontMetrics().horizontalAdvance(word), 0))
+        rectangle.setWidth(min(self._theme.px(360), self.width()))
+        self._completer.complete(rectangle)
+
+    def _complete(self, index: QModelIndex) -> None:
+        begin, word = self._word()
+        rest = self.text()[begin + len(word) :]
+        text = str(index.data())
+        final = bool(index.data(CELL + 1))
+        if final and not rest.startswith(" "):
+            text += " "
+        self.setText(self.text()[:begin] + text + rest)
+        self.setCursorPosition(begin + len(text))
+        self._completer.popup().hide()
+        if not final:
+            self._edited()
+
+    def _word(self) -> tuple[int, str]:
+        """Where the word under the cursor begins, and its text up to the cursor. Quotes hold words together."""
+        text = self.text()[: self.cursorPosition()]
+        begin, quoted = 0, False
+        for place, character in enumerate(text):
+            if character == '"':
+                quoted = not quoted
+            elif character == " " and not quoted:
+                begin = place + 1
+        return begin, text[begin:]
+
+    def _restyle(self) -> None:
+        self._lens.setIcon(icon("search", self._theme.color("muted")))
