@@ -25,7 +25,7 @@ from diptych.domain.tensor import Header
 from diptych.domain.version import Digest, Version
 from diptych.errors import NotFound
 
-_BATCH = 200
+_BATCH = 500
 """Finds written in one transaction, so that another process waits a fraction of a second at most."""
 
 
@@ -159,19 +159,21 @@ class Catalog:
         old one stays, offline if it has no other place. A find without a path is known by its name.
         Records in the version's folder replace those read before; records attached from elsewhere stay.
         """
-        changes = Changes()
+        changes: list[Changes] = []
         for start in range(0, len(found), _BATCH):
             prepared = [self._packing.prepare(one) for one in found[start : start + _BATCH]]
             with self._writing() as writer:
-                for one in prepared:
-                    changes |= writer.store(one)
+                changes += [writer.store(one) for one in prepared]
                 writer.tie_bases()
         if seen:
             with self._writing() as writer:
-                changes |= moving.seen(writer, seen)
+                changes.append(moving.seen(writer, seen))
         if found or seen:
             self._note_scan(found, seen or {})
-        return changes
+        return Changes(
+            added=frozenset().union(*(one.added for one in changes)),
+            updated=frozenset().union(*(one.updated for one in changes)),
+        )
 
     def attach(self, key: int, records: Sequence[Record]) -> Changes:
         """Give a version records that lie elsewhere and are about it.

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 from diptych.catalog import identity, payload
 from diptych.catalog.names import Names
 from diptych.catalog.preparing import PackedRecord, Prepared, Shown, param_value, show
-from diptych.catalog.texts import words
+from diptych.catalog.texts import stored, words
 from diptych.domain.changes import Changes
-from diptych.domain.evidence import Evidence
 from diptych.domain.version import Artifact
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 _INSERT = """
     INSERT INTO version (id, path, state, name, sort_name, model, kind, step, format, dtype, family, parameters, bytes,
         created, base_name, base, problems, stars, note)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, '') RETURNING key
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, '')
 """
 _UPDATE = """
     UPDATE version SET id = ?, name = ?, sort_name = ?, model = ?, kind = ?, step = ?, format = ?, dtype = ?,
@@ -125,7 +124,8 @@ class Writer:
     def show_again(self, key: int) -> None:
         """Work out anew what lists show of a version, from all its records."""
         rows = self.connection.execute("SELECT moment, evidence FROM record WHERE version = ?", (key,)).fetchall()
-        self._show(key, show((moment, decode_listed(evidence)) for moment, evidence in rows))
+        self._show(key, show((moment, payload.decode_evidence(evidence, None)) for moment, evidence in rows))
+        self.index_words(key)
 
     def settle(self, keys: Collection[int]) -> None:
         """Set path and state of versions by the places that they have left."""
@@ -144,22 +144,9 @@ class Writer:
             " FROM version AS v LEFT JOIN detail AS d ON d.version = v.key WHERE v.key = ?",
             (key,),
         ).fetchone()
-        tags = self.connection.execute("SELECT tag FROM tag WHERE version = ?", (key,)).fetchall()
-        settings = json.loads(shown)[3] if shown else []
-        self.connection.execute(
-            _WORDS,
-            (
-                key,
-                words(name),
-                words(model),
-                " ".join(tag for (tag,) in tags),
-                note,
-                family,
-                words(base or ""),
-                path or "",
-                " ".join(param_text for value in settings if (param_text := _text(value))),
-            ),
-        )
+        tags = " ".join(tag for (tag,) in self.connection.execute("SELECT tag FROM tag WHERE version = ?", (key,)))
+        settings = unpacked(shown)[3] if shown else []
+        self._index(key, settings, (words(name), words(model), tags, note, family, words(base or ""), path or ""))
 
     def tie_bases(self) -> None:
         """Recognise the parents that versions name: by place, else by a name that only one version has."""
@@ -178,7 +165,7 @@ class Writer:
     def restore_shown(self, key: int) -> None:
         """Fill `metric`, `param`, the counts of names and the words of a version whose other rows were put back."""
         (text,) = self.connection.execute("SELECT shown FROM detail WHERE version = ?", (key,)).fetchone()
-        metric_keys, measured, param_keys, settings = json.loads(text)
+        metric_keys, measured, param_keys, settings = unpacked(text)
         self._write_values(key, metric_keys, measured, param_keys, settings)
         self._count(metric_keys, param_keys, 1)
         self.index_words(key)
@@ -191,62 +178,76 @@ class Writer:
         return self._update(one, key, one.provisional)
 
     def _add(self, one: Prepared) -> Changes:
-        (key,) = self.connection.execute(
-            _INSERT, (one.provisional, one.place, one.found.state.value, *one.row)
-        ).fetchone()
-        self._write(one, key, fresh=True)
+        inserted = self.connection.execute(_INSERT, (one.provisional, one.place, one.found.state.value, *one.row))
+        key = inserted.lastrowid or 0
+        self._write(one, key)
+        settings = self._show(key, show((packed.moment, packed.record.evidence) for packed in one.records), one.headers)
+        name, model, family = one.found.name, one.found.model, one.found.family
+        self._index(
+            key,
+            settings,
+            (
+                words(stored(name)),
+                words(stored(model)),
+                "",
+                "",
+                stored(family),
+                words(one.base_name or ""),
+                one.place or "",
+            ),
+        )
         return Changes(added=frozenset({key}))
 
     def _update(self, one: Prepared, key: int, id_: str) -> Changes:
         self.connection.execute(_UPDATE, (id_, *one.row, one.base_name, key))
+        self.connection.execute("UPDATE detail SET headers = ? WHERE version = ?", (one.headers, key))
         if one.place is None:
             self.connection.execute("UPDATE version SET state = ? WHERE key = ?", (one.found.state.value, key))
-        self._write(one, key, fresh=False)
+        else:
+            self.connection.execute("DELETE FROM record WHERE version = ? AND place = ?", (key, one.place))
+        self._write(one, key)
+        self.settle([key])
+        self.show_again(key)
         return Changes(updated=frozenset({key}))
 
-    def _write(self, one: Prepared, key: int, *, fresh: bool) -> None:
+    def _write(self, one: Prepared, key: int) -> None:
+        """Write what lies beside the row of the version itself."""
         connection = self.connection
         connection.executemany("INSERT OR IGNORE INTO layout (digest, payload) VALUES (?, ?)", one.layouts.items())
-        connection.execute(
-            "INSERT INTO detail (version, shown, headers) VALUES (?, '', ?)"
-            " ON CONFLICT (version) DO UPDATE SET headers = excluded.headers",
-            (key, one.headers),
-        )
         if one.place is not None:
             connection.execute(
                 _PLACE,
                 (one.place, key, key, one.found.stamp, one.found.state.value, payload.encode_artifacts(one.artifacts)),
             )
-            connection.execute("DELETE FROM seen WHERE path = ?", (one.place,))
-            if not fresh:
-                connection.execute("DELETE FROM record WHERE version = ? AND place = ?", (key, one.place))
-                self.settle([key])
         if one.base_parent is not None:
             connection.execute(
                 "UPDATE version SET base_key = (SELECT key FROM version WHERE id = ?) WHERE key = ?",
                 (one.base_parent, key),
             )
         self.attach(key, one.records, one.place)
-        if fresh:
-            self._show(key, show((packed.moment, packed.record.evidence) for packed in one.records), fresh=True)
-        else:
-            self.show_again(key)
 
-    def _show(self, key: int, shown: Shown, *, fresh: bool = False) -> None:
+    def _show(self, key: int, shown: Shown, headers: str | None = None) -> list[object]:
+        """Write what lists show, for a new version with its headers; return the values of the hyperparameters."""
         metric_keys = self._metric.keys(self.connection, shown.metrics)
         param_keys = self._param.keys(self.connection, shown.hyperparameters)
         measured, settings = list(shown.metrics.values()), list(shown.hyperparameters.values())
-        if not fresh:
+        text = json.dumps([metric_keys, measured, param_keys, settings])
+        if headers is None:
             self._count_names(key, -1)
             self.connection.execute("DELETE FROM metric WHERE version = ?", (key,))
             self.connection.execute("DELETE FROM param WHERE version = ?", (key,))
-        self.connection.execute(
-            "UPDATE detail SET shown = ? WHERE version = ?",
-            (json.dumps([metric_keys, measured, param_keys, settings]), key),
-        )
+            self.connection.execute("UPDATE detail SET shown = ? WHERE version = ?", (text, key))
+        else:
+            self.connection.execute(
+                "INSERT INTO detail (version, shown, headers) VALUES (?, ?, ?)", (key, text, headers)
+            )
         self._write_values(key, metric_keys, measured, param_keys, settings)
         self._count(metric_keys, param_keys, 1)
-        self.index_words(key)
+        return settings
+
+    def _index(self, key: int, settings: Iterable[object], texts: tuple[str, ...]) -> None:
+        said = " ".join(text for value in settings if (text := _text(value)))
+        self.connection.execute(_WORDS, (key, *texts, said))
 
     def _write_values(
         self, key: int, metric_keys: Sequence[int], measured: Sequence[float], param_keys: Sequence[int],
@@ -268,7 +269,7 @@ class Writer:
         row = self.connection.execute("SELECT shown FROM detail WHERE version = ?", (key,)).fetchone()
         if row is None or not row[0]:
             return
-        metric_keys, _, param_keys, _ = json.loads(row[0])
+        metric_keys, _, param_keys, _ = unpacked(row[0])
         self._count(metric_keys, param_keys, by)
 
     def _count(self, metric_keys: Iterable[int], param_keys: Iterable[int], by: int) -> None:
@@ -277,9 +278,11 @@ class Writer:
                 uses[name] += by
 
 
-def decode_listed(evidence: bytes) -> Evidence:
-    """The stored evidence without its curves, which lists do not need."""
-    return payload.decode_evidence(evidence, None)
+def unpacked(shown: str) -> list[Any]:
+    """Keys and values of the metrics, then of the hyperparameters, from what lists show."""
+    with payload.decoding("what lists show"):
+        metric_keys, measured, param_keys, settings = json.loads(shown)
+        return [metric_keys, measured, param_keys, settings]
 
 
 def _with_digests(now: Sequence[Artifact], before: Sequence[Artifact]) -> tuple[Artifact, ...]:
