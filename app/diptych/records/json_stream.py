@@ -30,8 +30,8 @@ _WINDOW = 2**19
 _READ = 2**18
 _SPACE = re.compile(r"[ \t\n\r]*")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-_UNFINISHED = re.compile(r"-?[\w.+-]*")
-_LITERAL_START = frozenset("-0123456789tfnNI")
+_UNFINISHED = re.compile(r"[\w.+-]*")
+"""What is left of a number or a word where the text ends within it."""
 
 
 class Cut(Damaged):
@@ -123,7 +123,7 @@ class JsonText:
     def end(self) -> None:
         """Make sure that nothing follows."""
         if self.starts():
-            raise self._broken("something follows the end of the document")
+            raise self._damaged("is not valid JSON: something follows its end")
 
     def _go_in(self, bracket: str) -> None:
         if self.starts() != bracket:
@@ -179,8 +179,6 @@ class JsonText:
                         self._grow()
                         continue
                     raise self._cut() from None
-                if first in _LITERAL_START and _UNFINISHED.fullmatch(self._text, self._at) and self._ended:
-                    raise self._cut() from None
                 raise self._broken(_reason(error)) from None
 
     def _runs_out(self, error: JSONDecodeError) -> bool:
@@ -214,7 +212,7 @@ class JsonText:
         length = len(self._text) - self._at
         if length >= MOST_TEXT:
             raise self._damaged(f"holds a text of more than {MOST_TEXT // 2**20} million characters")
-        self._slide(max(length * 2, _WINDOW))
+        self._slide(min(max(length * 2, _WINDOW), MOST_TEXT))
 
     def _slide(self, length: int) -> None:
         self._line += self._text.count("\n", 0, self._at)
@@ -251,7 +249,7 @@ class JsonText:
         return Cut(f"{self._name}: ends in the middle, as while it is being written")
 
     def _broken(self, reason: str) -> Damaged:
-        if self._at >= len(self._text) and self._ended:
+        if self._ended and _UNFINISHED.fullmatch(self._text, self._at):
             return self._cut()
         line = self._line + self._text.count("\n", 0, self._at)
         return Damaged(f"{self._name}: is not valid JSON at line {line}: {short(reason)}")

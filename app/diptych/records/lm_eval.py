@@ -20,7 +20,7 @@ from diptych.errors import Damaged
 from diptych.records.json_stream import read_object
 from diptych.records.opening import problem
 from diptych.records.record import last_name
-from diptych.records.scrub import cleaned, secret_key, secret_value
+from diptych.records.scrub import cleaned, secret_key, secret_value, without_secrets
 from diptych.records.values import kind, mapping, number, pointed, settings, text
 
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?")
@@ -218,7 +218,7 @@ def _written(value: Plain) -> str:
         return cleaned(value)
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return cleaned(json.dumps(value, sort_keys=True, ensure_ascii=False))
+    return cleaned(json.dumps(without_secrets(value), sort_keys=True, ensure_ascii=False))
 
 
 def model_args(stated: Plain) -> dict[str, Plain]:

@@ -12,67 +12,15 @@ from __future__ import annotations
 
 import pickletools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO
+
+from diptych.records.allowed import allowed
+from diptych.records.inert import Inert, Name, NotPickle, Pairs, Stand, Value
 
 MOST_OPCODES = 500_000
 _MOST_STACK = 200_000
 _MOST_DIGITS = 64
 """Bytes of a whole number."""
-
-Value: TypeAlias = "str | bytes | int | float | bool | list[Value] | tuple[Value, ...] | Pairs | Name | Stand | None"
-"""What the machine builds."""
-
-
-class NotPickle(Exception):
-    """The stream breaks the rules or a limit; the text says how. `names` are those seen until then."""
-
-    def __init__(self, reason: str, names: tuple[str, ...] = ()) -> None:
-        super().__init__(reason)
-        self.names = names
-
-
-@dataclass(slots=True, eq=False)
-class Pairs:
-    """A dict as it was filled: keys and values in order."""
-
-    items: list[tuple[Value, Value]] = field(default_factory=list)
-
-
-@dataclass(slots=True, eq=False)
-class Name:
-    """A class or function that the stream refers to, as `module.name`."""
-
-    module: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.module}.{self.name}"
-
-
-@dataclass(slots=True, eq=False)
-class Stand:
-    """What a call in the stream would have made: the callee, its arguments, and what was put into it afterwards."""
-
-    callee: Value
-    args: Value = ()
-    state: Value = None
-    items: list[Value] = field(default_factory=list)
-    pairs: list[tuple[Value, Value]] = field(default_factory=list)
-
-    @property
-    def name(self) -> str:
-        """`module.name` of what was called; empty where that is not a plain name."""
-        return str(self.callee) if isinstance(self.callee, Name) else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Inert:
-    """One pickle, read."""
-
-    value: Value
-    names: tuple[str, ...]
-    """Every `module.name` that the stream refers to, in order, once each."""
 
 
 class _Mark:
@@ -89,14 +37,14 @@ def read_stream(file: BinaryIO, size: int) -> Inert:
     """
     machine = _Machine(size)
     try:
-        for opcode, argument, place in pickletools.genops(file):
-            machine.step(opcode.name, argument, place or 0)
+        for opcode, argument, _ in pickletools.genops(file):
+            machine.step(opcode.name, argument)
+        return Inert(machine.result(), machine.seen())
     except NotPickle as fault:
         raise NotPickle(str(fault), machine.seen()) from None
     except (ValueError, IndexError, OverflowError, UnicodeError, MemoryError, AssertionError) as error:
         reason = "is cut or is no pickle" if "exhausted" in str(error) or "expected" in str(error) else "is no pickle"
         raise NotPickle(reason, machine.seen()) from None
-    return Inert(machine.result(), machine.seen())
 
 
 class _Machine:
@@ -108,16 +56,23 @@ class _Machine:
         self._memo: dict[int, Value] = {}
         self._names: dict[str, None] = {}
         self._steps = 0
+        self._calls_of_getattr = 0
+        self._members = 0
 
     def seen(self) -> tuple[str, ...]:
-        return tuple(self._names)
+        """The names so far; `getattr` is none where it only fetched members of enumerations."""
+        return tuple(name for name in self._names if name not in _GETATTR or self._strange_getattr())
+
+    def _strange_getattr(self) -> bool:
+        return self._members == 0 or self._members < self._calls_of_getattr
 
     def result(self) -> Value:
-        if len(self._stack) != 1:
-            raise NotPickle("leaves more than one value", self.seen())
-        return self._pop()
+        value = self._pop()
+        if self._stack:
+            raise NotPickle("leaves more than one value")
+        return value
 
-    def step(self, opcode: str, argument: object, place: int) -> None:
+    def step(self, opcode: str, argument: object) -> None:
         self._steps += 1
         if self._steps > MOST_OPCODES:
             raise NotPickle(f"has more than {MOST_OPCODES:,} steps")
@@ -275,7 +230,12 @@ class _Machine:
 
     def call(self, _: object) -> None:
         args = self._pop()
-        self._push(Stand(self._pop(), args))
+        callee = self._pop()
+        member = _member(callee, args)
+        if isinstance(callee, Name) and str(callee) in _GETATTR:
+            self._calls_of_getattr += 1
+            self._members += member is not None
+        self._push(member or Stand(callee, args))
 
     def call_with_keywords(self, _: object) -> None:
         keywords, args = self._pop(), self._pop()
@@ -306,6 +266,16 @@ class _Machine:
         self._push(Stand(Name("pickle", "persistent_id"), self._pop()))
 
 
+def _member(callee: Value, args: Value) -> Stand | None:
+    """`getattr(Enumeration, "MEMBER")`, as Python 3.11 pickles enumerations, by the member's name in lower case."""
+    if not isinstance(callee, Name) or str(callee) not in _GETATTR or not isinstance(args, tuple) or len(args) != 2:
+        return None
+    owner, member = args
+    if not isinstance(owner, Name) or not allowed(str(owner)) or not isinstance(member, str):
+        return None
+    return Stand(owner, (member.lower(),)) if member.isidentifier() and not member.startswith("_") else None
+
+
 def _index(argument: object) -> int:
     if not isinstance(argument, int) or argument < 0:
         raise NotPickle("refers to a value that cannot be")
@@ -327,6 +297,7 @@ def _paired(values: list[Value]) -> Iterator[tuple[Value, Value]]:
     return zip(values[::2], values[1::2], strict=True)
 
 
+_GETATTR = frozenset({"builtins.getattr", "__builtin__.getattr"})
 _CONSTANTS: dict[str, Value] = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 _LITERALS = frozenset(
     {

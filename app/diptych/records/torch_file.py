@@ -13,8 +13,9 @@ from io import BytesIO
 from pathlib import Path
 
 from diptych.records.allowed import foreign
+from diptych.records.inert import Inert, NotPickle
 from diptych.records.opening import damaged, read_bytes
-from diptych.records.pickle import Inert, NotPickle, read_stream
+from diptych.records.pickle import read_stream
 
 MOST_BYTES = 16 * 2**20
 """Size of a file that holds arguments, and of the pickle in it."""
