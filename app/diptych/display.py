@@ -39,18 +39,30 @@ def _scaled(number: float, units: tuple[str, ...]) -> str:
 
 
 def number(value: float, digits: int = 4) -> str:
-    """A number with up to `digits` significant digits and no needless zeros: `0.0003`, `5e-07`, `1,024`."""
+    """A number with up to `digits` significant digits and no needless zeros: `0.0003`, `5e-7`, `19,850`."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int):
-        return f"{value:,}" if abs(value) >= 10_000 else str(value)
+        return _whole(value)
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     if value == int(value) and abs(value) < 1e6:
-        return str(int(value))
-    return f"{value:.{digits}g}".replace("-", "−", 1) if value < 0 else f"{value:.{digits}g}"
+        return _whole(int(value))
+    if 10**digits <= abs(value) < 1e9:
+        return _whole(round(value))
+    sign = "−" if value < 0 else ""
+    mantissa, _, exponent = f"{abs(value):.{digits}g}".partition("e")
+    return f"{sign}{mantissa}e{int(exponent)}" if exponent else f"{sign}{mantissa}"
+
+
+def _whole(value: int) -> str:
+    """An integer, grouped from five digits on; beyond a thousand bits only its size is told."""
+    if value.bit_length() > 1000:
+        return f"an integer of {value.bit_length():,} bits"
+    sign = "−" if value < 0 else ""
+    return f"{sign}{abs(value):,}" if abs(value) >= 10_000 else f"{sign}{abs(value)}"
 
 
 def signed(value: float, digits: int = 3) -> str:
@@ -103,16 +115,19 @@ def visible(text: str, keep_newlines: bool = False) -> str:
 
     Names and texts come from other people's files; a terminal or a label must not obey them.
     """
-    if text.isascii() and text.isprintable():
+    if text.isprintable():
         return text
-    return "".join(_visible(character, keep_newlines) for character in text)
+    # few different characters occur even in a long text, so each is looked at once
+    kept = _KEPT | frozenset("\n\t") if keep_newlines else _KEPT
+    escapes = {ord(character): _escape(character) for character in set(text) - kept if _hides(character)}
+    return text.translate(escapes) if escapes else text
 
 
-def _visible(character: str, keep_newlines: bool) -> str:
-    if character in _KEPT or (keep_newlines and character in "\n\t"):
-        return character
-    if unicodedata.category(character) not in _HIDDEN_CATEGORIES:
-        return character
+def _hides(character: str) -> bool:
+    return unicodedata.category(character) in _HIDDEN_CATEGORIES
+
+
+def _escape(character: str) -> str:
     code = ord(character)
     if character in "\n\t\r":
         return {"\n": "\\n", "\t": "\\t", "\r": "\\r"}[character]

@@ -153,11 +153,15 @@ def _changed(row: Row, left: Metric, right: Metric) -> Row:
     extra |= {"delta": found.delta, "ci_low": found.low, "ci_high": found.high, "verdict": found.verdict}
     if found.low is not None and found.high is not None:
         extra["interval"] = f"{display.signed(found.low)} … {display.signed(found.high)}"
-    return replace(row, change=change, note="; ".join(notes), values=extra)
+    texts = display.number(left.value), display.number(right.value)
+    if texts[0] == texts[1]:
+        texts = repr(left.value), repr(right.value)
+    cells = _cell(left, texts[0]), _cell(right, texts[1])
+    return replace(row, left=cells[0], right=cells[1], change=change, note="; ".join(notes), values=extra)
 
 
-def _cell(metric: Metric | None) -> Cell | None:
-    return None if metric is None else Cell(display.number(metric.value), metric.value, metric.source)
+def _cell(metric: Metric | None, text: str = "") -> Cell | None:
+    return None if metric is None else Cell(text or display.number(metric.value), metric.value, metric.source)
 
 
 def _extra(left: Metric | None, right: Metric | None) -> dict[str, Plain]:

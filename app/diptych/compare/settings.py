@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import PurePath
 
 from diptych import display
 from diptych.compare import values
@@ -91,7 +92,10 @@ def _row(key: str, left: Found | None, right: Found | None, rules: Rules, group:
 
 
 def _cell(setting: HyperParameter, text: str) -> Cell:
-    return Cell(text, setting.value, setting.source)
+    value = setting.value
+    if isinstance(value, int) and not isinstance(value, bool) and values.is_name(setting.key):
+        text = text.replace(",", "")
+    return Cell(text, value, setting.source)
 
 
 def _notes(key: str, left: Found | None, right: Found | None) -> Iterator[str]:
@@ -103,7 +107,7 @@ def _notes(key: str, left: Found | None, right: Found | None) -> Iterator[str]:
         yield f"{short[0]} ≡ {display.visible(key.partition('.')[2] or key)}"
     for side, each in (("A", left), ("B", right)):
         if each and each.other:
-            place = display.path(each.other.source.file)
+            place = display.visible(PurePath(each.other.source.file).name)
             yield f"records of {side} disagree: {values.written(each.other.value)} in {place}"
 
 

@@ -158,7 +158,7 @@ def written_pair(left: Plain, right: Plain) -> tuple[str, str]:
 
 def change(left: Plain, right: Plain, key: str, rules: Rules) -> str:
     """The change from `left` to `right` in signs: `÷40`, `×1.5`, `+0.05`, `+k_proj`; empty where none fits."""
-    if _numeric(left) and _numeric(right) and not _nominal(key):
+    if _numeric(left) and _numeric(right) and not is_name(key):
         assert isinstance(left, int | float)
         assert isinstance(right, int | float)
         return _change_of_numbers(as_float(left), as_float(right))
@@ -188,7 +188,7 @@ def _change_of_sets(left: list[Plain], right: list[Plain]) -> str:
 
 def magnitude(left: Plain, right: Plain, key: str) -> float | None:
     """The change on a scale from -1 (÷100 and beyond) to 1 (×100): half the decimal logarithm of the ratio."""
-    if not (_numeric(left) and _numeric(right)) or _nominal(key):
+    if not (_numeric(left) and _numeric(right)) or is_name(key):
         return None
     assert isinstance(left, int | float)
     assert isinstance(right, int | float)
@@ -198,7 +198,7 @@ def magnitude(left: Plain, right: Plain, key: str) -> float | None:
     return max(-1.0, min(1.0, (math.log10(abs(b)) - math.log10(abs(a))) / 2))
 
 
-def _nominal(key: str) -> bool:
-    """Whether the number at `key` is a name: twice a seed is not a bigger seed."""
+def is_name(key: str) -> bool:
+    """Whether a number at `key` is a name: twice a seed is not a bigger seed."""
     last = key.rpartition(".")[2].lower()
     return last.endswith(("seed", "_id", "_ids", "version", "_index", "_rank"))

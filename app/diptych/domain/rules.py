@@ -6,13 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 IGNORED: tuple[str, ...] = (
-    "*output_dir", "*logging_dir", "*run_name", "*hub_model_id", "*_name_or_path", "*cache_dir",
-    "*overwrite_output_dir",
-    "*hostname", "*timestamp", "*_time", "*_runtime", "*date", "*total_flos", "*transformers_version", "*local_rank",
-    "*resume_from_checkpoint", "*.commit_hash", "*best_model_checkpoint", "*report_to", "*project",
-    "*trackio_space_id",
+    # where files lie, and what a run is called
+    "*output_dir", "*logging_dir", "*cache_dir", "*_path_or_dir", "*._name_or_path", "*model_name_or_path",
+    "*tokenizer_name_or_path", "*.name_or_path", "*resume_from_checkpoint", "*best_model_checkpoint", "*run_name",
+    "*hub_model_id", "*.project", "*trackio_space_id", "*trial_name",
+    # what a run left to its surroundings
+    "*hostname", "*local_rank", "*overwrite_output_dir", "*report_to", "*push_to_hub*", "*disable_tqdm", "*log_level*",
+    # when and how fast it ran
+    "*timestamp", "*_time", "*.date", "*_date", "*_runtime", "*_per_second", "*total_flos",
+    # which program wrote the file
+    "*transformers_version", "*peft_version", "*trl_version", "*._commit_hash", "*.commit_hash",
 )  # fmt: skip
-"""Globs over hyperparameter keys: paths, names and times differ in every run and explain nothing."""
+"""Globs over keys of settings and metrics: paths, names and times differ in every run and explain nothing.
+
+The base model of an adapter is no such path: which one it was decides everything.
+"""
 
 ALIASES: Mapping[str, str] = {
     "lr": "learning_rate",
@@ -24,14 +32,33 @@ ALIASES: Mapping[str, str] = {
     "train.epochs": "train.num_train_epochs",
     "train.num_epochs": "train.num_train_epochs",
     "train.lr_scheduler": "train.lr_scheduler_type",
+    "train.lr_schedule": "train.lr_scheduler_type",
     "train.optimizer": "train.optim",
     "train.grad_accum_steps": "train.gradient_accumulation_steps",
+    "train.grad_accumulation_steps": "train.gradient_accumulation_steps",
+    "train.max_sequence_length": "train.max_length",
+    "train.max_seq_length": "train.max_length",
+    "train.epoch": "train.epochs_seen",
     "arch.torch_dtype": "arch.dtype",
     "adapter.lora_r": "adapter.r",
+    "adapter.rank": "adapter.r",
+    "adapter.alpha": "adapter.lora_alpha",
+    "adapter.dropout": "adapter.lora_dropout",
 }
 """Another spelling to the common one."""
 
-SETS: frozenset[str] = frozenset({"target_modules", "modules_to_save", "tags", "language", "report_to"})
+SETS: frozenset[str] = frozenset(
+    {
+        "target_modules",
+        "modules_to_save",
+        "exclude_modules",
+        "tags",
+        "language",
+        "report_to",
+        "eos_token_id",
+        "datasets",
+    }
+)
 """Last parts of keys whose lists are written in arbitrary order."""
 
 

@@ -1,0 +1,75 @@
+"""The heat map of two sets of weights: layers down, modules across."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from diptych.compare import modules
+from diptych.domain.sheet import Grid, GridCell, Row, Status
+
+LEGEND = "‖B−A‖ ∕ ‖A‖"
+TIED = "~"
+
+
+def grid(names: Iterable[str], rows: Mapping[str, Row], tied: bool = False) -> Grid:
+    """A field for each layer and module among `names`, in their order; what has no row yet is a field without value.
+
+    The value of a field that stands for several tensors is the relative change of all their elements together.
+    """
+    fields: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for name in names:
+        place = modules.place(name)
+        fields[place.row, place.column].append(name)
+    if tied:
+        fields.setdefault(("head", modules.WHOLE), [])
+    cells = tuple(_cell(row, column, keys, rows) for (row, column), keys in fields.items())
+    columns = sorted({cell.column for cell in cells}, key=lambda name: (modules.column_rank(name), name))
+    lines = list(dict.fromkeys(cell.row for cell in cells))
+    if tied and modules.OTHER in lines:
+        lines.remove(modules.OTHER)
+        lines.append(modules.OTHER)
+    return Grid(tuple(lines), tuple(columns), cells, LEGEND)
+
+
+def _cell(line: str, column: str, keys: list[str], rows: Mapping[str, Row]) -> GridCell:
+    if not keys:
+        return GridCell(line, column, Status.SAME, None, (), TIED)
+    known = [rows[key] for key in keys if key in rows]
+    if len(known) < len(keys):
+        # a colour over half of the tensors would change under the reader's eyes
+        return GridCell(line, column, _status(known), None, tuple(keys))
+    status = _status(known)
+    symbol = _symbol(known, status)
+    return GridCell(line, column, status, None if symbol in ("╳", "≠") else pooled(known), tuple(keys), symbol)
+
+
+def _status(rows: list[Row]) -> Status:
+    found = {row.status for row in rows}
+    if len(found) == 1:
+        return found.pop()
+    return Status.DIFFERS if found - {Status.SAME, Status.NOT_COMPARABLE} else Status.NOT_COMPARABLE
+
+
+def _symbol(rows: list[Row], status: Status) -> str:
+    if any(row.values.get("tied") for row in rows):
+        return TIED
+    if any(row.status in (Status.LEFT_ONLY, Status.RIGHT_ONLY) for row in rows):
+        return "╳"
+    if any(row.values.get("shape_left") != row.values.get("shape_right") for row in rows):
+        return "≠"
+    return "=" if status is Status.SAME else ""
+
+
+def pooled(rows: Iterable[Row]) -> float | None:
+    """‖B−A‖ ∕ ‖A‖ over all elements of `rows` together; None where one was not measured."""
+    change = norm = 0.0
+    for row in rows:
+        moved, length = row.values.get("norm_change"), row.values.get("norm_left")
+        if not isinstance(moved, float) or not isinstance(length, float):
+            return None
+        change, norm = math.hypot(change, moved), math.hypot(norm, length)
+    if norm == 0:
+        return 0.0 if change == 0 else math.inf
+    return change / norm

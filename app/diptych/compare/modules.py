@@ -1,0 +1,139 @@
+"""Where a tensor stands in its network, read from its name: which layer, which module.
+
+The names of Llama, Mistral, Qwen, Gemma, GPT-2, GPT-NeoX, BERT, T5 and mixtures of experts are known, bare or within a
+PEFT adapter. A name that fits none of them stands in the row `other`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+WHOLE = "weight"
+"""Column of what is not part of a layer."""
+
+OTHER = "other"
+
+_LAYER = re.compile(r"^(?:(?P<stack>.*?)\.)?(?:layers|layer|h|blocks|block)\.(?P<number>\d{1,6})\.(?P<rest>.+)$")
+_EXPERT = re.compile(r"(?:^|\.)experts\.(?:\d+\.)?")
+_SILENT = {"model", "transformer", "gpt_neox", "base_model", "language_model", "bert", "roberta", "module", "_orig_mod"}
+"""Words that wrap every name of a network and tell nothing."""
+
+_ENDS = re.compile(
+    r"(?:^|\.)(?:weight|bias|lora_[AB]|lora_embedding_[AB]|lora_magnitude_vector|default|base_layer|original_module"
+    r"|modules_to_save|weight_scale(?:_inv)?|input_scale|scales|qweight|qzeros|g_idx)(?=\.|$)"
+)
+"""What a name says about a tensor beyond its module; an adapter's own name is taken off when it is saved."""
+
+_COLUMNS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("q", ("q_proj", "query", "wq", "q_lin", "SelfAttention.q", "q_a_proj", "q_b_proj")),
+    ("k", ("k_proj", "key", "wk", "k_lin", "SelfAttention.k")),
+    ("v", ("v_proj", "value", "wv", "v_lin", "SelfAttention.v")),
+    ("qkv", ("qkv_proj", "c_attn", "query_key_value", "Wqkv", "in_proj", "kv_a_proj_with_mqa", "kv_b_proj")),
+    ("o", ("o_proj", "attn.c_proj", "attention.dense", "attention.output.dense", "attn.out_proj", "self_attn.out_proj",
+           "attention.wo", "out_lin", "SelfAttention.o")),
+    ("q norm", ("q_norm", "q_layernorm", "q_a_layernorm")),
+    ("k norm", ("k_norm", "k_layernorm", "kv_a_layernorm")),
+    ("router", ("mlp.gate", "block_sparse_moe.gate", "router", "feed_forward.gate")),
+    ("gate", ("gate_proj", "w1", "wi_0")),
+    ("gate up", ("gate_up_proj",)),
+    ("up", ("up_proj", "w3", "wi_1", "fc1", "c_fc", "dense_h_to_4h", "intermediate.dense", "wi", "lin1")),
+    ("down", ("down_proj", "w2", "fc2", "mlp.c_proj", "dense_4h_to_h", "output.dense", "DenseReluDense.wo", "lin2")),
+    ("norm₁", ("input_layernorm", "ln_1", "attention_norm", "self_attn_layer_norm", "attention.output.LayerNorm",
+               "sa_layer_norm", "layer.0.layer_norm")),
+    ("norm₂", ("post_attention_layernorm", "ln_2", "ffn_norm", "final_layer_norm", "output.LayerNorm",
+               "output_layer_norm", "layer.1.layer_norm")),
+    ("norm₃", ("pre_feedforward_layernorm", "layer.2.layer_norm")),
+    ("norm₄", ("post_feedforward_layernorm",)),
+)  # fmt: skip
+
+_EMBED = {"embed_tokens", "wte", "wpe", "word_embeddings", "position_embeddings", "token_type_embeddings", "embed_in",
+          "tok_embeddings", "shared", "embeddings"}  # fmt: skip
+_NORM = {"norm", "ln_f", "final_layer_norm", "final_layernorm", "final_norm", "norm_f"}
+_HEAD = {"lm_head", "embed_out", "score", "classifier", "cls", "qa_outputs", "v_head", "output"}
+
+_PLACES = {end: (column, name) for column, (name, ends) in enumerate(_COLUMNS) for end in ends}
+_RANKS = {name: column for column, (name, _) in enumerate(_COLUMNS)}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a tensor stands."""
+
+    row: str
+    """`embed`, `layer 3`, `decoder 3`, `norm`, `head` or `other`."""
+    column: str
+    """The module within a layer; experts of one layer share it."""
+    order: tuple[int, str, int, int, tuple[tuple[int, int | str], ...]]
+    """The network's own order: embedding, layers, final norm, head, others; modules within a layer."""
+
+    @property
+    def layer(self) -> bool:
+        """Whether it is part of a numbered layer."""
+        return self.order[0] == 1
+
+
+@lru_cache(maxsize=65_536)
+def place(name: str) -> Place:
+    """Where the tensor `name` stands."""
+    tail = natural(name)
+    match = _LAYER.match(name)
+    if match:
+        words = [word for word in (match["stack"] or "").split(".") if word and word not in _SILENT]
+        stack, number = " ".join(words[-2:]) or "layer", int(match["number"])
+        rank, column = _column(match["rest"])
+        return Place(f"{stack} {number}", column, (1, stack, number, rank, tail))
+    words = [word for word in module(name).split(".") if word not in _SILENT]
+    for rank, row, known in ((0, "embed", _EMBED), (2, "norm", _NORM), (3, "head", _HEAD)):
+        if any(word in known for word in (words[-1:] if row != "head" else words[:1])):
+            return Place(row, WHOLE, (rank, "", 0, 0, tail))
+    return Place(OTHER, WHOLE, (4, "", 0, 0, tail))
+
+
+def _column(rest: str) -> tuple[int, str]:
+    inner = module(rest)
+    expert = _EXPERT.search(inner)
+    if expert:
+        inner = inner[expert.end() :] or inner
+    words = inner.split(".")
+    for count in (3, 2, 1):
+        found = _PLACES.get(".".join(words[-count:]))
+        if found:
+            rank, name = found
+            return (rank + len(_COLUMNS), f"expert {name}") if expert else (rank, name)
+    return 2 * len(_COLUMNS), "experts" if expert else OTHER
+
+
+def column_rank(name: str) -> int:
+    """Where a column stands from left to right."""
+    if name == WHOLE:
+        return -1
+    if name.startswith("expert "):
+        return len(_COLUMNS) + _RANKS[name.removeprefix("expert ")]
+    return _RANKS.get(name, 2 * len(_COLUMNS) + (name == OTHER))
+
+
+def module(name: str) -> str:
+    """The module that a tensor belongs to: its name without `weight`, `lora_A` and the like."""
+    return _ENDS.sub("", name)
+
+
+def common(name: str) -> str:
+    """A spelling that names of one tensor share: without the wrappers of PEFT, of compilers and of base classes."""
+    words = name.replace(".base_layer", "").split(".")
+    while len(words) > 1 and words[0] in _SILENT:
+        words = words[1:]
+    return ".".join(words)
+
+
+def natural(name: str) -> tuple[tuple[int, int | str], ...]:
+    """A key that sorts names with their numbers by value: layer 2 before layer 10."""
+    return tuple(_parts(name))
+
+
+def _parts(name: str) -> Iterator[tuple[int, int | str]]:
+    for part in re.split(r"(\d{1,18})", name):
+        if part:
+            yield (0, int(part)) if part.isascii() and part.isdigit() else (1, part)

@@ -1,0 +1,110 @@
+"""Sentences about weights: what moved, what did not, and what is broken."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+
+from diptych import display
+from diptych.compare import modules
+from diptych.compare.grid import pooled
+from diptych.domain.sheet import Clause, Row, Status
+
+_FACET = "weights"
+_MOST = 0.75
+"""A layer is among the most moved if it moved at least this share of what the most moved one did."""
+
+
+def clauses(rows: Sequence[Row]) -> Iterator[Clause]:
+    """What a reader should know of these tensors, the alarming first."""
+    yield from _broken(rows)
+    yield from _structure(rows)
+    compared = [row for row in rows if row.status in (Status.SAME, Status.DIFFERS)]
+    measured = [row for row in compared if "relative_change" in row.values]
+    same = sum(row.status is Status.SAME for row in rows)
+    if rows and same == len(rows):
+        yield Clause(f"weights unchanged: {same:,} of {len(rows):,} tensors identical", _FACET, weight=2)
+    elif measured:
+        yield from _layers(measured)
+        if same:
+            yield Clause(f"{same:,} of {len(rows):,} tensors identical", _FACET, weight=0)
+    apart = [row for row in rows if row.status is Status.NOT_COMPARABLE]
+    if apart:
+        yield Clause(f"{display.plural(len(apart), 'tensor')} not compared: {apart[0].note}", _FACET, apart[0].key, 1)
+
+
+def _broken(rows: Sequence[Row]) -> Iterator[Clause]:
+    for side, name in (("B", "nonfinite_right"), ("A", "nonfinite_left")):
+        bad = [row for row in rows if row.values.get(name)]
+        if bad:
+            text = f"NaN or infinite values in {display.plural(len(bad), 'tensor')} of {side}"
+            yield Clause(text, _FACET, bad[0].key, 2)
+
+
+def _structure(rows: Sequence[Row]) -> Iterator[Clause]:
+    for side, status in (("A", Status.LEFT_ONLY), ("B", Status.RIGHT_ONLY)):
+        only = [row for row in rows if row.status is status]
+        if only:
+            yield Clause(f"{display.plural(len(only), 'tensor')} only in {side}", _FACET, only[0].key, 1)
+    both = [row for row in rows if row.left and row.right]
+    reshaped = [row for row in both if row.values["shape_left"] != row.values["shape_right"]]
+    if reshaped:
+        yield Clause(f"{display.plural(len(reshaped), 'tensor')} reshaped", _FACET, reshaped[0].key, 2)
+    recast = [row for row in both if row.values["dtype_left"] != row.values["dtype_right"]]
+    kinds = Counter(f"{row.values['dtype_left']} → {row.values['dtype_right']}" for row in recast)
+    for kind, count in kinds.most_common(2):
+        number = f"all {count:,}" if count == len(both) else f"{count:,} of {len(both):,}"
+        yield Clause(f"dtype {display.visible(kind)} in {number} tensors", _FACET, recast[0].key, 1)
+
+
+def _layers(rows: Sequence[Row]) -> Iterator[Clause]:
+    """How many layers moved and which moved most; what stands outside of layers where it did not."""
+    by_layer: dict[str, list[Row]] = defaultdict(list)
+    outside: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        place = modules.place(row.key)
+        (by_layer if place.layer else outside)[place.row].append(row)
+    moved = {name: found for name, found in by_layer.items() if any(row.status is Status.DIFFERS for row in found)}
+    if moved:
+        first = next(row.key for found in moved.values() for row in found if row.status is Status.DIFFERS)
+        share = f"all {len(moved)}" if len(moved) == len(by_layer) else f"{len(moved)} of {len(by_layer)}"
+        yield Clause(f"{share} layers moved{_most(moved)}", _FACET, first, 2)
+    elif by_layer:
+        yield Clause(f"no layer moved ({len(by_layer)})", _FACET, weight=1)
+    still = [name for name in ("embed", "head") if name in outside and all(_same(row) for row in outside[name])]
+    if still and moved:
+        words = {"embed": "embedding", "head": "head"}
+        yield Clause(f"{' and '.join(words[name] for name in still)} unchanged", _FACET, outside[still[0]][0].key, 0)
+
+
+def _same(row: Row) -> bool:
+    return row.status is Status.SAME
+
+
+def _most(layers: dict[str, list[Row]]) -> str:
+    """`, most in 24–31`, where fewer than half of the layers moved nearly as much as the most moved one."""
+    change = {name: pooled(rows) for name, rows in layers.items()}
+    known = {name: value for name, value in change.items() if value is not None and value == value}
+    if len(known) < 2 or len(known) < len(layers):
+        return ""
+    peak = max(known.values())
+    most = [name for name, value in known.items() if value >= _MOST * peak]
+    if len(most) * 2 > len(layers):
+        return ""
+    return f", most in {display.listing(_ranges(most), 4)}"
+
+
+def _ranges(layers: Sequence[str]) -> list[str]:
+    """Names of layers with neighbours drawn together: `24–31`; the stack's name only where it is not plain."""
+    found: list[tuple[str, int, int]] = []
+    for name in layers:
+        stack, _, number = name.rpartition(" ")
+        place = int(number)
+        if found and found[-1][0] == stack and found[-1][2] == place - 1:
+            found[-1] = (stack, found[-1][1], place)
+        else:
+            found.append((stack, place, place))
+    return [
+        f"{'' if stack == 'layer' else display.visible(stack) + ' '}{first}{f'–{last}' if last > first else ''}"
+        for stack, first, last in found
+    ]

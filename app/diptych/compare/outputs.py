@@ -1,0 +1,212 @@
+"""What both versions answered to the same questions."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+from diptych import display
+from diptych.compare.words import changed_share
+from diptych.domain.dossier import Dossier
+from diptych.domain.evidence import Plain, Sample
+from diptych.domain.rules import Rules
+from diptych.domain.sheet import Cell, Clause, Column, Row, Sheet, Status
+from diptych.errors import DiptychError
+from diptych.job import Job, Tick
+
+_MEASURED = 5_000
+"""Pairs whose changed words are counted; beyond, the order of the file must do."""
+_STRIDE = 100
+_MATCHED = 0.95
+"""Below this share of matched questions, totals of the two sides are about different things."""
+
+FLIPS = {
+    (True, False): "A right, B wrong",
+    (False, True): "A wrong, B right",
+    (True, True): "both right",
+    (False, False): "both wrong",
+}
+_COLUMNS = (
+    Column("flip", "right or wrong", numeric=False),
+    Column("changed_words", "changed words", format="percent"),
+)
+
+
+class Outputs:
+    """Answers matched by the question's hash, or by its number where records hold no hash."""
+
+    key = "outputs"
+    title = "Outputs"
+    heavy = True
+
+    def compare(self, left: Dossier, right: Dossier, rules: Rules) -> Job[Sheet]:
+        """A row for each question of either side; the texts stay whole, their words are compared when shown."""
+        notes = [f"no record of {side} holds samples" for side, each in (("A", left), ("B", right)) if not _has(each)]
+        if notes:
+            yield Tick("Reading outputs")
+            return Sheet(self.key, self.title, self.key, notes=tuple(notes))
+        collected = _Collected()
+        try:
+            for count, sample in enumerate(_samples(left)):
+                collected.waiting[sample.pairing].append(sample)
+                if count % _STRIDE == 0:
+                    yield Tick("Reading outputs of A", count, 0, "outputs")
+            for count, sample in enumerate(_samples(right)):
+                collected.meet(sample)
+                if count % _STRIDE == 0:
+                    yield Tick("Comparing outputs", count, 0, "outputs")
+        except DiptychError as error:
+            notes.append(f"reading stopped: {error.message}")
+        return collected.sheet(tuple(notes))
+
+
+def _has(dossier: Dossier) -> bool:
+    return dossier.samples is not None and dossier.has_samples
+
+
+def _samples(dossier: Dossier) -> Iterator[Sample]:
+    assert dossier.samples is not None
+    return dossier.samples()
+
+
+class _Collected:
+    """Rows as the pairs meet. Texts are held once: in their cells."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[tuple[str, str, str], list[Sample]] = defaultdict(list)
+        self._rows: list[Row] = []
+        self._keys: dict[str, int] = {}
+        self._measured = 0
+        self._pairs = 0
+        self._only_right: list[Sample] = []
+
+    def meet(self, right: Sample) -> None:
+        """Pair an answer of B with the first answer of A to the same question that is still free."""
+        free = self.waiting.get(right.pairing)
+        if not free:
+            self._only_right.append(right)
+            return
+        left = free.pop(0)
+        self._pairs += 1
+        self._rows.append(self._pair(left, right))
+
+    def sheet(self, notes: tuple[str, ...]) -> Sheet:
+        """All rows: pairs in the order of B's records, then what only one side answered."""
+        only_left = [sample for samples in self.waiting.values() for sample in samples]
+        rows = [
+            *self._rows,
+            *(self._alone(sample, Status.LEFT_ONLY) for sample in only_left),
+            *(self._alone(sample, Status.RIGHT_ONLY) for sample in self._only_right),
+        ]
+        rows.sort(key=lambda row: row.group)
+        total = self._pairs + max(len(only_left), len(self._only_right))
+        told = [f"matched {self._pairs:,} of {total:,}"]
+        if total and self._pairs < _MATCHED * total:
+            told[0] += ": the rest was asked of one side only"
+        if self._measured < sum(row.status is Status.DIFFERS for row in self._rows):
+            told.append(f"changed words are counted for the first {_MEASURED:,} pairs")
+        return Sheet(
+            "outputs", "Outputs", "outputs", tuple(rows), _COLUMNS, clauses=tuple(_clauses(self._rows)),
+            notes=(*told, *notes),
+        )  # fmt: skip
+
+    def _pair(self, left: Sample, right: Sample) -> Row:
+        same_text = left.output == right.output
+        same = same_text and _agree(left.scores, right.scores)
+        share: float | None = 0.0
+        if not same_text:
+            share = None
+            if self._measured < _MEASURED:
+                share = changed_share(left.output, right.output)
+                self._measured += 1
+        flip = _flip(left, right)
+        notes = []
+        if same_text and not same:
+            notes.append("same answer, other scores")
+        if left.prompt_hash and right.prompt_hash and left.prompt_hash != right.prompt_hash:
+            notes.append("the prompts differ")
+        return Row(
+            self._key(left),
+            Status.SAME if same else Status.DIFFERS,
+            _cell(left),
+            _cell(right),
+            _label(left),
+            display.visible(left.task),
+            change=flip if flip in ("A right, B wrong", "A wrong, B right") else "",
+            magnitude=share,
+            note="; ".join(notes),
+            values=_values(left, right) | {"changed_words": share, "flip": flip},
+        )
+
+    def _alone(self, sample: Sample, status: Status) -> Row:
+        on_left = status is Status.LEFT_ONLY
+        return Row(
+            self._key(sample),
+            status,
+            _cell(sample) if on_left else None,
+            None if on_left else _cell(sample),
+            _label(sample),
+            display.visible(sample.task),
+            values=_values(sample if on_left else None, None if on_left else sample),
+        )
+
+    def _key(self, sample: Sample) -> str:
+        """`task/number`, with the filter where there is one, numbered where a record repeats it."""
+        key = f"{sample.task}/{sample.doc_id}" + (f",{sample.filter}" if sample.filter else "")
+        self._keys[key] = self._keys.get(key, 0) + 1
+        return key if self._keys[key] == 1 else self._key_again(key)
+
+    def _key_again(self, key: str) -> str:
+        numbered = f"{key} ({self._keys[key]})"
+        while numbered in self._keys:
+            self._keys[key] += 1
+            numbered = f"{key} ({self._keys[key]})"
+        self._keys[numbered] = 1
+        return numbered
+
+
+def _label(sample: Sample) -> str:
+    return display.visible(sample.doc_id) + (f" ({display.visible(sample.filter)})" if sample.filter else "")
+
+
+def _cell(sample: Sample) -> Cell:
+    return Cell(display.visible(sample.output, keep_newlines=True), sample.output, sample.source)
+
+
+def _values(left: Sample | None, right: Sample | None) -> dict[str, Plain]:
+    sample = left or right
+    assert sample is not None
+    return {
+        "prompt": sample.prompt,
+        "target": sample.target,
+        "scores_left": dict(left.scores) if left else None,
+        "scores_right": dict(right.scores) if right else None,
+        "changed_words": None,
+        "flip": "",
+    }
+
+
+def _agree(left: Mapping[str, float], right: Mapping[str, float]) -> bool:
+    """Whether two sets of scores are equal where both have them; NaN is equal to NaN."""
+    return all(left[name] == right[name] or left[name] != left[name] for name in left.keys() & right.keys())
+
+
+def _flip(left: Sample, right: Sample) -> str:
+    """Who was right, by the first score that is nought or one on both sides."""
+    for name, value in left.scores.items():
+        other = right.scores.get(name)
+        if value in (0, 1) and other in (0, 1):
+            return FLIPS[value == 1, other == 1]
+    return ""
+
+
+def _clauses(rows: list[Row]) -> Iterator[Clause]:
+    differing = [row for row in rows if row.status is Status.DIFFERS]
+    if differing:
+        text = f"{len(differing):,} of {len(rows):,} outputs changed"
+        yield Clause(text, "outputs", differing[0].key, 1)
+    for flip, words in (("A right, B wrong", "B breaks"), ("A wrong, B right", "B fixes")):
+        found = [row for row in rows if row.values["flip"] == flip]
+        if found:
+            text = f"{words} {display.plural(len(found), 'answer')}"
+            yield Clause(text, "outputs", found[0].key, 1)
