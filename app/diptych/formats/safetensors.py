@@ -1,0 +1,156 @@
+"""safetensors: eight bytes of length, a JSON header, and the tensors end to end.
+
+Own header reader: the reference library accepts names that repeat and refuses to show what is unsound about the rest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from io import FileIO
+from itertools import chain
+from mmap import mmap
+from pathlib import Path
+
+from diptych import display
+from diptych.domain.tensor import Header, Layout, TensorSource
+from diptych.errors import Damaged
+from diptych.formats.format import Partial
+from diptych.formats.json_cursor import Broken, JsonCursor
+from diptych.formats.layout import METADATA, read_layout, read_metadata
+from diptych.opening import open_regular, unreadable
+
+MOST_HEADER = 100_000_000
+"""Bytes; the limit of the reference library."""
+_FIRST = 2**16
+_READ = 2**20
+_REASON = 150
+
+
+class HeaderReader:
+    """Reads headers, and parses each layout only once: the checkpoints of a run share one."""
+
+    def __init__(self) -> None:
+        self._layouts: dict[str, Layout] = {}
+
+    def read(self, path: Path, name: str, follow: bool = False) -> Header:
+        """The header of the file at `path`, which the version knows as `name`.
+
+        Links are followed only with `follow`, or from a snapshot of the Hub's cache to its blob. Raises `Damaged`,
+        `Partial` where the file is shorter than its header says, `NotFound` or `Refused`; each names the file.
+        """
+        with open_regular(path, follow) as file:
+            try:
+                return self._read(file, name)
+            except OSError as error:
+                raise unreadable(path, error) from None
+            except Broken as broken:
+                raise Damaged(_line(path, str(broken)), "Fetch the file again.") from None
+            except _Short as short:
+                raise Partial(_line(path, str(short)), "Scan again when it is complete.") from None
+
+    def _read(self, file: FileIO, name: str) -> Header:
+        size = os.fstat(file.fileno()).st_size
+        head = file.read(_FIRST) or b""
+        header = _header_bytes(file, head, size)
+        start = 8 + len(header)
+        metadata, layout = self._parse(header)
+        data = layout.entries[-1][4] if layout.entries else 0
+        if size < start + data:
+            raise _Short(f"is still being written or was cut: {size:,} of {start + data:,} bytes")
+        if size > start + data:
+            raise Broken(f"has {size - start - data:,} bytes behind its last tensor")
+        return Header(name, start, layout, metadata)
+
+    def _parse(self, header: memoryview) -> tuple[Mapping[str, str], Layout]:
+        cursor = JsonCursor(header)
+        names = cursor.members()
+        first = next(names, None)
+        metadata: Mapping[str, str] | None = None
+        rest = header
+        if first == METADATA:
+            metadata, first = read_metadata(cursor), None
+            rest = header[cursor.position :]
+        digest = _digest(rest, metadata is not None)
+        known = self._layouts.get(digest or "")
+        if known is not None:
+            return metadata or {}, known
+        layout, within = read_layout(cursor, names if first is None else chain([first], names), digest)
+        if within is not None and metadata is not None:
+            raise Broken(f"the name {METADATA} is there twice")
+        if within is None and digest is not None:
+            self._layouts[digest] = layout
+        return metadata or within or {}, layout
+
+
+class Safetensors:
+    """The format as the table of formats knows it."""
+
+    key = "safetensors"
+
+    def sniff(self, head: bytes, name: str) -> bool:
+        """Whether the head is a plausible length and the start of an object, or the name says so."""
+        if name.endswith(".safetensors"):
+            return True
+        return 2 <= int.from_bytes(head[:8], "little") <= MOST_HEADER and head[8:9] == b"{"
+
+    def open(self, path: Path) -> TensorSource:
+        """Open one file; links are followed, since the user named this one."""
+        from diptych.formats.source import SafetensorsSource
+
+        return SafetensorsSource([(path, HeaderReader().read(path, path.name, follow=True))], follow=True)
+
+
+class _Short(Exception):
+    """The file ends early; the message is the reason."""
+
+
+def _header_bytes(file: FileIO, head: bytes, size: int) -> memoryview:
+    if size < 8:
+        raise _Short("is empty" if not size else f"is still being written or was cut: {size} bytes are no header")
+    length = int.from_bytes(head[:8], "little")
+    if length > MOST_HEADER:
+        raise Broken(f"claims a header of {length:,} bytes; {MOST_HEADER:,} is the most")
+    if length < 2:
+        raise Broken(f"claims a header of {length} bytes, too few for any")
+    if head[8:9] not in (b"{", b""):
+        raise Broken("has a header that does not begin with a brace")
+    if 8 + length > size:
+        raise _Short(f"is still being written or was cut: {size:,} bytes end within the header of {length:,}")
+    if 8 + length <= len(head):
+        return memoryview(head)[8 : 8 + length]
+    # fresh pages are handed out while reading, which lets go of the interpreter's lock; zeroing a bytearray does not
+    content = memoryview(mmap(-1, length))
+    held = 0
+    while held < length:
+        part = os.preadv(file.fileno(), [content[held : held + _READ]], 8 + held)
+        if not part:
+            raise _Short(f"became shorter while it was read: {8 + held:,} bytes")
+        held += part
+    return content
+
+
+def _digest(rest: memoryview, after_metadata: bool) -> str | None:
+    """The digest of a header without its metadata; None where its spelling is not the plain one.
+
+    `rest` is the whole header, or what follows the metadata. Padding does not count.
+    """
+    digest = hashlib.sha256()
+    if after_metadata:
+        lead = bytes(rest[:2])
+        if lead == b',"':
+            rest = rest[1:]
+        elif lead[:1] != b"}":
+            return None
+        digest.update(b"{")
+    end = len(rest)
+    while end and bytes(rest[end - 1 : end]) == b" ":
+        begin = max(0, end - 2**16)
+        end = begin + len(bytes(rest[begin:end]).rstrip(b" "))
+    digest.update(rest[:end])
+    return digest.hexdigest()
+
+
+def _line(path: Path, reason: str) -> str:
+    return f"{display.path(path)}: {display.elide(display.visible(reason), _REASON)}"

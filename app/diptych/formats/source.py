@@ -1,0 +1,138 @@
+"""Tensors of safetensors files, read through memory maps."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from io import FileIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from diptych import display
+from diptych.domain.decoding import decode, packing
+from diptych.domain.tensor import Header, TensorInfo
+from diptych.errors import Damaged, NotFound
+from diptych.opening import open_regular, unreadable
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class SafetensorsSource:
+    """The tensors of one or more files, each with its header. Files are opened at the first use of a tensor in them.
+
+    A context manager; leaving it unmaps the files, so arrays taken from `raw` must not be used afterwards.
+    """
+
+    def __init__(self, files: Sequence[tuple[Path, Header]], follow: bool = False) -> None:
+        self._files = {header.file: _File(path, header, follow) for path, header in files}
+        self._tensors: dict[str, TensorInfo] = {}
+        self._metadata: dict[str, str] = {}
+        for path, header in files:
+            self._metadata.update(header.metadata)
+            for tensor in header.tensors():
+                if tensor.name in self._tensors:
+                    name = display.elide(display.visible(tensor.name), 60)
+                    raise Damaged(f"{display.path(path)}: the tensor ‘{name}’ is in another shard too")
+                self._tensors[tensor.name] = tensor
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What the files say about themselves; where two disagree, the last one."""
+        return self._metadata
+
+    def tensors(self) -> Sequence[TensorInfo]:
+        """Every tensor, in the order of the files."""
+        return tuple(self._tensors.values())
+
+    def raw(self, name: str) -> NDArray[np.uint8]:
+        """The tensor's bytes, mapped and not copied. Raises `NotFound` or `Damaged` (the file changed, is short)."""
+        tensor = self._tensors.get(name)
+        if tensor is None:
+            raise NotFound(f"no tensor is named {display.visible(name)}")
+        return self._files[tensor.file].bytes(tensor.begin, tensor.end)
+
+    def read(self, name: str, elements: int = 1 << 20) -> Iterator[NDArray[np.generic]]:
+        """The values in flat chunks: floating types as float32 (F64 as float64), the others as their own type."""
+        raw = self.raw(name)
+        tensor = self._tensors[name]
+        count, width = packing(tensor.dtype)
+        # whole bytes only: four elements of F6 share three bytes, two of F4 share one
+        step = max(elements // count, 1)
+        for group in range(0, len(raw) // width, step):
+            yield decode(raw[group * width : (group + step) * width], tensor.dtype)
+
+    def release(self, name: str) -> None:
+        """Give the memory behind a tensor that was read back to the system; it stays readable."""
+        tensor = self._tensors[name]
+        self._files[tensor.file].release(tensor.begin, tensor.end)
+
+    def __enter__(self) -> SafetensorsSource:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for file in self._files.values():
+            file.close()
+
+
+class _File:
+    """One file, mapped when first read."""
+
+    def __init__(self, path: Path, header: Header, follow: bool) -> None:
+        self._path = path
+        self._follow = follow
+        self._size = header.start + (header.layout.entries[-1][4] if header.layout.entries else 0)
+        self._file: FileIO | None = None
+        self._map: mmap.mmap | None = None
+        self._bytes: NDArray[np.uint8] | None = None
+        self._stamp = (0, 0)
+
+    def bytes(self, begin: int, end: int) -> NDArray[np.uint8]:
+        if self._file is None or self._bytes is None:
+            self._bytes = self._open()
+        self._check()
+        return self._bytes[begin:end]
+
+    def _open(self) -> NDArray[np.uint8]:
+        self._file = open_regular(self._path, self._follow)
+        self._check()
+        status = os.fstat(self._file.fileno())
+        self._stamp = (status.st_mtime_ns, status.st_ino)
+        try:
+            self._map = mmap.mmap(self._file.fileno(), self._size, access=mmap.ACCESS_READ)
+        except OSError as error:
+            raise unreadable(self._path, error) from None
+        self._map.madvise(mmap.MADV_SEQUENTIAL)
+        return np.frombuffer(self._map, np.uint8)
+
+    def _check(self) -> None:
+        """Look at the size before each use: reading a page behind the end of a shorter file would end the process."""
+        assert self._file is not None
+        size = os.fstat(self._file.fileno()).st_size
+        if size < self._size:
+            raise Damaged(
+                f"{display.path(self._path)}: became shorter while it was read: {size:,} of {self._size:,} bytes"
+            )
+
+    def release(self, begin: int, end: int) -> None:
+        if self._map is None:
+            return
+        first = -(-begin // mmap.PAGESIZE) * mmap.PAGESIZE
+        length = end - first
+        if length >= mmap.PAGESIZE:
+            self._map.madvise(mmap.MADV_DONTNEED, first, length)
+
+    def close(self) -> None:
+        self._bytes = None
+        if self._map is not None:
+            # where an array is still held somewhere, the map goes with it
+            with suppress(BufferError):
+                self._map.close()
+            self._map = None
+        if self._file is not None:
+            self._file.close()
+            self._file = None
