@@ -170,6 +170,7 @@ with engine.begin() as connection:
             tags.append(dict(key="note", value=words[key % 8], run_uuid=run))
         for table, rows in (("runs", runs), ("latest_metrics", latest), ("params", settings), ("tags", tags)):
             insert(connection, table, rows)
+    connection.exec_driver_sql("ANALYZE")
 answer = {}
 for name, question in questions.items():
     def ask():
@@ -196,7 +197,12 @@ def mlflow(folder: Path, count: int) -> dict[str, float] | str:
     if installed.returncode:
         return f"MLflow cannot be installed here: {installed.stderr.strip().splitlines()[-1]}"
     asked = json.dumps([str(folder / "mlflow.db"), count, PEERS, METRICS, PARAMS, WORDS])
-    run = subprocess.run([python, "-c", PEER], input=asked, capture_output=True, text=True, check=False)
+    try:
+        run = subprocess.run(
+            [python, "-c", PEER], input=asked, capture_output=True, text=True, check=False, timeout=900
+        )
+    except subprocess.TimeoutExpired:
+        return "MLflow did not answer within 15 minutes"
     if run.returncode:
         return f"MLflow failed: {run.stderr.strip().splitlines()[-1]}"
     answer: dict[str, float] = json.loads(run.stdout.splitlines()[-1])
