@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 
 from diptych import display
+from diptych.compare import directions
 from diptych.compare.settings import is_ignored
 from diptych.domain.dossier import Dossier
 from diptych.domain.evidence import Plain, Series
@@ -32,13 +33,13 @@ class Curves:
     def compare(self, left: Dossier, right: Dossier, rules: Rules) -> Job[Sheet]:
         """A row and a chart for each name; values are what was logged, never interpolated."""
         ours, theirs = _by_name(left.series), _by_name(right.series)
-        directions = _directions(left, right)
+        said = _directions(left, right)
         names = sorted(ours.keys() | theirs.keys(), key=_order)
         rows, charts = [], []
         for place, name in enumerate(names):
             yield Tick("Comparing curves", place, len(names), "curves")
             a, b = ours.get(name), theirs.get(name)
-            rows.append(_row(name, a, b, directions.get(name), is_ignored(name, rules)))
+            rows.append(_row(name, a, b, said.get(name, directions.known(name)), is_ignored(name, rules)))
             charts.append(_chart(name, a, b))
         yield Tick("Comparing curves", len(names), len(names), "curves")
         notes = [f"no curve of {side} is known" for side, mine in (("A", ours), ("B", theirs)) if not mine and names]

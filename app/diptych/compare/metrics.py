@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from diptych import display
+from diptych.compare import directions
 from diptych.compare.conditions import mismatch
 from diptych.compare.settings import is_ignored
 from diptych.domain.dossier import Dossier
@@ -106,8 +107,10 @@ def stderr(metric: Metric) -> float | None:
 
 
 def _direction(left: Metric, right: Metric) -> bool | None:
-    """Whether higher is better, where a record says so and none contradicts it."""
+    """Whether higher is better, where a record says so and none contradicts it; else by the name."""
     said = {metric.higher_is_better for metric in (left, right)} - {None}
+    if not said:
+        return directions.known(left.name)
     return said.pop() if len(said) == 1 else None
 
 
@@ -148,7 +151,7 @@ def _changed(row: Row, left: Metric, right: Metric) -> Row:
     if found.verdict in ("better", "worse", "can't tell"):
         notes.append("unpaired estimate")
     if _direction(left, right) is None:
-        notes.append("no record says whether higher is better")
+        notes.append("not known whether higher is better")
     extra = dict(row.values)
     extra |= {"delta": found.delta, "ci_low": found.low, "ci_high": found.high, "verdict": found.verdict}
     if found.low is not None and found.high is not None:
@@ -167,19 +170,16 @@ def _cell(metric: Metric | None, text: str = "") -> Cell | None:
 def _extra(left: Metric | None, right: Metric | None) -> dict[str, Plain]:
     counts = [metric.n for metric in (left, right) if metric is not None]
     n: Plain = counts[0] if len(set(counts)) == 1 else " and ".join(str(count or "?") for count in counts)
-    said = [metric.higher_is_better for metric in (left, right) if metric is not None]
-    direction = "" if None in said and len(set(said)) == 1 else _words(said)
-    values: dict[str, Plain] = {"n": n, "direction": direction, "verdict": ""}
+    either = left or right
+    assert either is not None
+    direction = _direction(left or either, right or either)
+    words = "" if direction is None else "higher is better" if direction else "lower is better"
+    values: dict[str, Plain] = {"n": n, "direction": words, "verdict": ""}
     for side, metric in (("left", left), ("right", right)):
         values[f"stderr_{side}"] = metric.stderr if metric else None
         values[f"n_{side}"] = metric.n if metric else None
         values[f"step_{side}"] = metric.step if metric else None
     return values | {"delta": None, "ci_low": None, "ci_high": None, "interval": ""}
-
-
-def _words(said: list[bool | None]) -> str:
-    known = {direction for direction in said if direction is not None}
-    return "" if len(known) != 1 else "higher is better" if known.pop() else "lower is better"
 
 
 def _on_common_axes(rows: list[Row]) -> list[Row]:

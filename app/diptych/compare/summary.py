@@ -100,10 +100,14 @@ def _told(sheet: Sheet) -> list[Clause]:
     clauses = list(sheet.clauses)
     if not sheet.rows:
         return clauses
-    if sheet.differs:
-        first = next(row.key for row in sheet.rows if row.differs)
-        text = f"{sheet.differs:,} of {sheet.total:,} {sheet.noun} differ"
+    decided = sheet.differs - sheet.undecided
+    if decided:
+        first = next(row.key for row in sheet.rows if row.differs and row.status is not Status.NOT_COMPARABLE)
+        text = f"{decided:,} of {sheet.total:,} {sheet.noun} differ"
         clauses.insert(0, Clause(text, sheet.key, first, 1))
+    elif sheet.undecided:
+        if not clauses:
+            clauses.append(Clause(f"{sheet.undecided:,} {sheet.noun} not comparable", sheet.key, weight=1))
     elif not any(clause.weight for clause in clauses):
         text = f"all {sheet.total:,} {sheet.noun} the same" if sheet.total > 1 else f"{sheet.title.lower()} the same"
         clauses.append(Clause(text, sheet.key, weight=0))

@@ -201,9 +201,19 @@ class Sheet:
         return self.total - self.differs - self.ignored
 
     @property
+    def undecided(self) -> int:
+        """How many of the rows that differ could not be compared at all."""
+        return sum(row.status is Status.NOT_COMPARABLE and row.differs for row in self.rows)
+
+    @property
     def counts(self) -> str:
         """The counts in words: `14 of 62 hyperparameters differ · 48 the same`."""
         if not self.rows:
             return f"no {self.noun}"
-        ignored = f" · {self.ignored} ignored" if self.ignored else ""
-        return f"{self.differs} of {self.total} {self.noun} differ · {self.same} the same{ignored}"
+        parts = [f"{self.differs - self.undecided:,} of {self.total:,} {self.noun} differ"]
+        if self.undecided:
+            parts.append(f"{self.undecided:,} not comparable")
+        parts.append(f"{self.same:,} the same")
+        if self.ignored:
+            parts.append(f"{self.ignored:,} ignored")
+        return " · ".join(parts)
