@@ -1,0 +1,68 @@
+"""What the user chose. The file holds only what differs from the defaults, so that better defaults reach everybody."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any
+
+from diptych import places
+from diptych.domain.rules import IGNORED, Rules
+
+_APPEARANCES = ("system", "light", "dark")
+
+
+@dataclass
+class Settings:
+    """Every setting, one field each."""
+
+    appearance: str = "system"
+    """`system`, `light` or `dark`."""
+    compact: bool = False
+    """Lower rows in tables."""
+    ignored: tuple[str, ...] = IGNORED
+    """Globs over hyperparameters whose differences do not matter."""
+    tolerance: float = 0.0
+    """Relative difference up to which two numbers count as equal."""
+    columns: tuple[str, ...] = ()
+    """Columns of the library; empty: chosen by what there is."""
+    widths: dict[str, int] = field(default_factory=dict)
+    """Widths that the user gave to columns of the library, in pixels."""
+
+    @property
+    def rules(self) -> Rules:
+        """The rules to compare by."""
+        return Rules(ignored=self.ignored, tolerance=self.tolerance)
+
+    @classmethod
+    def load(cls) -> Settings:
+        """The stored settings. What is unknown, or of the wrong kind, falls back to its default."""
+        try:
+            stored = json.loads(places.settings_file().read_text("utf-8"))
+        except (OSError, ValueError):
+            return cls()
+        settings = cls()
+        for one in fields(cls):
+            if isinstance(stored, dict) and one.name in stored:
+                default = getattr(settings, one.name)
+                value = stored[one.name]
+                if isinstance(default, tuple) and isinstance(value, list):
+                    value = tuple(item for item in value if isinstance(item, str))
+                if type(value) is type(default) or (isinstance(default, float) and isinstance(value, int)):
+                    setattr(settings, one.name, value)
+        if settings.appearance not in _APPEARANCES:
+            settings.appearance = "system"
+        return settings
+
+    def save(self) -> None:
+        """Store what differs from the defaults."""
+        different = {one.name: getattr(self, one.name) for one in fields(self) if self._chosen(one)}
+        file = places.settings_file()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        draft = file.with_suffix(".new")
+        draft.write_text(json.dumps(different, indent=1), "utf-8")
+        draft.replace(file)
+
+    def _chosen(self, one: Any) -> bool:
+        default = one.default if one.default is not MISSING else one.default_factory()
+        return bool(getattr(self, one.name) != default)
