@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import enum
 import io
@@ -60,13 +61,11 @@ def test_plain_values_come_back(value: object, protocol: int) -> None:
 
 @given(content=st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(content: bytes) -> None:
-    try:
+    with contextlib.suppress(NotPickle):
         read_stream(io.BytesIO(content), len(content))
-    except NotPickle as fault:
-        assert str(fault)
 
 
-class SchedulerType(str, enum.Enum):
+class SchedulerType(enum.StrEnum):
     COSINE = "cosine"
 
 
@@ -90,7 +89,7 @@ class SFTConfig:
     accelerator_config: AcceleratorConfig = dataclasses.field(default_factory=AcceleratorConfig)
     label_names: set[str] = dataclasses.field(default_factory=lambda: {"labels"})
     fsdp_config: dict[str, object] = dataclasses.field(default_factory=lambda: OrderedDict(xla=False))
-    logging_dir: PurePosixPath = PurePosixPath("runs/here")
+    logging_dir: PurePosixPath = dataclasses.field(default_factory=lambda: PurePosixPath("runs/here"))
     _n_gpu: int = 2
     _private: int = 1
 

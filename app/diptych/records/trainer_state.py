@@ -66,11 +66,7 @@ class TrainerState:
             hyperparameters=self._settings(values, str(path)),
             metrics=tuple(log.metrics(step, str(path), self.key)),
             series=tuple(log.series(str(path), self.key)),
-            facts={
-                name: display.number(value) if isinstance(value, float) else str(value)
-                for name in _FACTS
-                if isinstance(value := values.get(name), str | int | float)
-            },
+            facts={name: str(values[name]) for name in _FACTS if isinstance(values.get(name), str | int | float)},
             partial=partial,
             problems=_told(path, faults),
         )
