@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from diptych import display
 from diptych.domain.version import Kind, State, Version
+from diptych.ui.dialogs.columns import Choice
 from diptych.ui.models.summary import Summary, best
 from diptych.ui.widgets.cells import EMPTY, Align, Cell
 
@@ -245,3 +246,13 @@ def usual(metrics: Sequence[tuple[str, int]]) -> tuple[str, ...]:
     chosen = tuple(METRIC + name for name in order[:METRICS_SHOWN])
     place = SHOWN.index("created")
     return SHOWN[:place] + chosen + SHOWN[place:]
+
+
+def choices(metrics: Sequence[tuple[str, int]], hyperparameters: Sequence[tuple[str, int]]) -> list[Choice]:
+    """Every column there is, for choosing: facts first, then metrics and hyperparameters by how many have them."""
+    found = [Choice(fixed.key, fixed.title, fixed.tip) for fixed in FIXED]
+    for beginning, noun, counted in ((METRIC, "metric", metrics), (PARAM, "hyperparameter", hyperparameters)):
+        for name, count in counted:
+            note = f"{noun} of {display.plural(count, 'version')}"
+            found.append(Choice(beginning + name, display.visible(metric_title(name)), note))
+    return found

@@ -58,9 +58,10 @@ def parent(workbench: Workbench, version: Version) -> Version | None:
     if version.base is None or version.base.parent is None:
         return None
     try:
-        return workbench.resolve(version.base.parent)
+        found: Version = workbench.resolve(version.base.parent)
     except DiptychError:
         return None
+    return found
 
 
 def in_order(first: Version, second: Version) -> tuple[Version, Version]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from diptych.compare import directions
 from diptych.domain.version import State, Version
 from diptych.job import Job, Tick
 from diptych.ui.models.arrangement import Group
@@ -12,8 +13,6 @@ from diptych.workbench import Workbench
 
 CHUNK = 200
 """Versions read between two ticks."""
-_LOWER = ("loss", "perplexity", "ppl", "wer", "cer", "error", "brier", "rmse", "mae", "mse")
-_HIGHER = ("acc", "accuracy", "acc_norm", "exact_match", "f1", "bleu", "rouge", "mcc", "pass@", "reward", "auc")
 
 
 @dataclass(frozen=True)
@@ -73,12 +72,7 @@ def best(name: str, values: Sequence[float]) -> float | None:
 
 def direction(name: str) -> bool | None:
     """Whether higher is better, as far as the last part of the metric's name tells; None: unknown."""
-    last = name.partition(",")[0].rpartition("/")[2].lower()
-    if any(last.endswith(word) for word in _LOWER):
-        return False
-    if any(last.startswith(word) or last.endswith(word) for word in _HIGHER):
-        return True
-    return None
+    return directions.known(name.partition(",")[0].rpartition("/")[2])
 
 
 def summaries(workbench: Workbench, groups: Sequence[Group]) -> Job[list[Summary]]:

@@ -369,7 +369,9 @@ class VersionsModel(QAbstractTableModel):
             return ""
         key = self.columns[column - FIRST].key if column >= FIRST else ""
         if column == NAME:
-            return "\n".join(filter(None, (display.visible(version.name), version.path and display.path(version.path))))
+            return "\n".join(
+                filter(None, (display.visible(version.name), display.path(version.path) if version.path else ""))
+            )
         if key == "created":
             return display.exact_time(version.created) if version.created is not None else ""
         if key == "state":

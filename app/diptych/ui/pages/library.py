@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Sequence
+from typing import ClassVar
 
-from PySide6.QtCore import QEvent, QPoint, Qt, QTimer
-from PySide6.QtGui import QKeyEvent, QResizeEvent
-from PySide6.QtWidgets import (
-    QAbstractButton,
-    QButtonGroup,
-    QHBoxLayout,
-    QMenu,
-    QPushButton,
-    QStackedWidget,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import QEvent, QModelIndex, QPoint, Qt, QTimer
+from PySide6.QtGui import QAction, QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from diptych import display
 from diptych.domain.changes import Changes
-from diptych.domain.version import Version
 from diptych.ui.actions import Action
 from diptych.ui.context import Context
-from diptych.ui.dialogs.columns import Choice, ColumnsDialog
-from diptych.ui.icons import icon
+from diptych.ui.dialogs.columns import ColumnsDialog
 from diptych.ui.models.arrangement import Arrangement, View, arrange
-from diptych.ui.models.columns import FIXED, METRIC, PARAM, metric_title, usual
-from diptych.ui.models.partners import in_order
+from diptych.ui.models.columns import choices, usual
 from diptych.ui.models.versions import FIRST, VersionsModel
 from diptych.ui.pages.library_bar import SelectionBar
+from diptych.ui.pages.library_head import LibraryHead
+from diptych.ui.pages.library_selection import Selection
 from diptych.ui.pages.library_strip import collections
 from diptych.ui.pages.library_suggest import Vocabulary
 from diptych.ui.pages.library_table import LibraryTable, Place
@@ -38,7 +27,7 @@ from diptych.ui.pages.page import Page
 from diptych.ui.pages.verbs import Verbs
 from diptych.ui.pages.version_facts import inspection
 from diptych.ui.tokens import Space
-from diptych.ui.widgets.filterfield import FilterField
+from diptych.ui.widgets.filterfield import Suggestion
 from diptych.ui.widgets.label import hairline, label
 from diptych.ui.widgets.strip import Entry, Strip
 
@@ -60,18 +49,24 @@ class LibraryPage(Page):
     def __init__(self, context: Context, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
         self.view = View()
-        self.verbs = Verbs(context, self)
         self.model = VersionsModel(context, self)
         self._vocabulary: Vocabulary | None = None
-        self._chosen_columns: list[str] | None = None
-        self._asked = 0
         self._place: Place | None = None
         self._build()
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
         self._settle.setInterval(SETTLE_MS)
         self._settle.timeout.connect(self._read_all)
+        self._remember = QTimer(self)
+        self._remember.setSingleShot(True)
+        self._remember.setInterval(SETTLE_MS)
+        self._remember.timeout.connect(self._remember_columns)
+        self.table.arranged.connect(self._remember.start)
         context.theme.changed.connect(self.table.lay_out)
+        settings = context.workbench.settings
+        self.table.set_widths(settings.widths)
+        if settings.columns:
+            self._show_columns(list(settings.columns))
         self._read_all()
 
     # building --------------------------------------------------------------------------------------------------
@@ -82,6 +77,11 @@ class LibraryPage(Page):
         self.strip.setFixedWidth(theme.px(STRIP_WIDTH))
         self.strip.chosen.connect(self.show_query)
         self._strip_line = hairline(vertical=True)
+        self.head = LibraryHead(theme, self._suggest)
+        self.head.field.asked.connect(self._query_changed)
+        self.head.field.left.connect(self.focus_table)
+        self.head.grouped_asked.connect(self.group)
+        self.head.columns_asked.connect(self.choose_columns)
         self.table = LibraryTable(theme, self.model)
         self.table.sort_asked.connect(self.sort)
         self.table.opened.connect(self._open_row)
@@ -89,6 +89,7 @@ class LibraryPage(Page):
         self.table.customContextMenuRequested.connect(self._show_menu)
         self.table.horizontalHeader().customContextMenuRequested.connect(self._show_header_menu)
         self.table.delegate.starred.connect(self._star_row)
+        self.selection = Selection(self.context, self.table, self.model, Verbs(self.context, self))
         self.bar = SelectionBar()
         self.bar.asked.connect(self._do)
         self._body = QStackedWidget()
@@ -97,7 +98,7 @@ class LibraryPage(Page):
         right = QVBoxLayout()
         right.setContentsMargins(0, 0, 0, 0)
         right.setSpacing(0)
-        right.addLayout(self._head())
+        right.addWidget(self.head)
         right.addWidget(self._body, 1)
         right.addWidget(hairline())
         right.addWidget(self.bar)
@@ -107,56 +108,14 @@ class LibraryPage(Page):
         row.addWidget(self.strip)
         row.addWidget(self._strip_line)
         row.addLayout(right, 1)
-        QWidget.setTabOrder(self.strip, self.field)
-        QWidget.setTabOrder(self.field, self.table)
-
-    def _head(self) -> QVBoxLayout:
-        self.field = FilterField(
-            self.context.theme, "Filter versions", "Filter: words, tag:ship, family:llama, acc>0.6", self._suggest
-        )
-        self.field.asked.connect(self._query_changed)
-        self.field.left.connect(self.focus_table)
-        self.grouped = _switch("Grouped by run", "One row for each run, its checkpoints below")
-        self.flat = _switch("Flat", "Every version in one list")
-        sides = QButtonGroup(self)
-        for button in (self.grouped, self.flat):
-            sides.addButton(button)
-        self.grouped.setChecked(True)
-        sides.buttonClicked.connect(self._switched)
-        columns = QToolButton()
-        columns.setIcon(icon("columns"))
-        columns.setText("Columns")
-        columns.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        columns.clicked.connect(self.choose_columns)
-        line = QHBoxLayout()
-        line.setSpacing(Space.XS)
-        line.addWidget(self.field, 1)
-        line.addSpacing(Space.S)
-        line.addWidget(self.grouped)
-        line.addWidget(self.flat)
-        line.addSpacing(Space.S)
-        line.addWidget(columns)
-        self.count = label("", "caption")
-        self.problem = label("", "danger", wrap=True)
-        under = QHBoxLayout()
-        under.setSpacing(0)
-        under.addWidget(self.count)
-        under.addWidget(self.problem, 1)
-        head = QVBoxLayout()
-        head.setContentsMargins(Space.L, Space.M, Space.M, Space.S)
-        head.setSpacing(Space.XS)
-        head.addLayout(line)
-        head.addLayout(under)
-        return head
 
     def _nothing_found(self) -> QWidget:
         page = QWidget()
         column = QVBoxLayout(page)
         column.addStretch(2)
-        self._nothing = label("No version matches this filter.", "muted")
         clear = QPushButton("Show all versions")
         clear.clicked.connect(self.clear_query)
-        for widget in (self._nothing, clear):
+        for widget in (label("No version matches this filter.", "muted"), clear):
             column.addWidget(widget, 0, Qt.AlignmentFlag.AlignHCenter)
             column.addSpacing(Space.S)
         column.addStretch(3)
@@ -166,66 +125,68 @@ class LibraryPage(Page):
 
     def show_query(self, query: str) -> None:
         """Show what `query` finds."""
-        self.field.set_query(query)
+        self.head.field.set_query(query)
 
     def clear_query(self) -> None:
         """Show all versions."""
-        self.field.set_query("")
+        self.show_query("")
         self.focus_table()
 
     def sort(self, key: str, descending: bool) -> None:
         """Sort by a column, a metric or a hyperparameter. Values are compared across runs, so those make it flat."""
-        flat = any(column.flat and column.sort == key for column in self.model.columns)
-        self._ask(View(self.view.query, key, descending, self.view.grouped and not flat))
+        self._ask(View(self.view.query, key, descending, self.view.grouped and not self._is_flat(key)))
 
     def group(self, grouped: bool) -> None:
         """Group by run, or list flat. Grouped by a metric makes no sense: then the newest come first."""
         sort, descending = self.view.sort, self.view.descending
-        if grouped and any(column.flat and column.sort == sort for column in self.model.columns):
+        if grouped and self._is_flat(sort):
             sort, descending = "created", True
         self._ask(View(self.view.query, sort, descending, grouped))
+
+    def _is_flat(self, sort: str) -> bool:
+        return any(column.flat and column.sort == sort for column in self.model.columns)
 
     def _query_changed(self, query: str) -> None:
         self._ask(View(query, self.view.sort, self.view.descending, self.view.grouped))
 
-    def _ask(self, view: View) -> None:
-        """Ask the catalog; of several questions only the last answer is shown."""
-        same_rows = view == self.view
+    def _ask(self, view: View, place: Place | None = None) -> None:
+        """Ask the catalog; of several questions only the answer to the last is shown."""
+        self._place = place
         self.view = view
-        self._place = self.table.place() if same_rows else None
-        self._asked += 1
-        job = arrange(self.context.workbench, view)
-        self.context.runner.start("Find versions", job, self._show, quiet=True)
-        self.grouped.setChecked(view.grouped)
-        self.flat.setChecked(not view.grouped)
+        self.context.runner.start("Find versions", arrange(self.context.workbench, view), self._show, quiet=True)
+        self.head.show_grouped(view.grouped)
         self.table.show_sort(view.sort, view.descending)
         self.strip.point_to(view.query)
 
     def _show(self, arrangement: Arrangement) -> None:
         if arrangement.view != self.view:
             return
-        self.problem.setText(f"⚠ {arrangement.problem}" if arrangement.problem else "")
-        self.field.show_problem(bool(arrangement.problem))
         if arrangement.problem:
-            self.count.setText("")
+            self.head.show_problem(arrangement.problem)
             return
-        place = self._place or self.table.place()
-        keep_scroll = arrangement.view == self.model.arrangement.view
-        same = arrangement == self.model.arrangement
-        if not same:
-            self.table.setUpdatesEnabled(False)
-            self.model.arrange(arrangement)
-            self.table.go_to(place, keep_scroll)
-            self.table.setUpdatesEnabled(True)
-        shown, total = len(arrangement.keys), arrangement.total
-        every = display.plural(total, "version")
-        self.count.setText(every if shown == total else f"{shown:,} of {every}")
+        if arrangement != self.model.arrangement:
+            self._arrange(arrangement)
+        shown = len(arrangement.keys)
+        self.head.show_found(shown, arrangement.total)
         self._body.setCurrentIndex(0 if shown else 1)
         self._selection_changed()
 
+    def _arrange(self, arrangement: Arrangement) -> None:
+        """Show other rows; who looks at the same list stays where they were."""
+        same_list = arrangement.view == self.model.arrangement.view
+        place = self._place or self.table.place()
+        stay = same_list or self._place is not None
+        self._place = None
+        self.table.setUpdatesEnabled(False)
+        self.model.arrange(arrangement)
+        self.table.go_to(place, stay)
+        if not stay:
+            self.table.verticalScrollBar().setValue(0)
+        self.table.setUpdatesEnabled(True)
+
     def _read_all(self) -> None:
         """Ask again for rows, collections and columns."""
-        self._ask(self.view)
+        self._ask(self.view, self._place)
         job = collections(self.context.workbench)
         self.context.runner.start("Count versions", job, self._show_collections, quiet=True)
 
@@ -233,10 +194,10 @@ class LibraryPage(Page):
         self.strip.show_entries(entries)
         self.strip.point_to(self.view.query)
         self._vocabulary = Vocabulary(self.context.workbench.columns())
-        if self._chosen_columns is None:
+        if not self.context.workbench.settings.columns:
             self._show_columns(list(usual(self._vocabulary.columns.metrics)))
 
-    def _suggest(self, word: str) -> Sequence[Any]:
+    def _suggest(self, word: str) -> Sequence[Suggestion]:
         return self._vocabulary.suggest(word) if self._vocabulary else ()
 
     # columns ---------------------------------------------------------------------------------------------------
@@ -244,23 +205,27 @@ class LibraryPage(Page):
     def choose_columns(self) -> None:
         """Ask which columns to show."""
         columns = self.context.workbench.columns()
-        choices = [Choice(column.key, column.title, column.tip) for column in FIXED]
-        choices += [
-            Choice(METRIC + name, display.visible(metric_title(name)), f"metric of {display.plural(count, 'version')}")
-            for name, count in columns.metrics
-        ]
-        choices += [
-            Choice(PARAM + name, display.visible(name), f"hyperparameter of {display.plural(count, 'version')}")
-            for name, count in columns.hyperparameters
-        ]
-        dialog = ColumnsDialog(self.context.theme, choices, self.table.order(), usual(columns.metrics), self)
+        offered = choices(columns.metrics, columns.hyperparameters)
+        dialog = ColumnsDialog(self.context.theme, offered, self.table.order(), usual(columns.metrics), self)
         if dialog.exec():
-            self._chosen_columns = dialog.shown()
-            self._show_columns(self._chosen_columns)
+            self._choose(dialog.shown())
         dialog.deleteLater()
 
+    def _choose(self, keys: list[str]) -> None:
+        self._show_columns(keys)
+        self._remember_columns()
+
+    def _remember_columns(self) -> None:
+        """Keep columns, their order and widths in the settings; the usual columns are not written down."""
+        settings = self.context.workbench.settings
+        order = self.table.order()
+        by_default = list(usual(self._vocabulary.columns.metrics)) if self._vocabulary else []
+        settings.columns = () if order == by_default else tuple(order)
+        settings.widths = self.table.widths()
+        settings.save()
+
     def _show_columns(self, keys: list[str]) -> None:
-        if keys != [column.key for column in self.model.columns]:
+        if keys != self.table.order():
             place = self.table.place()
             self.model.show_columns(keys)
             self.table.lay_out()
@@ -272,41 +237,19 @@ class LibraryPage(Page):
         menu = QMenu(self)
         if section >= FIRST:
             column = self.model.columns[section - FIRST]
-            hide = menu.addAction(f"Hide {column.title}")
-            hide.setData(column.key)
-            hide.triggered.connect(self._hide_column)
-        menu.addAction("Columns…", self.choose_columns)
+            menu.addAction(f"Hide {column.title}").setData(column.key)
+        menu.addAction("Columns…").setData("")
+        menu.triggered.connect(self._header_menu_chosen)
         menu.popup(header.mapToGlobal(place))
 
-    def _hide_column(self) -> None:
-        action: Any = self.sender()
-        self._chosen_columns = [key for key in self.table.order() if key != action.data()]
-        self._show_columns(self._chosen_columns)
+    def _header_menu_chosen(self, action: QAction) -> None:
+        hidden = action.data()
+        if hidden:
+            self._choose([key for key in self.table.order() if key != hidden])
+        else:
+            self.choose_columns()
 
     # selection -------------------------------------------------------------------------------------------------
-
-    def selected(self) -> list[int]:
-        """Keys of the selected versions."""
-        return self.table.selected_keys()
-
-    def current(self) -> Version | None:
-        """The version under the cursor."""
-        return self.model.version(self.table.currentIndex().row())
-
-    def pair(self) -> tuple[Version, Version] | None:
-        """The two marked versions, or the two selected ones in their natural order."""
-        workbench = self.context.workbench
-        left, right = self.model.marks
-        if left is not None and right is not None:
-            marked = workbench.versions([left, right])
-            if len(marked) == 2:
-                return marked[0], marked[1]
-        selected = self.selected()
-        if len(selected) == 2:
-            versions = workbench.versions(selected)
-            if len(versions) == 2:
-                return in_order(versions[0], versions[1])
-        return None
 
     def focus_table(self) -> None:
         """Go to the rows."""
@@ -316,123 +259,55 @@ class LibraryPage(Page):
 
     def focus_filter(self) -> None:
         """Go to the filter."""
-        self.field.setFocus()
-        self.field.selectAll()
-
-    def _selection_changed(self) -> None:
-        keys = self.selected()
-        one = self._single(keys)
-        marks = self.model.marks
-        known = (
-            {v.key: v for v in self.context.workbench.versions([m for m in marks if m is not None])}
-            if any(mark is not None for mark in marks)
-            else {}
-        )
-        self.bar.show_selection(len(keys), one, [known.get(mark) if mark is not None else None for mark in marks])
-        current = self.current()
-        self.context.inspected.emit(inspection(current) if current is not None else None)
-
-    def _single(self, keys: Sequence[int]) -> Version | None:
-        if len(keys) != 1:
-            return None
-        row = self.model.row_of(keys[0])
-        return self.model.version(row)
-
-    # verbs -----------------------------------------------------------------------------------------------------
+        self.head.field.setFocus()
+        self.head.field.selectAll()
 
     def open(self) -> None:
         """Show the version under the cursor, or open and close a run."""
         self._open_row(self.table.currentIndex())
 
-    def _open_row(self, index: Any) -> None:
+    def mark(self) -> None:
+        """Mark the version under the cursor."""
+        self.selection.mark()
+        self._selection_changed()
+
+    def _selection_changed(self) -> None:
+        keys = self.selection.keys()
+        self.bar.show_selection(len(keys), self.selection.only(keys), self.selection.marked())
+        current = self.selection.current()
+        self.context.inspected.emit(inspection(current) if current is not None else None)
+
+    def _open_row(self, index: QModelIndex) -> None:
         key = self.model.key(index.row())
         if key is not None:
             self.context.version_asked.emit(key)
         else:
             self.model.fold(index.row())
 
-    def compare(self) -> None:
-        """Compare the two marked or selected versions; with one, ask with what."""
-        pair = self.pair()
-        if pair is not None:
-            self.model.unmark()
-            self.verbs.compare(*pair)
-            return
-        one = self._single(self.selected()) or self.current()
-        if one is not None:
-            row = self.model.row_of(one.key)
-            corner = self.table.visualRect(self.model.index(row, 1)).bottomLeft()
-            self.verbs.compare_with(one, self.table.viewport().mapToGlobal(corner + QPoint(Space.XL, 0)))
-
-    def mark(self) -> None:
-        """Mark the version under the cursor as A or B, or take its mark away, and step on."""
-        row = self.table.currentIndex().row()
-        key = self.model.key(row)
-        if key is not None:
-            self.model.mark(key)
-        elif self.model.group(row) is not None:
-            self.model.fold(row)
-        self._selection_changed()
-
-    def tag(self) -> None:
-        """Ask for tags."""
-        self.verbs.tag(self.selected())
-
-    def note(self) -> None:
-        """Ask for a note."""
-        one = self._single(self.selected())
-        if one is not None:
-            self.verbs.note(one)
-
-    def star(self, stars: int) -> None:
-        """Give the selected versions stars."""
-        self.verbs.star(self.selected(), stars)
-
-    def remove(self) -> None:
-        """Take the selected versions out of the catalog."""
-        self.verbs.remove(self.selected())
-
-    def copy_names(self) -> None:
-        """Copy the names of the selected versions."""
-        self._copy(lambda version: version.name)
-
-    def copy_ids(self) -> None:
-        """Copy the ids of the selected versions."""
-        self._copy(lambda version: version.id)
-
-    def copy_paths(self) -> None:
-        """Copy the paths of the selected versions."""
-        self._copy(lambda version: str(version.path) if version.path else "")
-
-    def reveal(self) -> None:
-        """Open the folder of the version."""
-        one = self._single(self.selected())
-        if one is not None and one.path is not None:
-            self.verbs.reveal(one.path)
-
-    def _copy(self, text: Any) -> None:
-        lines = [text(version) for version in self.context.workbench.versions(self.selected())]
-        self.verbs.copy("\n".join(line for line in lines if line))
-
-    def _star_row(self, index: Any, stars: int) -> None:
+    def _star_row(self, index: QModelIndex, stars: int) -> None:
         key = self.model.key(index.row())
         if key is not None:
-            self.verbs.star([key], stars)
+            self.table.select([key])
+            self.selection.star(stars)
 
     def _do(self, verb: str) -> None:
-        getattr(self, verb)()
+        verbs: dict[str, Callable[[], None]] = {
+            "compare": self.selection.compare,
+            "tag": self.selection.tag,
+            "note": self.selection.note,
+            "reveal": self.selection.reveal,
+            "remove": self.selection.remove,
+        }
+        verbs[verb]()
         if verb != "compare":
             self.table.setFocus()
 
-    def _switched(self, button: QAbstractButton) -> None:
-        self.group(button is self.grouped)
-
     def _show_menu(self, place: QPoint) -> None:
+        bound = {action.text(): action for action in self.actions()}
         menu = QMenu(self)
-        offered = {action.text(): action for action in self.actions()}
         for action in self.actions_table:
-            if action.text in offered and (action.when is None or action.when(self)):
-                menu.addAction(offered[action.text])
+            if action.text in bound and (action.when is None or action.when(self)):
+                menu.addAction(bound[action.text])
         menu.popup(self.table.viewport().mapToGlobal(place))
 
     # page ------------------------------------------------------------------------------------------------------
@@ -453,8 +328,6 @@ class LibraryPage(Page):
             "sort": self.view.sort,
             "descending": self.view.descending,
             "grouped": self.view.grouped,
-            "columns": self.table.order() if self._chosen_columns is not None or self._reordered() else None,
-            "widths": self.table.widths(),
             "toggled": self.model.toggled,
             "current": place.current,
             "top": place.top,
@@ -463,30 +336,15 @@ class LibraryPage(Page):
         }
 
     def restore(self, state: dict[str, object]) -> None:
-        columns = state.get("columns")
-        if isinstance(columns, list):
-            self._chosen_columns = [str(key) for key in columns]
-            self._show_columns(self._chosen_columns)
-        widths = state.get("widths")
-        if isinstance(widths, dict):
-            self.table.set_widths({str(key): int(width) for key, width in widths.items() if isinstance(width, int)})
         toggled = state.get("toggled")
         if isinstance(toggled, list):
             self.model.toggled = [str(model) for model in toggled]
         query, sort = state.get("query"), state.get("sort")
-        self.view = View(
-            query if isinstance(query, str) else "",
-            sort if isinstance(sort, str) else "created",
-            bool(state.get("descending", True)),
-            bool(state.get("grouped", True)),
-        )
-        self.field.setText(self.view.query)
-        self.field.ask()
-        self._ask(self.view)
-        self._place = _place(state)
-
-    def _reordered(self) -> bool:
-        return self.table.order() != [column.key for column in self.model.columns]
+        query = query if isinstance(query, str) else ""
+        sort = sort if isinstance(sort, str) else "created"
+        self.head.field.show_query(query)
+        view = View(query, sort, bool(state.get("descending", True)), bool(state.get("grouped", True)))
+        self._ask(view, Place.from_state(state))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         wide = event.size().width() >= self.context.theme.px(NARROW)
@@ -505,57 +363,40 @@ class LibraryPage(Page):
         return super().event(event)
 
 
-def _switch(text: str, tip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setProperty("role", "flat")
-    button.setCheckable(True)
-    button.setToolTip(tip)
-    return button
-
-
-def _place(state: dict[str, object]) -> Place:
-    def key(name: str) -> int | None:
-        value = state.get(name)
-        return value if isinstance(value, int) else None
-
-    selected = state.get("selected")
-    keys = tuple(k for k in selected if isinstance(k, int)) if isinstance(selected, list) else ()
-    return Place(key("current"), key("top"), key("offset") or 0, keys)
-
-
-def _selection(page: LibraryPage) -> bool:
+def _any(page: LibraryPage) -> bool:
     return page.table.selectionModel().hasSelection()
 
 
 def _one(page: LibraryPage) -> bool:
-    return len(page.selected()) == 1
+    return len(page.selection.keys()) == 1
+
+
+def _rating(stars: int) -> Action:
+    text = f"Rate {display.plural(stars, 'star')}" if stars else "Remove stars"
+
+    def rate(page: LibraryPage) -> None:
+        page.selection.star(stars)
+
+    return Action(f"library.star{stars}", text, rate, (str(stars),), "star", when=_any)
 
 
 LibraryPage.actions_table = (
-    Action("library.open", "Open", LibraryPage.open, ("Return",), "open", when=_selection),
-    Action("library.compare", "Compare", LibraryPage.compare, ("C",), "compare", when=_selection),
-    Action("library.mark", "Mark as A or B", LibraryPage.mark, ("Space",), "check", when=_selection),
-    Action("library.tag", "Tag…", LibraryPage.tag, ("T",), "tag", when=_selection),
-    Action("library.note", "Note…", LibraryPage.note, ("N",), "note", when=_one),
-    *(
-        Action(
-            f"library.star{number}",
-            f"Rate {display.plural(number, 'star')}" if number else "Remove stars",
-            lambda page, number=number: page.star(number),
-            (str(number),),
-            "star",
-            when=_selection,
-        )
-        for number in range(6)
-    ),
-    Action("library.copy", "Copy name", LibraryPage.copy_names, ("Ctrl+C",), "copy", when=_selection),
-    Action("library.copy_id", "Copy id", LibraryPage.copy_ids, ("Ctrl+Shift+C",), "fingerprint", when=_selection),
-    Action("library.copy_path", "Copy path", LibraryPage.copy_paths, (), "file", when=_selection),
-    Action("library.reveal", "Reveal in folder", LibraryPage.reveal, (), "folder", when=_one),
-    Action("library.remove", "Remove from catalog", LibraryPage.remove, ("Delete",), "remove", when=_selection),
+    Action("library.open", "Open", LibraryPage.open, ("Return",), "open", when=_any),
+    Action("library.compare", "Compare", lambda page: page.selection.compare(), ("C",), "compare", when=_any),
+    Action("library.mark", "Mark as A or B", LibraryPage.mark, ("Space",), "check", when=_any),
+    Action("library.tag", "Tag…", lambda page: page.selection.tag(), ("T",), "tag", when=_any),
+    Action("library.note", "Note…", lambda page: page.selection.note(), ("N",), "note", when=_one),
+    *(_rating(stars) for stars in range(6)),
+    Action("library.copy", "Copy name", lambda page: page.selection.copy_names(), ("Ctrl+C",), "copy", when=_any),
+    Action("library.copy_id", "Copy id", lambda page: page.selection.copy_ids(), ("Ctrl+Shift+C",), "fingerprint",
+           when=_any),
+    Action("library.copy_path", "Copy path", lambda page: page.selection.copy_paths(), (), "file", when=_any),
+    Action("library.reveal", "Reveal in folder", lambda page: page.selection.reveal(), (), "folder", when=_one),
+    Action("library.remove", "Remove from catalog", lambda page: page.selection.remove(), ("Delete",), "remove",
+           when=_any),
     Action("library.filter", "Filter versions", LibraryPage.focus_filter, ("/", "Ctrl+F"), "search"),
     Action("library.all", "Show all versions", LibraryPage.clear_query, (), "library"),
     Action("library.group", "Group by run", lambda page: page.group(True), (), "folder"),
     Action("library.flat", "List flat", lambda page: page.group(False), (), "table"),
     Action("library.columns", "Choose columns…", LibraryPage.choose_columns, (), "columns"),
-)
+)  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, Qt, Signal
@@ -29,12 +29,27 @@ class Place:
     offset: int
     selected: tuple[int, ...]
 
+    @classmethod
+    def from_state(cls, state: Mapping[str, object]) -> Place:
+        """A place as it was remembered; anything may be missing."""
+        current, top, offset = (state.get(name) for name in ("current", "top", "offset"))
+        selected = state.get("selected")
+        keys = tuple(key for key in selected if isinstance(key, int)) if isinstance(selected, list) else ()
+        return cls(
+            current if isinstance(current, int) else None,
+            top if isinstance(top, int) else None,
+            offset if isinstance(offset, int) else 0,
+            keys,
+        )
+
 
 class LibraryTable(RowTable):
     """A table of `VersionsModel`."""
 
     sort_asked = Signal(str, bool)
     """Key of the catalog's order, and whether the highest comes first."""
+    arranged = Signal()
+    """The user gave a column another width or place."""
     chosen = Signal()
     """Another row is current, or others are selected."""
 
@@ -142,7 +157,9 @@ class LibraryTable(RowTable):
 
     def selected_keys(self) -> list[int]:
         """The selected versions, from top to bottom; a closed run stands for all of its own."""
-        ranges = sorted((part.top(), part.bottom()) for part in self.selectionModel().selection())
+        selection = self.selectionModel().selection()
+        parts = [selection.at(number) for number in range(selection.count())]
+        ranges = sorted((part.top(), part.bottom()) for part in parts)
         found = [key for top, bottom in dict.fromkeys(ranges) for key in self._versions.keys(top, bottom)]
         return list(dict.fromkeys(found))
 
@@ -207,8 +224,11 @@ class LibraryTable(RowTable):
             key = self._versions.columns[section - FIRST].key
         if key and before:
             self._widths[key] = width
+            self.arranged.emit()
 
     def _moved(self, section: int, before: int, after: int) -> None:
         header = self.horizontalHeader()
         if after < FIRST:
             header.moveSection(after, before)
+        else:
+            self.arranged.emit()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, ClassVar
 
-from PySide6.QtCore import QPoint, QTimer, Signal
+from PySide6.QtCore import QPoint, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from diptych import display
 from diptych.domain.changes import Changes
@@ -16,7 +16,7 @@ from diptych.domain.evidence import Sample
 from diptych.domain.tokenizer import Tokenizer
 from diptych.domain.version import Version
 from diptych.errors import DiptychError
-from diptych.job import Job, Tick
+from diptych.job import Job
 from diptych.ui.actions import Action
 from diptych.ui.context import Context
 from diptych.ui.models.facts import Facts, FactsModel
@@ -26,12 +26,13 @@ from diptych.ui.pages.page import Page
 from diptych.ui.pages.verbs import Verbs
 from diptych.ui.pages.version_curves import Curves
 from diptych.ui.pages.version_facts import inspection
+from diptych.ui.pages.version_focus import FocusPage
 from diptych.ui.pages.version_header import VersionHeader
-from diptych.ui.pages.version_section import Section, lay_out, watch
+from diptych.ui.pages.version_jobs import SAMPLES_READ, read_dossier, read_samples, read_tokenizer
+from diptych.ui.pages.version_section import ROWS_SHOWN, Section
 from diptych.ui.runner import Running
 from diptych.ui.tokens import Space
-from diptych.ui.widgets.filterfield import FilterField
-from diptych.ui.widgets.label import hairline, label
+from diptych.ui.widgets.label import hairline
 from diptych.ui.widgets.sectionrail import Entry, SectionRail
 from diptych.ui.widgets.table import RowTable
 
@@ -58,8 +59,8 @@ EMPTY = {
     "data": "No record names a data set.",
     "files": "No file is here.",
 }
-SAMPLES_READ = 2000
-"""Answers listed; the comparison reads them all."""
+OVERVIEW_ROWS = 40
+"""The overview is what the page is for: it is shown whole."""
 WIDEST = 1240
 """A line of facts longer than this is hard to follow."""
 NARROW = 760
@@ -98,7 +99,7 @@ class VersionPage(Page):
         column.setContentsMargins(0, 0, 0, Space.XXL)
         column.setSpacing(Space.S)
         for key, title in SECTIONS:
-            section = Section(self.context, key, title)
+            section = Section(self.context, key, title, OVERVIEW_ROWS if key == "overview" else ROWS_SHOWN)
             section.focus_asked.connect(self.focus_section)
             self.sections[key] = section
             column.addWidget(section)
@@ -108,19 +109,21 @@ class VersionPage(Page):
         measure = QWidget()
         measure.setLayout(column)
         measure.setMaximumWidth(self.context.theme.px(WIDEST))
-        inner = QWidget()
-        row = QHBoxLayout(inner)
+        self._inner = QWidget()
+        row = QHBoxLayout(self._inner)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(measure, 1)
         row.addStretch(0)
-        self.scroll = QScrollArea()
-        self.scroll.setWidgetResizable(True)
-        self.scroll.setWidget(inner)
-        self.scroll.setAccessibleName("Facts of the version")
-        self.scroll.verticalScrollBar().valueChanged.connect(self._scrolled)
+        self.report = QScrollArea()
+        self.report.setWidgetResizable(True)
+        self.report.setWidget(self._inner)
+        self.report.setAccessibleName("Facts of the version")
+        self.report.verticalScrollBar().valueChanged.connect(self._scrolled)
         self.stack = QStackedWidget()
-        self.stack.addWidget(self.scroll)
-        self.stack.addWidget(self._focus_page())
+        self.stack.addWidget(self.report)
+        self.focus = FocusPage(self.context)
+        self.focus.left.connect(self.leave_section)
+        self.stack.addWidget(self.focus)
         self._rail_line = hairline(vertical=True)
         body = QHBoxLayout()
         body.setContentsMargins(0, 0, 0, 0)
@@ -134,33 +137,6 @@ class VersionPage(Page):
         page.addWidget(self.header)
         page.addWidget(hairline())
         page.addLayout(body, 1)
-
-    def _focus_page(self) -> QWidget:
-        """The page that a long table gets for itself."""
-        self.focus_model = FactsModel(parent=self)
-        self.focus_table = RowTable(self.context.theme, "All rows")
-        self.focus_table.setModel(self.focus_model)
-        watch(self.focus_table, self.focus_model, self.context)
-        self.focus_title = label("", "section")
-        self.focus_field = FilterField(self.context.theme, "Find a row", "Find a row")
-        self.focus_field.asked.connect(self._find)
-        self.focus_field.left.connect(self.focus_table.setFocus)
-        back = QPushButton("All sections  Esc")
-        back.setProperty("role", "flat")
-        back.clicked.connect(self.leave_section)
-        head = QHBoxLayout()
-        head.setContentsMargins(Space.L, Space.M, Space.M, Space.S)
-        head.setSpacing(Space.M)
-        head.addWidget(self.focus_title)
-        head.addWidget(self.focus_field, 1)
-        head.addWidget(back)
-        page = QWidget()
-        column = QVBoxLayout(page)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addLayout(head)
-        column.addWidget(self.focus_table, 1)
-        return page
 
     def _connect_header(self) -> None:
         header = self.header
@@ -193,9 +169,9 @@ class VersionPage(Page):
                 section.show_words("Reading…")
                 section.show_count("")
         self.curves.show_series(())
-        self.scroll.verticalScrollBar().setValue(0)
+        self.report.verticalScrollBar().setValue(0)
         self._show_rail()
-        self._start("Read version", _dossier(self.context, found[0]), self._show_dossier)
+        self._start("Read version", read_dossier(self.context.workbench, found[0]), self._show_dossier)
 
     def _show_head(self) -> None:
         assert self.version is not None
@@ -219,11 +195,11 @@ class VersionPage(Page):
         if dossier.samples is None:
             self.sections["outputs"].show_words(EMPTY["outputs"])
         else:
-            self._start("Read answers", _samples(dossier.samples), self._show_samples, "outputs")
+            self._start("Read answers", read_samples(dossier.samples), self._show_samples, "outputs")
         if dossier.tokenizer is None:
             self.sections["tokenizer"].show_words(EMPTY["tokenizer"])
         else:
-            self._start("Read tokenizer", _tokenizer(dossier.tokenizer), self._show_tokenizer, "tokenizer")
+            self._start("Read tokenizer", read_tokenizer(dossier.tokenizer), self._show_tokenizer, "tokenizer")
         self._show_rail()
 
     def _show_samples(self, samples: list[Sample]) -> None:
@@ -271,8 +247,8 @@ class VersionPage(Page):
         """Bring a section to the top."""
         if self._focused:
             self.focus_section(key) if self.sections[key].model.facts.things else self.leave_section()
-        place = self.sections[key].mapTo(self.scroll.widget(), QPoint(0, 0))
-        self.scroll.verticalScrollBar().setValue(place.y())
+        place = self.sections[key].mapTo(self._inner, QPoint(0, 0))
+        self.report.verticalScrollBar().setValue(place.y())
         self.rail.mark(key)
 
     def focus_section(self, key: str) -> None:
@@ -281,16 +257,9 @@ class VersionPage(Page):
         if not facts.things:
             return
         self._focused = key
-        self.focus_model.show_facts(facts)
-        self.focus_table.setAccessibleName(self.sections[key].title)
-        self.focus_title.setText(self.sections[key].title)
-        self.focus_field.clear()
-        self.focus_table.horizontalHeader().setVisible(facts.headed)
-        lay_out(self.focus_table, facts, self.context)
+        self.rail.mark(key)
         self.stack.setCurrentIndex(1)
-        self.focus_table.setFocus()
-        if not self.focus_table.currentIndex().isValid():
-            self.focus_table.setCurrentIndex(self.focus_model.index(0, 0))
+        self.focus.show_facts(self.sections[key].title, facts)
 
     def leave_section(self) -> None:
         """Show all sections again."""
@@ -310,16 +279,13 @@ class VersionPage(Page):
         """Go back to where this page was opened."""
         self.left.emit()
 
-    def _find(self, text: str) -> None:
-        self.focus_model.find(text)
-
     def _scrolled(self, value: int) -> None:
         top = value + Space.XXL
         current = SECTIONS[0][0]
         for key, section in self.sections.items():
-            if section.mapTo(self.scroll.widget(), QPoint(0, 0)).y() <= top:
+            if section.mapTo(self._inner, QPoint(0, 0)).y() <= top:
                 current = key
-        bar = self.scroll.verticalScrollBar()
+        bar = self.report.verticalScrollBar()
         self.rail.mark(SECTIONS[-1][0] if value and value == bar.maximum() else current)
 
     # verbs -----------------------------------------------------------------------------------------------------
@@ -397,7 +363,7 @@ class VersionPage(Page):
                 self._show_head()
 
     def state(self) -> dict[str, object]:
-        return {"version": self.version.id, "scroll": self.scroll.verticalScrollBar().value()} if self.version else {}
+        return {"version": self.version.id} if self.version else {}
 
     def restore(self, state: dict[str, object]) -> None:
         known = state.get("version")
@@ -406,9 +372,6 @@ class VersionPage(Page):
                 self.show_version(self.context.workbench.resolve(known).key)
             except DiptychError:
                 return  # it is gone since; the library is in front anyway
-        value = state.get("scroll")
-        if isinstance(value, int):
-            QTimer.singleShot(0, self, _Scroll(self.scroll, value))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         wide = event.size().width() >= self.context.theme.px(NARROW)
@@ -417,41 +380,17 @@ class VersionPage(Page):
         super().resizeEvent(event)
 
 
-class _Scroll:
-    """Scrolls once the page was laid out."""
-
-    def __init__(self, area: QScrollArea, value: int) -> None:
-        self._area = area
-        self._value = value
-
-    def __call__(self) -> None:
-        self._area.verticalScrollBar().setValue(self._value)
-
-
-def _dossier(context: Context, version: Version) -> Job[Dossier]:
-    yield Tick("Reading the records")
-    return context.workbench.dossier(version)
-
-
-def _tokenizer(read: Callable[[], Tokenizer]) -> Job[Tokenizer]:
-    yield Tick("Reading the tokenizer")
-    return read()
-
-
-def _samples(read: Callable[[], Iterator[Sample]]) -> Job[list[Sample]]:
-    found: list[Sample] = []
-    for sample in read():
-        found.append(sample)
-        if len(found) > SAMPLES_READ:
-            break
-        if len(found) % 50 == 0:
-            yield Tick("Reading answers", len(found))
-    yield Tick("Reading answers", len(found))
-    return found
-
-
 def _known(page: VersionPage) -> bool:
     return page.version is not None
+
+
+def _rating(stars: int) -> Action:
+    text = f"Rate {display.plural(stars, 'star')}" if stars else "Remove stars"
+
+    def rate(page: VersionPage) -> None:
+        page.star(stars)
+
+    return Action(f"version.star{stars}", text, rate, (str(stars),), "star", when=_known)
 
 
 VersionPage.actions_table = (
@@ -459,17 +398,7 @@ VersionPage.actions_table = (
     Action("version.compare", "Compare with…", VersionPage.compare, ("C",), "compare", when=_known),
     Action("version.tag", "Tag…", VersionPage.tag, ("T",), "tag", when=_known),
     Action("version.note", "Note…", VersionPage.note, ("N",), "note", when=_known),
-    *(
-        Action(
-            f"version.star{number}",
-            f"Rate {display.plural(number, 'star')}" if number else "Remove stars",
-            lambda page, number=number: page.star(number),
-            (str(number),),
-            "star",
-            when=_known,
-        )
-        for number in range(6)
-    ),
+    *(_rating(stars) for stars in range(6)),
     Action("version.copy", "Copy", VersionPage.copy, ("Ctrl+C",), "copy", when=_known),
     Action("version.copy_id", "Copy id", VersionPage.copy_id, ("Ctrl+Shift+C",), "fingerprint", when=_known),
     Action("version.reveal", "Reveal in folder", VersionPage.reveal, (), "folder", when=_known),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QPushButton, QWidget
 
 from diptych import display
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 FIRST = 4
 """Charts shown before one asks for more."""
 HEIGHT = 200
+CAPTION = 24
+"""Room for the name above a chart, kept free while charts are prepared so that nothing below moves."""
 _GOOD = ("loss", "eval_loss", "eval_", "learning_rate", "grad_norm")
 """What people look at first, by the beginning of the name."""
 
@@ -35,7 +38,7 @@ class Curves(QWidget):
         self._series: tuple[Series, ...] = ()
         self.plots: list[Plot] = []
         self._grid = QGridLayout(self)
-        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setContentsMargins(Space.S, 0, Space.S, 0)
         self._grid.setHorizontalSpacing(Space.XL)
         self._grid.setVerticalSpacing(Space.XS)
         self._grid.setColumnStretch(0, 1)
@@ -51,9 +54,12 @@ class Curves(QWidget):
                 widget.hide()
                 widget.deleteLater()
         self.plots = []
+        self.setMinimumHeight(0)
         self._series = tuple(sorted((one for one in series if len(one.steps) > 1), key=_rank))
         if self._series:
-            self._grid.addWidget(label("Preparing charts…", "muted"), 0, 0)
+            rows = (min(len(self._series), FIRST) + 1) // 2
+            self.setMinimumHeight(rows * self._context.theme.px(HEIGHT + CAPTION))
+            self._grid.addWidget(label("Preparing charts…", "muted"), 0, 0, Qt.AlignmentFlag.AlignTop)
             self._context.runner.start("Prepare charts", _prepare(), self._prepared, quiet=True)
 
     def _prepared(self, ready: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from diptych import display
 from diptych.domain.version import State, Version
@@ -49,18 +49,21 @@ class VersionHeader(QWidget):
         self.compare.clicked.connect(self.compare_asked)
         first = QHBoxLayout()
         first.setSpacing(Space.S)
-        for widget in (self.back, self._symbol):
-            first.addWidget(widget)
+        first.addWidget(self._symbol)
         first.addWidget(self.name, 1)
         first.addWidget(self.stars)
         first.addSpacing(Space.S)
         first.addWidget(self.compare)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(Space.S, Space.M, Space.L, Space.M)
+        column = QVBoxLayout()
         column.setSpacing(Space.XS)
         column.addLayout(first)
         column.addLayout(self._second())
         column.addLayout(self._third())
+        whole = QHBoxLayout(self)
+        whole.setContentsMargins(Space.S, Space.M, Space.L, Space.M)
+        whole.setSpacing(Space.S)
+        whole.addWidget(self.back, 0, Qt.AlignmentFlag.AlignTop)
+        whole.addLayout(column, 1)
 
     def _second(self) -> QHBoxLayout:
         self.id = QPushButton()
@@ -72,13 +75,12 @@ class VersionHeader(QWidget):
         self.base.clicked.connect(self.base_asked)
         self._base_word = label("", "muted")
         self.place = Elided()
-        self.place.setMinimumWidth(Space.XXL * 3)
+        self.place.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self.reveal = _tool("folder", "Reveal in folder")
         self.reveal.clicked.connect(self.reveal_asked)
         self.copy_path = _tool("copy", "Copy path")
         self.copy_path.clicked.connect(self._copy_path)
         row = QHBoxLayout()
-        row.setContentsMargins(RAIL_ICON + Space.XL, 0, 0, 0)
         row.setSpacing(Space.S)
         for widget in (self.id, self.facts, self._base_word, self.base):
             row.addWidget(widget)
@@ -86,21 +88,24 @@ class VersionHeader(QWidget):
         row.addWidget(self.place, 1)
         row.addWidget(self.copy_path)
         row.addWidget(self.reveal)
+        row.addStretch(0)
         return row
 
     def _third(self) -> QHBoxLayout:
-        self.tags = Chips("Tags", "Tags  T")
+        self.tags = Chips("Tags", "Tag  T")
         self.tags.added.connect(self.tags_asked)
         self.tags.removed.connect(self.tag_removed)
         self.note = QPushButton()
         self.note.setProperty("role", "flat")
-        self.note.setIcon(icon("note"))
         self.note.clicked.connect(self.note_asked)
         row = QHBoxLayout()
-        row.setContentsMargins(RAIL_ICON + Space.XL, 0, 0, 0)
         row.setSpacing(Space.S)
-        row.addWidget(self.tags)
-        row.addWidget(self.note, 1, Qt.AlignmentFlag.AlignLeft)
+        for symbol, widget in (("tag", self.tags), ("note", self.note)):
+            sign = QLabel()
+            sign.setPixmap(icon(symbol, self._context.theme.color("muted")).pixmap(ICON, ICON))
+            row.addWidget(sign)
+            row.addWidget(widget)
+        row.addStretch(1)
         return row
 
     def show_version(self, version: Version, base_known: bool) -> None:
@@ -133,7 +138,7 @@ class VersionHeader(QWidget):
             button.setVisible(version.path is not None)
         self.tags.show_words(sorted(version.tags))
         note = display.visible(" ".join(version.note.split()))
-        self.note.setText(display.elide(note, 90) if note else "Note  N")
+        self.note.setText(display.elide(note, 90) if note else "Write a note  N")
         self.note.setToolTip(plain_tip(version.note) if note else "Write a note")
         self.note.setAccessibleName(f"Note: {note}" if note else "Write a note")
 

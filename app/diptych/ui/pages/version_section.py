@@ -21,13 +21,15 @@ class Section(QWidget):
     focus_asked = Signal(str)
     """Give this section the whole page (key)."""
 
-    def __init__(self, context: Context, key: str, title: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, context: Context, key: str, title: str, most: int = ROWS_SHOWN) -> None:
+        super().__init__()
         self.key = key
         self.title = title
         self._context = context
+        self._most = most
         self.model = FactsModel(parent=self)
         head = QHBoxLayout()
+        head.setContentsMargins(Space.S, 0, Space.S, 0)
         head.setSpacing(Space.S)
         head.addWidget(label(title, "section"))
         self._count = label("", "muted")
@@ -38,12 +40,13 @@ class Section(QWidget):
         self.more.clicked.connect(self._focus)
         head.addWidget(self.more)
         self.body = QVBoxLayout(self)
-        self.body.setContentsMargins(Space.L, Space.L, Space.L, 0)
+        self.body.setContentsMargins(Space.S, Space.L, Space.S, 0)
         self.body.setSpacing(Space.S)
         self.body.addLayout(head)
         self._words = label("Reading…", "muted", wrap=True)
+        self._words.setContentsMargins(Space.S, 0, Space.S, 0)
         self.body.addWidget(self._words)
-        self.table = ReportTable(context.theme, title, ROWS_SHOWN)
+        self.table = ReportTable(context.theme, title, most)
         self.table.setModel(self.model)
         self.table.opened.connect(self._focus)
         watch(self.table, self.model, context)
@@ -62,7 +65,7 @@ class Section(QWidget):
         self.table.fit()
         self.table.setVisible(bool(facts.things))
         self.more.setText(f"Show all {len(facts.things):,}")
-        self.more.setVisible(len(facts.things) > ROWS_SHOWN)
+        self.more.setVisible(len(facts.things) > self._most)
 
     def show_count(self, count: str) -> None:
         """Say how much there is beside the heading."""

@@ -237,7 +237,8 @@ def _file(one: Artifact) -> tuple[Cell, ...]:
 
 
 def _inspect_file(one: Artifact) -> Inspection:
-    rows = (("Role", str(one.role)), ("Bytes", f"{one.bytes:,}"), ("Written", display.exact_time(one.modified_ns / 1e9)),
+    written = display.exact_time(one.modified_ns / 1e9)
+    rows = (("Role", str(one.role)), ("Bytes", f"{one.bytes:,}"), ("Written", written),
             ("Digest", str(one.digest) if one.digest else "not hashed yet"))  # fmt: skip
     return Inspection(display.visible(one.path), rows)
 

@@ -115,7 +115,7 @@ class CellDelegate(QStyledItemDelegate):
         if not isinstance(cell, Cell) or event.button() != Qt.MouseButton.LeftButton or event.modifiers():
             return False
         rect: QRect = option.rect
-        return self._clicked(cell, rect, event.position().toPoint(), QModelIndex(index))
+        return self._clicked(cell, rect, event.position().toPoint(), index.model().index(index.row(), index.column()))
 
     def _clicked(self, cell: Cell, rect: QRect, point: QPoint, index: QModelIndex) -> bool:
         left = rect.left() + Space.S

@@ -32,10 +32,8 @@ class Chips(QWidget):
         self._row.setSpacing(Space.XS)
         self._more = QPushButton(more)
         self._more.setProperty("role", "flat")
-        self._more.setIcon(icon("tag"))
         self._more.clicked.connect(self.added)
         self._row.addWidget(self._more)
-        self._row.addStretch(1)
         self._words: tuple[str, ...] = ()
 
     def words(self) -> tuple[str, ...]:
@@ -45,7 +43,7 @@ class Chips(QWidget):
     def show_words(self, words: Iterable[str]) -> None:
         """Replace the words."""
         self._words = tuple(words)
-        while self._row.count() > 2:
+        while self._row.count() > 1:
             item = self._row.takeAt(0)
             widget = item.widget() if item is not None else None
             if widget is not None:

@@ -61,13 +61,12 @@ class FilterField(QLineEdit):
         self._completer.setCompletionMode(QCompleter.CompletionMode.UnfilteredPopupCompletion)
         self._completer.setMaxVisibleItems(SUGGESTIONS_SHOWN)
         self._completer.setWidget(self)
-        popup = QListView()
-        popup.setObjectName("suggestions")
-        popup.setAccessibleName("Suggestions")
-        popup.setUniformItemSizes(True)
-        self._completer.setPopup(popup)
-        popup.setItemDelegate(CellDelegate(theme, popup))
-        self._completer.activated[QModelIndex].connect(self._complete)
+        self._popup = QListView()
+        self._popup.setAccessibleName("Suggestions")
+        self._popup.setUniformItemSizes(True)
+        self._completer.setPopup(self._popup)
+        self._popup.setItemDelegate(CellDelegate(theme, self._popup))
+        self._popup.clicked.connect(self._complete)
         self.textChanged.connect(self._changed)
         self.textEdited.connect(self._edited)
         theme.changed.connect(self._restyle)
@@ -76,6 +75,11 @@ class FilterField(QLineEdit):
         """Put a query in and ask at once."""
         self.setText(text)
         self.ask()
+
+    def show_query(self, text: str) -> None:
+        """Put a query in that was asked already."""
+        self._last = text.strip()
+        self.setText(text)
 
     def ask(self) -> None:
         """Ask now, unless this was the last question already."""
@@ -92,7 +96,7 @@ class FilterField(QLineEdit):
             self.style().polish(self)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        popup = self._completer.popup()
+        popup = self._popup
         key = event.key()
         if popup.isVisible() and key in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Tab):
             if popup.currentIndex().isValid() or key == Qt.Key.Key_Tab:
@@ -111,16 +115,16 @@ class FilterField(QLineEdit):
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
         if event.reason() != Qt.FocusReason.PopupFocusReason:
-            self._completer.popup().hide()
+            self._popup.hide()
 
     def suggestions(self) -> list[str]:
         """What is offered now."""
-        rows = range(self._choices.rowCount()) if self._completer.popup().isVisible() else ()
+        rows = range(self._choices.rowCount()) if self._popup.isVisible() else ()
         return [self._choices.item(row).text() for row in rows]
 
     def _escape(self) -> None:
-        if self._completer.popup().isVisible():
-            self._completer.popup().hide()
+        if self._popup.isVisible():
+            self._popup.hide()
         elif self.text():
             self.clear()
             self.ask()
@@ -136,7 +140,7 @@ class FilterField(QLineEdit):
         _, word = self._word()
         offers = self._suggest(word) if word else ()
         if not offers or (len(offers) == 1 and offers[0].text == word):
-            self._completer.popup().hide()
+            self._popup.hide()
             return
         self._choices.clear()
         for offer in offers:
@@ -158,7 +162,7 @@ class FilterField(QLineEdit):
             text += " "
         self.setText(self.text()[:begin] + text + rest)
         self.setCursorPosition(begin + len(text))
-        self._completer.popup().hide()
+        self._popup.hide()
         if not final:
             self._edited()
 

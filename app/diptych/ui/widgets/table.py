@@ -102,8 +102,7 @@ class ReportTable(RowTable):
 
     def fit(self) -> None:
         """Take the height of the rows, up to the most."""
-        model = self.model()
-        rows = min(model.rowCount() if model is not None else 0, self._most)
+        rows = min(self.model().rowCount(), self._most)
         header = self.horizontalHeader()
         self.setFixedHeight(rows * self._theme.row + (0 if header.isHidden() else self._theme.row) + 2)
 
