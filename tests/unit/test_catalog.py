@@ -294,6 +294,18 @@ def test_a_base_is_recognised_by_its_place_whenever_it_arrives(catalog: Catalog)
     assert base.hashed
 
 
+def test_a_base_is_recognised_by_a_name_only_if_no_other_has_it(catalog: Catalog) -> None:
+    def child(name: str, base: str) -> Found:
+        return find(f"/data/lora/{name}", base=Lineage(Relation.ADAPTER, base, None, SOURCE))
+
+    catalog.store([child("one", "org/base"), child("two", "run"), child("three", "nothing like it")])
+    catalog.store([find("/data/org/base"), find("/data/run/checkpoint-1"), find("/data/run/checkpoint-2")])
+    catalog.store([child("four", "org/base")])
+    parents = {row.name: row.base.parent for row in catalog.page("lora") if row.base}
+    base = catalog.resolve("org/base").id
+    assert parents == {"lora/one": base, "lora/two": None, "lora/three": None, "lora/four": base}
+
+
 def test_pages_follow_one_another_and_lack_nothing(catalog: Catalog) -> None:
     finds = []
     for number in range(30):

@@ -163,8 +163,9 @@ class Catalog:
         for start in range(0, len(found), _BATCH):
             prepared = [self._packing.prepare(one) for one in found[start : start + _BATCH]]
             with self._writing() as writer:
-                changes += [writer.store(one) for one in prepared]
-                writer.tie_bases()
+                stored_now = [writer.store(one) for one in prepared]
+                writer.tie_bases(key for one in stored_now for key in one.added | one.updated)
+                changes += stored_now
         if seen:
             with self._writing() as writer:
                 changes.append(moving.seen(writer, seen))

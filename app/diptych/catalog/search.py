@@ -118,12 +118,16 @@ class Search:
         if parsed.problem:
             return None
         try:
-            clauses = self._clauses(parsed)
+            said, clauses = self._clauses(parsed)
         except Unclear:
             return None
         parts: list[str] = []
         values: list[Value] = []
         narrow = False
+        if said is not None and not whole and not self._few(said):
+            parts.append(self._remembered(said))
+        elif said is not None:
+            clauses.insert(0, [(False, said)])
         for clause in clauses:
             tests = []
             few = True
@@ -137,7 +141,8 @@ class Search:
             narrow = narrow or few
         return _Filter(" AND ".join(parts) or "1", tuple(values), narrow)
 
-    def _clauses(self, parsed: Query) -> list[list[tuple[bool, Condition]]]:
+    def _clauses(self, parsed: Query) -> tuple[Condition | None, list[list[tuple[bool, Condition]]]]:
+        """The words that must all be there, as one condition; and the other clauses."""
         said: list[Term] = []
         clauses = []
         known: Known | None = None
@@ -147,7 +152,13 @@ class Search:
                 continue
             known = known or self._known()
             clauses.append([(term.negative, condition(term, known)) for term in clause])
-        return [[(False, words(said))], *clauses] if said else clauses
+        return words(said) if said else None, clauses
+
+    def _remembered(self, one: Condition) -> str:
+        """A test against the members, kept in memory: SQLite would sort them into a table first, which takes longer."""
+        members = {key for (key,) in self._connection.execute(one.members, one.values)}
+        self._connection.create_function("remembered", 1, members.__contains__)
+        return "remembered(v.key)"
 
     def _few(self, one: Condition) -> bool:
         sql = " ".join(("SELECT count(*) FROM (", one.members, "LIMIT ?)"))

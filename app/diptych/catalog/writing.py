@@ -49,6 +49,17 @@ _PRESENT = """
             ORDER BY gone, position LIMIT 1), CASE WHEN id >= '~' THEN state ELSE 'offline' END)
     WHERE key = ?
 """
+_TIE = """
+    WITH arrived AS (SELECT key, name, model, path FROM version WHERE key IN (SELECT value FROM json_each(?)))
+    UPDATE version SET base_key = coalesce(
+        (SELECT version FROM place WHERE path = version.base_name AND version <> version.key),
+        (SELECT CASE count(*) WHEN 1 THEN min(other.key) END FROM version AS other
+            WHERE other.name = version.base_name AND other.key <> version.key),
+        (SELECT CASE count(*) WHEN 1 THEN min(other.key) END FROM version AS other
+            WHERE other.model = version.base_name AND other.key <> version.key))
+    WHERE +base_key IS NULL AND +base_name IS NOT NULL AND (key IN (SELECT key FROM arrived) OR base_name IN (
+        SELECT name FROM arrived UNION SELECT model FROM arrived UNION SELECT path FROM arrived))
+"""
 _WORDS = """
     INSERT OR REPLACE INTO words (rowid, name, model, tags, note, family, base, path, params)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -148,19 +159,12 @@ class Writer:
         settings = unpacked(shown)[3] if shown else []
         self._index(key, settings, (words(name), words(model), tags, note, family, words(base or ""), path or ""))
 
-    def tie_bases(self) -> None:
-        """Recognise the parents that versions name: by place, else by a name that only one version has."""
-        self.connection.execute(
-            """
-            UPDATE version SET base_key = coalesce(
-                (SELECT version FROM place WHERE path = version.base_name AND version <> version.key),
-                (SELECT CASE count(*) WHEN 1 THEN min(other.key) END FROM version AS other
-                    WHERE other.name = version.base_name AND other.key <> version.key),
-                (SELECT CASE count(*) WHEN 1 THEN min(other.key) END FROM version AS other
-                    WHERE other.model = version.base_name AND other.key <> version.key))
-            WHERE base_name IS NOT NULL AND base_key IS NULL
-            """
-        )
+    def tie_bases(self, keys: Iterable[int]) -> None:
+        """Recognise the parents of these versions, and these as parents of others.
+
+        A parent is known by its place, else by a name or a model that only one version has.
+        """
+        self.connection.execute(_TIE, (json.dumps(list(keys)),))
 
     def restore_shown(self, key: int) -> None:
         """Fill `metric`, `param`, the counts of names and the words of a version whose other rows were put back."""
