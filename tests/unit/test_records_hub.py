@@ -85,8 +85,8 @@ def test_names_that_control_a_terminal_are_shown_as_escapes(tmp_path: Path) -> N
 
 def test_opening_leaves_no_descriptor_behind(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(3):
         with pytest.raises(Refused):
             open_regular(tmp_path / "pipe")
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

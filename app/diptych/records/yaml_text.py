@@ -1,14 +1,17 @@
-"""Reading YAML that others wrote: the safe subset of YAML 1.2 (`3e-4` is a number, `no` is text), bounded."""
+"""Reading YAML that others wrote: the safe subset of YAML 1.2 (`3e-4` is a number, `no` is text), bounded.
+
+The library is imported on use: it would take half of the time that all readers need to be imported.
+"""
 
 from __future__ import annotations
 
 import datetime
-
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import AliasEvent, MappingEndEvent, MappingStartEvent, SequenceEndEvent, SequenceStartEvent
+from typing import TYPE_CHECKING
 
 from diptych.domain.evidence import Plain
+
+if TYPE_CHECKING:
+    from ruamel.yaml import YAML
 
 MOST_CHARACTERS = 2**20
 _MOST_EVENTS = 100_000
@@ -23,6 +26,8 @@ class NotYaml(Exception):
 
 def parse_yaml(text: str) -> Plain:
     """The document in `text`, dates as text and keys as text. Raises `NotYaml`."""
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
     if len(text) > MOST_CHARACTERS:
         raise NotYaml("has a YAML part of more than a million characters")
     try:
@@ -40,6 +45,8 @@ def parse_yaml(text: str) -> Plain:
 
 
 def _reader() -> YAML:
+    from ruamel.yaml import YAML
+
     reader = YAML(typ="safe", pure=True)
     reader.allow_duplicate_keys = False
     return reader
@@ -47,14 +54,16 @@ def _reader() -> YAML:
 
 def _check(text: str) -> None:
     """Refuse what would cost too much to build: depth, length, and aliases, which multiply."""
+    from ruamel.yaml import events
+
     depth = aliases = 0
     anchors: set[str] = set()
     for count, event in enumerate(_reader().parse(text)):
-        if isinstance(event, MappingStartEvent | SequenceStartEvent):
+        if isinstance(event, events.MappingStartEvent | events.SequenceStartEvent):
             depth += 1
-        elif isinstance(event, MappingEndEvent | SequenceEndEvent):
+        elif isinstance(event, events.MappingEndEvent | events.SequenceEndEvent):
             depth -= 1
-        if isinstance(event, AliasEvent):
+        if isinstance(event, events.AliasEvent):
             aliases += 1
         elif anchor := getattr(event, "anchor", None):
             if anchor in anchors:
