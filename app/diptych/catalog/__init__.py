@@ -3,6 +3,6 @@
 from diptych.catalog.catalog import Catalog
 from diptych.catalog.connections import set_aside
 from diptych.catalog.history import Undone
-from diptych.catalog.reading import About, Columns, Place, Root
+from diptych.catalog.reading import About, Columns, Place, Root, Untied
 
-__all__ = ["About", "Catalog", "Columns", "Place", "Root", "Undone", "set_aside"]
+__all__ = ["About", "Catalog", "Columns", "Place", "Root", "Undone", "Untied", "set_aside"]

@@ -13,7 +13,7 @@ from diptych.catalog.connections import Connections
 from diptych.catalog.history import Annotated, History, Undone, capture, said
 from diptych.catalog.names import Names
 from diptych.catalog.preparing import Preparation, pack
-from diptych.catalog.reading import About, Columns, Place, Root
+from diptych.catalog.reading import About, Columns, Place, Root, Untied
 from diptych.catalog.resolving import resolve
 from diptych.catalog.texts import below, place_text, stored
 from diptych.catalog.writing import Writer
@@ -48,6 +48,12 @@ class Catalog:
     def readonly(self) -> bool:
         """Whether the file or its folder cannot be written; then reading works and every write is `Refused`."""
         return self._connections.readonly
+
+    @property
+    def sqlite_version(self) -> str:
+        """The version of SQLite that keeps the file."""
+        with self._connections.reading() as connection:
+            return str(connection.execute("SELECT sqlite_version()").fetchone()[0])
 
     def close(self) -> None:
         """Close the file, for all threads."""
@@ -189,6 +195,20 @@ class Catalog:
             writer.attach(key, packed)
             writer.show_again(key)
             return changes
+
+    def untied(self) -> tuple[Untied, ...]:
+        """The versions that name a parent which the catalog has not recognised."""
+        with self._connections.reading() as connection:
+            return reading.untied(connection)
+
+    def tie(self, parents: Mapping[int, int]) -> Changes:
+        """Say which version is the parent of which, by keys; a parent is never its own child."""
+        with self._writing() as writer:
+            writer.connection.executemany(
+                "UPDATE version SET base_key = ? WHERE key = ? AND key <> ?",
+                [(parent, key, parent) for key, parent in parents.items()],
+            )
+        return Changes(updated=frozenset(parents))
 
     def missing(self, root: Path, present: Collection[Path]) -> Changes:
         """Mark the places in `root` that are not `present` as gone; versions with no other place are then offline."""

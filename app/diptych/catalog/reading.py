@@ -42,6 +42,10 @@ _UNHASHED = """
     SELECT p.version, p.path, p.artifacts, v.state FROM place AS p CROSS JOIN version AS v ON v.key = p.version
     WHERE v.id >= '~' AND NOT p.gone ORDER BY v.created DESC, p.path
 """
+_UNTIED = """
+    SELECT v.key, v.path, v.base_name FROM version AS v
+    WHERE v.base_name IS NOT NULL AND v.base_key IS NULL AND v.path IS NOT NULL
+"""
 _ABOUT = "SELECT key, name FROM version WHERE id >= '~' AND key NOT IN (SELECT version FROM place) ORDER BY key"
 
 
@@ -85,6 +89,23 @@ class About:
     name: str
     models: tuple[ModelRef, ...]
     records: tuple[Record, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Untied:
+    """A version that names a parent which is not recognised."""
+
+    key: int
+    path: Path
+    base: str
+    """The parent as the record names it."""
+
+
+def untied(connection: Connection) -> tuple[Untied, ...]:
+    """Every version with a place whose parent is named and not known."""
+    return tuple(
+        Untied(key, restored_path(path), restored(base)) for key, path, base in connection.execute(_UNTIED).fetchall()
+    )
 
 
 def versions(connection: Connection, keys: Sequence[int], metric: Names, param: Names) -> list[Version]:

@@ -1,14 +1,14 @@
 """Finding and ordering versions.
 
-Two plans answer every question. A condition that few versions pass is resolved first, and the few are sorted. With
-none such, the index of the sort order is walked and each version tested, which ends as soon as the page is full.
+Two plans answer every question. Where few versions can pass, they are listed first and then sorted. Otherwise the
+index of the sort order is walked and each version tested, which ends as soon as the page is full.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from diptych.catalog import query as language
 from diptych.catalog.conditions import Condition, Known, Unclear, Value, condition, words
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlite3 import Connection
 
 _FEW = 2000
-"""Up to so many versions are sorted without an index."""
+"""Up to so many versions are listed and sorted in no time."""
 _COLUMNS = {
     "created": "v.created",
     "name": "v.sort_name",
@@ -40,6 +40,10 @@ _COLUMNS = {
     "id": "v.id",
 }
 _TEXTS = frozenset({"model", "kind", "state", "format", "dtype", "family", "path", "base"})
+
+
+_Clauses: TypeAlias = "list[list[tuple[bool, Condition]]]"
+"""Of each clause the conditions, and whether each is denied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,28 +127,38 @@ class Search:
             return None
         parts: list[str] = []
         values: list[Value] = []
-        narrow = False
-        if said is not None and not whole and not self._few(said):
-            parts.append(self._remembered(said))
-        elif said is not None:
-            clauses.insert(0, [(False, said)])
-        for clause in clauses:
+        if said is not None:
+            if whole or self._size(said, _FEW) is not None:
+                clauses.insert(0, [(False, said)])
+            else:
+                parts.append(self._remembered(said))
+        (total,) = self._connection.execute("SELECT coalesce(max(key), 0) FROM version").fetchone()
+        sizes = [[None if whole else self._size(one, max(_FEW, total // 7)) for _, one in clause] for clause in clauses]
+        narrow = self._narrow(clauses, sizes, total)
+        for clause, counts in zip(clauses, sizes, strict=True):
             tests = []
-            few = True
-            for negative, one in clause:
-                small = whole or self._few(one)
-                few = few and not negative and small and not whole
-                test = f"v.key IN ({one.members})" if small else one.test
+            for (negative, one), size in zip(clause, counts, strict=True):
+                listed = whole or (size is not None and (narrow or size <= _FEW))
+                test = f"v.key IN ({one.members})" if listed else one.test
                 tests.append(f"NOT coalesce({test}, 0)" if negative else f"({test})")
                 values += one.values
             parts.append(f"({' OR '.join(tests)})")
-            narrow = narrow or few
         return _Filter(" AND ".join(parts) or "1", tuple(values), narrow)
 
-    def _clauses(self, parsed: Query) -> tuple[Condition | None, list[list[tuple[bool, Condition]]]]:
+    @staticmethod
+    def _narrow(clauses: _Clauses, sizes: Sequence[Sequence[int | None]], total: int) -> bool:
+        """Whether few versions pass all clauses, if these have nothing to do with one another."""
+        share = 1.0
+        for clause, counts in zip(clauses, sizes, strict=True):
+            known = [size for size in counts if size is not None]
+            if len(known) == len(counts) and not any(negative for negative, _ in clause):
+                share *= min(1.0, sum(known) / max(1, total))
+        return share < 1 and share * total <= max(_FEW, total // 20)
+
+    def _clauses(self, parsed: Query) -> tuple[Condition | None, _Clauses]:
         """The words that must all be there, as one condition; and the other clauses."""
         said: list[Term] = []
-        clauses = []
+        clauses: _Clauses = []
         known: Known | None = None
         for clause in parsed.clauses:
             if len(clause) == 1 and not clause[0].field and not clause[0].negative:
@@ -160,10 +174,11 @@ class Search:
         self._connection.create_function("remembered", 1, members.__contains__)
         return "remembered(v.key)"
 
-    def _few(self, one: Condition) -> bool:
+    def _size(self, one: Condition, most: int) -> int | None:
+        """How many versions pass a condition; None for more than `most`."""
         sql = " ".join(("SELECT count(*) FROM (", one.members, "LIMIT ?)"))
-        (count,) = self._connection.execute(sql, (*one.values, _FEW + 1)).fetchone()
-        return bool(count <= _FEW)
+        (count,) = self._connection.execute(sql, (*one.values, most + 1)).fetchone()
+        return int(count) if count <= most else None
 
     def _order(self, sort: str) -> _Order | None:
         name = sort.casefold()
