@@ -1,0 +1,105 @@
+"""Two versions side by side: the facets as jobs, their answers kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from diptych.compare import FACETS, Facet, relation, verdict
+from diptych.domain.dossier import Dossier
+from diptych.domain.rules import Rules
+from diptych.domain.sheet import Sheet
+from diptych.errors import NotFound
+from diptych.job import Job, Tick, finish
+from diptych.workbench.turning import turned
+
+if TYPE_CHECKING:
+    from diptych.tensors.histogram import Histograms
+
+__all__ = ["Comparison", "FacetInfo", "TensorDetail", "tensor_detail", "turned"]
+
+_FACETS: Mapping[str, Facet] = {facet.key: facet for facet in FACETS}
+
+
+@dataclass(frozen=True, slots=True)
+class FacetInfo:
+    """A facet as a list of contents shows it."""
+
+    key: str
+    title: str
+    heavy: bool
+    """It reads files: run it after the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class TensorDetail:
+    """What the drawer shows of one tensor beyond its row."""
+
+    key: str
+    histograms: tuple[Histograms, ...]
+
+
+@dataclass
+class Comparison:
+    """A comparison of two versions. Answers are computed once, in either direction."""
+
+    left: Dossier
+    right: Dossier
+    rules: Rules = field(default_factory=Rules)
+    _known: dict[str, Sheet] = field(default_factory=dict, repr=False)
+    _back: Comparison | None = field(default=None, repr=False)
+    """The comparison that this one is the other side of."""
+
+    @property
+    def relation(self) -> str:
+        """How B relates to A, in words."""
+        return relation(self.left.version, self.right.version)
+
+    @property
+    def facets(self) -> tuple[FacetInfo, ...]:
+        """What can be asked, in the order of reading."""
+        return tuple(FacetInfo(facet.key, facet.title, facet.heavy) for facet in FACETS)
+
+    def sheet(self, key: str) -> Job[Sheet]:
+        """The answer of one facet. `NotFound` for a facet that does not exist."""
+        facet = _FACETS.get(key)
+        if facet is None:
+            raise NotFound(f"{key}: no such facet", f"There are {', '.join(_FACETS)}.")
+        if key == "summary":
+            yield Tick("Weighing what was found")
+            return verdict(self.left, self.right, self.sheets())
+        known = self.sheets().get(key)
+        if known is None:
+            known = yield from facet.compare(self.left, self.right, self.rules)
+            self._known[key] = known
+        return known
+
+    def sheets(self) -> Mapping[str, Sheet]:
+        """The answers so far, those known from the other side turned."""
+        if self._back is not None:
+            for key, sheet in self._back._known.items():
+                if key not in self._known:
+                    self._known[key] = self._other_side(key, sheet)
+        return {facet.key: self._known[facet.key] for facet in FACETS if facet.key in self._known}
+
+    def swapped(self) -> Comparison:
+        """The same comparison with A and B exchanged."""
+        return self._back or Comparison(self.right, self.left, self.rules, _back=self)
+
+    def _other_side(self, key: str, sheet: Sheet) -> Sheet:
+        """Facets that read no files are asked again, in words of their own; the others are turned."""
+        facet = _FACETS[key]
+        return turned(sheet) if facet.heavy else finish(facet.compare(self.left, self.right, self.rules))
+
+
+def tensor_detail(comparison: Comparison, key: str) -> Job[TensorDetail]:
+    """The histograms of one row of the weights. `NotFound` where a side's weights are not here."""
+    from diptych.tensors.histogram import histograms
+
+    left, right = comparison.left.weights, comparison.right.weights
+    if left is None or right is None:
+        raise NotFound(f"{key}: the weights of both sides are needed")
+    with left() as a, right() as b:
+        found = yield from histograms(a, b, key, key)
+    return TensorDetail(key, (found,))

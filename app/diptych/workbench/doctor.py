@@ -1,0 +1,83 @@
+"""Whether everything the program stands on is in order."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from diptych import __version__, display
+from diptych.catalog import Catalog
+from diptych.job import Job, Tick
+
+_LITTLE_ROOM = 1 << 30
+"""Bytes that should be free where the catalog lies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    ok: bool
+    text: str
+    hint: str = ""
+
+
+def doctor(catalog: Catalog) -> Job[tuple[Check, ...]]:
+    """Look at the program, the catalog and the library folders; nothing is changed."""
+    looks: tuple[tuple[str, Callable[[Catalog], Check]], ...] = (
+        ("program", _program),
+        ("SQLite", _sqlite),
+        ("catalog", _catalog),
+        ("room", _room),
+        ("library folders", _folders),
+        ("window", _window),
+    )
+    checks = []
+    for number, (name, look) in enumerate(looks):
+        yield Tick(f"Looking at {name}", number, len(looks))
+        checks.append(look(catalog))
+    return tuple(checks)
+
+
+def _program(_catalog: Catalog) -> Check:
+    python = ".".join(str(part) for part in sys.version_info[:3])
+    return Check("program", True, f"Diptych {__version__} on Python {python}")
+
+
+def _sqlite(catalog: Catalog) -> Check:
+    return Check("SQLite", True, f"version {catalog.sqlite_version}")
+
+
+def _catalog(catalog: Catalog) -> Check:
+    name = display.path(catalog.file)
+    wrong = catalog.check()
+    if wrong:
+        return Check("catalog", False, f"{name}: {wrong}", "Move the file away and scan your folders again.")
+    return Check("catalog", True, f"{name}: {display.plural(catalog.count(), 'version')}, in order")
+
+
+def _room(catalog: Catalog) -> Check:
+    free = shutil.disk_usage(catalog.file.parent).free
+    enough = free >= _LITTLE_ROOM
+    return Check("room", enough, f"{display.size(free)} free beside the catalog", "" if enough else "Free some space.")
+
+
+def _folders(catalog: Catalog) -> Check:
+    roots = catalog.roots()
+    gone = [display.path(root.path) for root in roots if not root.path.is_dir()]
+    if gone:
+        hint = "Connect the drive, or remove the folder in Settings."
+        return Check("library folders", False, f"not there: {display.listing(gone)}", hint)
+    return Check("library folders", True, display.plural(len(roots), "library folder"))
+
+
+def _window(_catalog: Catalog) -> Check:
+    if find_spec("PySide6") is None:
+        return Check("window", False, "PySide6 is not installed", "The command line works without it.")
+    seen = sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    return Check("window", True, "can be opened" if seen else "no display here; pages can be drawn to pictures")

@@ -1,0 +1,134 @@
+"""Everything known about one version, from the catalog or from a bare path."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from diptych import display
+from diptych.catalog import Catalog
+from diptych.domain.dossier import Dossier
+from diptych.domain.evidence import DatasetRef, HyperParameter, Sample, Series
+from diptych.domain.found import Found, Record
+from diptych.domain.tensor import Header, TensorInfo, TensorSource
+from diptych.domain.tokenizer import Tokenizer
+from diptych.domain.version import State, Version
+from diptych.errors import NotFound
+from diptych.formats import open_weights
+from diptych.records import RECORDS, has_tokenizer, read_samples, read_tokenizer
+from diptych.workbench.recognise import Recogniser
+from diptych.workbench.walk import look
+
+_RANK = {record.key: rank for rank, record in enumerate(RECORDS)}
+
+
+def from_catalog(catalog: Catalog, version: Version) -> Dossier:
+    """The dossier of a version that the catalog holds."""
+    return _dossier(version, catalog.records(version.key), catalog.headers(version.key))
+
+
+def from_path(path: Path) -> Dossier:
+    """The dossier of what lies at `path`, without touching the catalog. `NotFound` where no version does."""
+    place = path.expanduser().absolute()
+    if not place.exists():
+        raise NotFound(f"{display.path(path)}: no such file or folder")
+    folder = place if place.is_dir() else place.parent
+    listing = look(folder)
+    if place != folder:
+        listing.files = {name: state for name, state in listing.files.items() if name == place.name}
+    recognised = Recogniser().recognise(listing)
+    if not recognised.versions:
+        raise NotFound(
+            f"{display.path(path)}: no model version here", "Name a folder with weights, a configuration or records."
+        )
+    found = recognised.versions[0]
+    return _dossier(_version(found), found.records, found.headers)
+
+
+def _version(found: Found) -> Version:
+    layouts = [header.layout for header in found.headers]
+    evidence = [record.evidence for record in found.records]
+    return Version(
+        key=0,
+        id="",
+        name=found.name,
+        model=found.model,
+        kind=found.kind,
+        state=found.state,
+        path=found.path,
+        step=found.step,
+        format=found.format,
+        dtype=max(layouts, key=lambda layout: layout.parameters).dtype if layouts else "",
+        family=found.family,
+        parameters=sum(layout.parameters for layout in layouts) if layouts else None,
+        bytes=found.bytes,
+        created=found.created,
+        base=found.base,
+        artifacts=found.artifacts,
+        places=(found.path,) if found.path else (),
+        problems=found.problems,
+        metrics={metric.key: metric.value for one in evidence for metric in one.metrics},
+        hyperparameters={setting.key: setting.value for one in evidence for setting in one.hyperparameters},
+    )
+
+
+def _dossier(version: Version, records: Sequence[Record], headers: Iterable[Header]) -> Dossier:
+    ranked = sorted(records, key=lambda record: (_RANK.get(record.reader, len(_RANK)), str(record.path)))
+    evidence = [record.evidence for record in ranked]
+    files = tuple(dict.fromkeys(path for one in evidence for path in one.sample_files))
+    here = version.path if version.state is not State.OFFLINE else None
+    names = [artifact.path for artifact in version.artifacts]
+    tensors = tuple(tensor for header in headers for tensor in header.tensors())
+    weights: Callable[[], TensorSource] | None = partial(open_weights, here) if here and tensors else None
+    tokenizer: Callable[[], Tokenizer] | None = (
+        partial(read_tokenizer, here) if here and here.is_dir() and has_tokenizer(names) else None
+    )
+    return Dossier(
+        version=version,
+        hyperparameters=_first(setting for one in evidence for setting in one.hyperparameters),
+        metrics=tuple(metric for one in evidence for metric in one.metrics),
+        series=_longest(curve for one in evidence for curve in one.series),
+        datasets=_datasets(data for one in evidence for data in one.datasets),
+        tensors=_ordered(tensors),
+        problems=tuple(dict.fromkeys((*version.problems, *(told for one in evidence for told in one.problems)))),
+        has_samples=bool(files),
+        samples=partial(_samples, files) if files else None,
+        weights=weights,
+        tokenizer=tokenizer,
+    )
+
+
+def _first(settings: Iterable[HyperParameter]) -> tuple[HyperParameter, ...]:
+    """One setting a key, from the record nearest to what was meant."""
+    kept: dict[str, HyperParameter] = {}
+    for setting in settings:
+        kept.setdefault(setting.key, setting)
+    return tuple(kept.values())
+
+
+def _longest(curves: Iterable[Series]) -> tuple[Series, ...]:
+    """One curve a name: a run's own record holds what its checkpoints' records hold, and more."""
+    kept: dict[str, Series] = {}
+    for curve in curves:
+        if curve.name not in kept or len(curve.steps) > len(kept[curve.name].steps):
+            kept[curve.name] = curve
+    return tuple(kept.values())
+
+
+def _datasets(named: Iterable[DatasetRef]) -> tuple[DatasetRef, ...]:
+    kept: dict[tuple[str, str, str, str], DatasetRef] = {}
+    for data in named:
+        kept.setdefault((data.name, data.config, data.split, data.role), data)
+    return tuple(kept.values())
+
+
+def _ordered(tensors: Iterable[TensorInfo]) -> tuple[TensorInfo, ...]:
+    return tuple(sorted(tensors, key=lambda tensor: (tensor.file, tensor.begin)))
+
+
+def _samples(files: Sequence[Path]) -> Iterator[Sample]:
+    for file in files:
+        if os.path.lexists(file):
+            yield from read_samples(file)

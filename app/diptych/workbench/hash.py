@@ -1,0 +1,98 @@
+"""Hashing the files of versions, which gives them their final ids and shows what is the same or has moved."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from diptych import display
+from diptych.catalog import Catalog, Place
+from diptych.domain.changes import Changes
+from diptych.domain.version import Digest, Problem
+from diptych.errors import NotFound
+from diptych.job import Job, Tick
+from diptych.tensors.digest import digest_files
+
+_BATCH_BYTES = 1 << 30
+_BATCH_PLACES = 50
+"""Places are hashed together until either is reached: enough to keep all cores busy, little to lose on Cancel."""
+
+
+@dataclass(frozen=True, slots=True)
+class HashReport:
+    """What hashing came to."""
+
+    changes: Changes
+    files: int
+    bytes: int
+    problems: tuple[Problem, ...]
+    duplicates: int
+    """Versions that turned out to be another one, in a further place."""
+
+    def __str__(self) -> str:
+        parts = [f"{display.plural(self.files, 'file')}, {display.size(self.bytes)}"]
+        if self.duplicates:
+            parts.append(f"{display.plural(self.duplicates, 'version')} found in a second place")
+        if self.problems:
+            parts.append(f"{display.plural(len(self.problems), 'file')} could not be hashed")
+        return " · ".join(parts)
+
+
+def hash_files(catalog: Catalog, keys: Collection[int] | None = None) -> Job[HashReport]:
+    """Hash every file of the versions that are not hashed yet, or of those among `keys`."""
+    places = catalog.unhashed(keys)
+    total = sum(artifact.bytes for place in places for artifact in place.artifacts)
+    changes = Changes()
+    problems: list[Problem] = []
+    files = done = 0
+    for batch in _batches(places):
+        paths = {_file(place, artifact.path): place for place in batch for artifact in place.artifacts}
+        found = yield from _shifted(digest_files(list(paths)), done, total)
+        files += len(paths)
+        done += sum(artifact.bytes for place in batch for artifact in place.artifacts)
+        problems += [outcome for outcome in found.values() if isinstance(outcome, Problem)]
+        for place in batch:
+            digests = {
+                artifact.path: outcome
+                for artifact in place.artifacts
+                if isinstance(outcome := found.get(_file(place, artifact.path)), Digest)
+            }
+            try:
+                changes |= catalog.digests(place.path, digests)
+            except NotFound:  # taken off the list while its files were read
+                continue
+    return HashReport(changes, files, done, tuple(problems), len(changes.removed))
+
+
+def _file(place: Place, name: str) -> Path:
+    """A file of a place; the place itself where a weight file lies loose."""
+    return place.path if place.path.name == name else place.path / name
+
+
+def _batches(places: Sequence[Place]) -> Iterator[list[Place]]:
+    batch: list[Place] = []
+    room = 0
+    for place in places:
+        batch.append(place)
+        room += sum(artifact.bytes for artifact in place.artifacts)
+        if room >= _BATCH_BYTES or len(batch) >= _BATCH_PLACES:
+            yield batch
+            batch, room = [], 0
+    if batch:
+        yield batch
+
+
+def _shifted(
+    job: Job[Mapping[Path, Digest | Problem]], before: float, total: float
+) -> Job[Mapping[Path, Digest | Problem]]:
+    """The ticks of one batch as part of the whole."""
+    try:
+        while True:
+            tick = next(job)
+            yield Tick(tick.text, before + tick.done, total, "bytes")
+    except StopIteration as stop:
+        result: Mapping[Path, Digest | Problem] = stop.value
+        return result
+    finally:
+        job.close()
