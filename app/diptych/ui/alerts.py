@@ -61,7 +61,7 @@ class AlertBar(QWidget):
 
     def message(self) -> str:
         """The message in force, or nothing."""
-        return self._message.text() if self.isVisibleTo(self.parentWidget()) else ""
+        return "" if self.isHidden() else self._message.text()
 
     def _act(self) -> None:
         alert = self._alert

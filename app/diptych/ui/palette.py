@@ -68,9 +68,9 @@ class CommandPalette(QDialog):
         self.list.setCurrentRow(0)
 
     def _run(self) -> None:
-        item = self.list.currentItem()
-        if item is None:
+        if self.list.currentRow() < 0:
             return
+        item = self.list.currentItem()
         chosen = item.data(Qt.ItemDataRole.UserRole)
         self.accept()
         if isinstance(chosen, Bound):
