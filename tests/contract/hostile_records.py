@@ -44,6 +44,12 @@ def json_cases() -> list[Case]:
         case("open brackets", b"[" * 500_000, REJECTED),
         case("nested objects", b'{"a":' * 100_000 + b"1" + b"}" * 100_000, REJECTED, "nested"),
         case("nested 201", b'{"a":' + b"[" * 200 + b"]" * 200 + b"}", REJECTED, "nested"),
+        case(
+            "nested around a long list",
+            lambda: b'{"a":' + b"[" * 220 + b"1," * 300_000 + b"1" + b"]" * 220 + b"}",
+            REJECTED,
+            "nested",
+        ),
         case("long number", b'{"a": ' + b"1" * 100_000 + b"}", REJECTED, "4300 digits"),
         case("duplicate key", b'{"a": 1, "a": 2}', REJECTED, "twice"),
         case("duplicate inner key", b'{"x": {"a": 1, "a": 2}}', REJECTED, "twice"),

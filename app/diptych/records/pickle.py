@@ -69,7 +69,7 @@ class _Machine:
     def result(self) -> Value:
         value = self._pop()
         if self._stack:
-            raise NotPickle("leaves more than one value")
+            raise NotPickle("is no valid pickle: it leaves more than one value")
         return value
 
     def step(self, opcode: str, argument: object) -> None:
@@ -98,13 +98,13 @@ class _Machine:
     def _pop(self) -> Value:
         value = self._stack.pop() if self._stack else _MARK
         if isinstance(value, _Mark):
-            raise NotPickle("takes a value that is not there")
+            raise NotPickle("is no valid pickle: it takes a value that is not there")
         return value
 
     def _top(self) -> Value:
         value = self._stack[-1] if self._stack else _MARK
         if isinstance(value, _Mark):
-            raise NotPickle("takes a value that is not there")
+            raise NotPickle("is no valid pickle: it takes a value that is not there")
         return value
 
     def _popped_to_mark(self) -> list[Value]:
@@ -115,14 +115,14 @@ class _Machine:
                 values.reverse()
                 return values
             values.append(value)
-        raise NotPickle("takes a mark that is not there")
+        raise NotPickle("is no valid pickle: it takes a mark that is not there")
 
     def mark(self, _: object) -> None:
         self._stack.append(_MARK)
 
     def pop(self, _: object) -> None:
         if not self._stack:
-            raise NotPickle("takes a value that is not there")
+            raise NotPickle("is no valid pickle: it takes a value that is not there")
         self._stack.pop()
 
     def pop_mark(self, _: object) -> None:
@@ -142,7 +142,7 @@ class _Machine:
     def get(self, argument: object) -> None:
         index = _index(argument)
         if index not in self._memo:
-            raise NotPickle("refers to a value that it never stored")
+            raise NotPickle("is no valid pickle: it refers to a value that it never stored")
         self._push(self._memo[index])
 
     # containers ----------------------------------------------------------------------------------------------------
@@ -193,7 +193,7 @@ class _Machine:
         elif isinstance(target, Stand):
             target.items.extend(values)
         else:
-            raise NotPickle("appends to what is no list")
+            raise NotPickle("is no valid pickle: it appends to what is no list")
 
     def set_item(self, _: object) -> None:
         value = self._pop()
@@ -209,7 +209,7 @@ class _Machine:
         elif isinstance(target, Stand):
             target.pairs.extend(_paired(values))
         else:
-            raise NotPickle("sets an item of what is no dict")
+            raise NotPickle("is no valid pickle: it sets an item of what is no dict")
 
     # what a real unpickler would look up and call --------------------------------------------------------------------
 
@@ -220,7 +220,7 @@ class _Machine:
     def stack_name(self, _: object) -> None:
         name, module = self._pop(), self._pop()
         if not isinstance(name, str) or not isinstance(module, str):
-            raise NotPickle("names a class by what is no text")
+            raise NotPickle("is no valid pickle: it names a class by what is no text")
         self._push(self._named(module, name))
 
     def _named(self, module: str, name: str) -> Name:
@@ -249,14 +249,14 @@ class _Machine:
     def call_object(self, _: object) -> None:
         values = self._popped_to_mark()
         if not values:
-            raise NotPickle("takes a value that is not there")
+            raise NotPickle("is no valid pickle: it takes a value that is not there")
         self._push(Stand(values[0], tuple(values[1:])))
 
     def build(self, _: object) -> None:
         state = self._pop()
         target = self._top()
         if not isinstance(target, Stand):
-            raise NotPickle("gives a state to what is no object")
+            raise NotPickle("is no valid pickle: it gives a state to what is no object")
         target.state = state
 
     def persistent(self, argument: object) -> None:
@@ -278,7 +278,7 @@ def _member(callee: Value, args: Value) -> Stand | None:
 
 def _index(argument: object) -> int:
     if not isinstance(argument, int) or argument < 0:
-        raise NotPickle("refers to a value that cannot be")
+        raise NotPickle("is no valid pickle: it refers to a value that cannot be")
     return argument
 
 
@@ -293,7 +293,7 @@ def _literal(argument: object) -> Value:
 
 def _paired(values: list[Value]) -> Iterator[tuple[Value, Value]]:
     if len(values) % 2:
-        raise NotPickle("sets an item without a value")
+        raise NotPickle("is no valid pickle: it sets an item without a value")
     return zip(values[::2], values[1::2], strict=True)
 
 
