@@ -18,6 +18,7 @@ import time
 import venv
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pysqlite3
@@ -36,12 +37,12 @@ ENVIRONMENT = Path(tempfile.gettempdir()) / "diptych-benchmark-mlflow"
 BATCH = 5_000
 
 
-def values(count: int) -> Iterator[tuple[int, list[float], list[object]]]:
+def values(count: int) -> Iterator[tuple[int, list[float], list[float | str]]]:
     """Key, metrics and hyperparameters of each version; the same in every run."""
     chance = random.Random(7)
     for key in range(1, count + 1):
         measured = [chance.random() for _ in METRICS]
-        settings: list[object] = [chance.choice((1e-5, 3e-5, 1e-4, 3e-4)), chance.choice(("adamw_torch", "sgd"))]
+        settings: list[float | str] = [chance.choice((1e-5, 3e-5, 1e-4, 3e-4)), chance.choice(("adamw_torch", "sgd"))]
         yield key, measured, settings + [chance.randrange(1000) for _ in range(28)]
 
 
@@ -75,7 +76,9 @@ def build(file: Path, count: int) -> None:
         connection.execute("COMMIT")
 
 
-def collect(rows: dict[str, list[tuple[object, ...]]], key: int, measured: list[float], settings: list[object]) -> None:
+def collect(
+    rows: dict[str, list[tuple[object, ...]]], key: int, measured: list[float], settings: list[float | str]
+) -> None:
     """Append the rows of one version."""
     model, word = f"run-{key // 20}", WORDS[key % 8]
     name, path = f"{model}/checkpoint-{key % 20 * 100}", f"/models/{model}/checkpoint-{key % 20 * 100}"
@@ -218,8 +221,7 @@ def storing(file: Path, count: int = 2_000) -> None:
         evidence = Evidence(
             step=key,
             hyperparameters=tuple(
-                HyperParameter(name, value, source)
-                for name, value in zip(PARAMS, settings, strict=True)  # type: ignore[arg-type]
+                HyperParameter(name, value, source) for name, value in zip(PARAMS, settings, strict=True)
             ),
             metrics=tuple(
                 Metric(name.split("/")[0], "acc", value, source) for name, value in zip(METRICS, measured, strict=True)
@@ -258,7 +260,7 @@ def main() -> None:
                 f"{count:,} versions built in {time.perf_counter() - start:.1f} s, {file.stat().st_size / 1e6:.0f} MB"
             )
             with closing(Catalog(file)) as catalog:
-                ours[count] = {name: median(lambda case=case: case(catalog), 9) for name, case in CASES.items()}
+                ours[count] = {name: median(partial(case, catalog), 9) for name, case in CASES.items()}
         peer = "left out" if "--without-mlflow" in sys.argv else mlflow(Path(folder), large)
         print(f"\n{'milliseconds':28}{small:>10,}{large:>10,}{'growth':>8}{'MLflow':>10}{'ratio':>8}")
         for name in CASES:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,7 @@ def evidence(step: int = 0, **metrics: float) -> Evidence:
     )
 
 
-def find(path: str | None, stamp: str = "one", **changes: object) -> Found:
+def find(path: str | None, stamp: str = "one", **changes: Any) -> Found:
     place = None if path is None else Path(path)
     name = "/".join(place.parts[-2:]) if place else "org/elsewhere"
     plain = Found(
@@ -54,7 +55,7 @@ def find(path: str | None, stamp: str = "one", **changes: object) -> Found:
             Artifact("optimizer.pt", 10, 5, Role.RESUME),
         ),
     )
-    return replace(plain, **changes)  # type: ignore[arg-type]
+    return replace(plain, **changes)
 
 
 def hashes(letter: str = "a") -> dict[str, Digest]:
@@ -140,7 +141,16 @@ def test_not_a_number_survives_in_evidence_curves_and_lists(catalog: Catalog) ->
 
 
 def test_hyperparameters_keep_their_types_in_lists(catalog: Catalog) -> None:
-    values = {"a": 1, "b": 1.0, "c": True, "d": None, "e": "1", "f": [1, "x"], "g": 2**64, "h": "x" * 2000}
+    values: dict[str, Any] = {
+        "a": 1,
+        "b": 1.0,
+        "c": True,
+        "d": None,
+        "e": "1",
+        "f": [1, "x"],
+        "g": 2**64,
+        "h": "x" * 2000,
+    }
     told = Evidence(hyperparameters=tuple(HyperParameter(key, value, SOURCE) for key, value in values.items()))
     catalog.store([find("/data/a/b", records=(Record(Path("/data/a/b/x.json"), "x/1", told),))])
     (version,) = catalog.page()

@@ -127,3 +127,11 @@ def test_removing_parent_and_child_together_restores_their_tie(catalog: Catalog)
     assert catalog.count() == 0
     catalog.undo()
     assert catalog.versions(everything) == before
+
+
+def test_the_folders_of_removed_versions_are_to_be_read_again(catalog: Catalog) -> None:
+    folder = Path("/data")
+    catalog.store([], {folder: "unchanged", Path("/data/four"): "unchanged", Path("/other"): "unchanged"})
+    catalog.remove([key(catalog, "one")])
+    assert not {folder, Path("/data/one")} & set(catalog.stamps())
+    assert {Path("/data/four"), Path("/other"), Path("/data/two")} <= set(catalog.stamps())

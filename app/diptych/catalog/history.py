@@ -143,7 +143,10 @@ class Removed:
     def redo(self, writer: Writer) -> Changes:
         """Remove them."""
         writer.forget(self.keys)
-        writer.connection.executemany("DELETE FROM seen WHERE path = ?", [(row[0],) for row in self.rows["place"]])
+        paths = {row[0] for row in self.rows["place"]} | {row[2] for row in self.rows["record"]}
+        folders = {path.rpartition("/")[0] for path in paths}
+        # their folders are to be read again, or the next scan would not find them
+        writer.connection.executemany("DELETE FROM seen WHERE path = ?", [(path,) for path in paths | folders])
         if self.root is not None:
             writer.connection.execute("DELETE FROM root WHERE path = ?", (self.root[0],))
         return Changes(removed=frozenset(self.keys), settings=self.root is not None)

@@ -88,6 +88,7 @@ class About:
     key: int
     name: str
     models: tuple[ModelRef, ...]
+    """The model that each record names, in the order of the records; shorter where some name none."""
     records: tuple[Record, ...]
 
 
@@ -224,7 +225,7 @@ def about(connection: Connection) -> tuple[About, ...]:
     found = []
     for key, name in connection.execute(_ABOUT).fetchall():
         known = records(connection, key)
-        models = tuple(dict.fromkeys(record.evidence.about for record in known if record.evidence.about is not None))
+        models = tuple(record.evidence.about for record in known if record.evidence.about is not None)
         found.append(About(key, restored(name), models, known))
     return tuple(found)
 
