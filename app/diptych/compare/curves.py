@@ -129,10 +129,13 @@ def _status(left: Series | None, right: Series | None) -> tuple[Status, str]:
 
 def _first_difference(left: Series, right: Series, common: int) -> int | None:
     for place in range(common):
-        a, b = left.values[place], right.values[place]
-        if left.steps[place] != right.steps[place] or (a != b and not (math.isnan(a) and math.isnan(b))):
+        if _apart(left.steps[place], right.steps[place]) or _apart(left.values[place], right.values[place]):
             return place
     return None
+
+
+def _apart(left: float, right: float) -> bool:
+    return left != right and not (math.isnan(left) and math.isnan(right))
 
 
 def _chart(name: str, left: Series | None, right: Series | None) -> Chart:

@@ -21,6 +21,10 @@ from diptych.domain.sheet import Cell, Clause, Column, Row, Sheet, Status
 from diptych.job import Job, Tick
 
 _NORMAL_95 = 1.96
+
+_FEWEST = 5
+"""Items below which no normal interval holds: two of two against none of two proves nothing."""
+
 _COLUMNS = (
     Column("n", "n", format="count"),
     Column("stderr_left", "stderr A", format="g3"),
@@ -92,13 +96,13 @@ def difference(left: Metric, right: Metric) -> Difference:
 
 
 def stderr(metric: Metric) -> float | None:
-    """The standard error of a value; None where it is unknown, as for a single item.
+    """The standard error of a value; None where it is unknown or rests on too few items.
 
     A proportion of exactly nought or one has no spread in the sample, which harnesses report as an error of nought.
     It then gets the error of Agresti and Coull, which adds two successes and two failures.
     """
     error, n = metric.stderr, metric.n
-    if error is None or not math.isfinite(error) or error < 0 or (n is not None and n < 2):
+    if error is None or not math.isfinite(error) or error < 0 or (n is not None and n < _FEWEST):
         return None
     if error == 0 and n is not None and metric.value in (0, 1):
         share = (n * metric.value + 2) / (n + 4)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from diptych import display
 from diptych.compare.words import changed_share
@@ -46,18 +46,23 @@ class Outputs:
             yield Tick("Reading outputs")
             return Sheet(self.key, self.title, self.key, notes=tuple(notes))
         collected = _Collected()
-        try:
-            for count, sample in enumerate(_samples(left)):
-                collected.waiting[sample.pairing].append(sample)
-                if count % _STRIDE == 0:
-                    yield Tick("Reading outputs of A", count, 0, "outputs")
-            for count, sample in enumerate(_samples(right)):
-                collected.meet(sample)
-                if count % _STRIDE == 0:
-                    yield Tick("Comparing outputs", count, 0, "outputs")
-        except DiptychError as error:
-            notes.append(f"reading stopped: {error.message}")
-        return collected.sheet(tuple(notes))
+        faults = [
+            (yield from _read(_samples(left), "Reading outputs of A", collected.keep)),
+            (yield from _read(_samples(right), "Comparing outputs", collected.meet)),
+        ]
+        return collected.sheet([fault for fault in faults if fault])
+
+
+def _read(samples: Iterator[Sample], text: str, use: Callable[[Sample], None]) -> Job[str]:
+    """Hand every sample to `use`; the result says in one line why reading ended early."""
+    try:
+        for count, sample in enumerate(samples):
+            use(sample)
+            if count % _STRIDE == 0:
+                yield Tick(text, count, 0, "outputs")
+    except DiptychError as error:
+        return f"reading stopped, so only pairs are shown: {error.message}"
+    return ""
 
 
 def _has(dossier: Dossier) -> bool:
@@ -73,16 +78,20 @@ class _Collected:
     """Rows as the pairs meet. Texts are held once: in their cells."""
 
     def __init__(self) -> None:
-        self.waiting: dict[tuple[str, str, str], list[Sample]] = defaultdict(list)
+        self._waiting: dict[tuple[str, str, str], list[Sample]] = defaultdict(list)
         self._rows: list[Row] = []
         self._keys: dict[str, int] = {}
         self._measured = 0
         self._pairs = 0
         self._only_right: list[Sample] = []
 
+    def keep(self, left: Sample) -> None:
+        """Hold an answer of A until B's to the same question comes."""
+        self._waiting[left.pairing].append(left)
+
     def meet(self, right: Sample) -> None:
         """Pair an answer of B with the first answer of A to the same question that is still free."""
-        free = self.waiting.get(right.pairing)
+        free = self._waiting.get(right.pairing)
         if not free:
             self._only_right.append(right)
             return
@@ -90,24 +99,25 @@ class _Collected:
         self._pairs += 1
         self._rows.append(self._pair(left, right))
 
-    def sheet(self, notes: tuple[str, ...]) -> Sheet:
-        """All rows: pairs in the order of B's records, then what only one side answered."""
-        only_left = [sample for samples in self.waiting.values() for sample in samples]
+    def sheet(self, faults: Sequence[str]) -> Sheet:
+        """All rows: pairs in the order of B's records, then what only one side answered, unless reading failed."""
+        only_left = [] if faults else [sample for samples in self._waiting.values() for sample in samples]
+        only_right = [] if faults else self._only_right
         rows = [
             *self._rows,
             *(self._alone(sample, Status.LEFT_ONLY) for sample in only_left),
-            *(self._alone(sample, Status.RIGHT_ONLY) for sample in self._only_right),
+            *(self._alone(sample, Status.RIGHT_ONLY) for sample in only_right),
         ]
         rows.sort(key=lambda row: row.group)
-        total = self._pairs + max(len(only_left), len(self._only_right))
+        total = self._pairs + max(len(only_left), len(only_right))
         told = [f"matched {self._pairs:,} of {total:,}"]
         if total and self._pairs < _MATCHED * total:
             told[0] += ": the rest was asked of one side only"
-        if self._measured < sum(row.status is Status.DIFFERS for row in self._rows):
+        if any(row.values["changed_words"] is None for row in self._rows):
             told.append(f"changed words are counted for the first {_MEASURED:,} pairs")
         return Sheet(
             "outputs", "Outputs", "outputs", tuple(rows), _COLUMNS, clauses=tuple(_clauses(self._rows)),
-            notes=(*told, *notes),
+            notes=(*told, *map(display.visible, faults)),
         )  # fmt: skip
 
     def _pair(self, left: Sample, right: Sample) -> Row:
@@ -201,10 +211,6 @@ def _flip(left: Sample, right: Sample) -> str:
 
 
 def _clauses(rows: list[Row]) -> Iterator[Clause]:
-    differing = [row for row in rows if row.status is Status.DIFFERS]
-    if differing:
-        text = f"{len(differing):,} of {len(rows):,} outputs changed"
-        yield Clause(text, "outputs", differing[0].key, 1)
     for flip, words in (("A right, B wrong", "B breaks"), ("A wrong, B right", "B fixes")):
         found = [row for row in rows if row.values["flip"] == flip]
         if found:

@@ -15,6 +15,9 @@ from diptych.job import Job, Tick
 
 KEY = "summary"
 
+_QUIET = ("curves", "files")
+"""Facets that differ between any two versions: their counts are background."""
+
 
 class Summary:
     """What the other facets say, in a few sentences."""
@@ -104,18 +107,19 @@ def _told(sheet: Sheet) -> list[Clause]:
     if decided:
         first = next(row.key for row in sheet.rows if row.differs and row.status is not Status.NOT_COMPARABLE)
         text = f"{decided:,} of {sheet.total:,} {sheet.noun} differ"
-        clauses.insert(0, Clause(text, sheet.key, first, 1))
+        clauses.insert(0, Clause(text, sheet.key, first, 0 if sheet.key in _QUIET else 1))
     elif sheet.undecided:
         if not clauses:
             clauses.append(Clause(f"{sheet.undecided:,} {sheet.noun} not comparable", sheet.key, weight=1))
-    elif not any(clause.weight for clause in clauses):
+    elif not clauses:
         text = f"all {sheet.total:,} {sheet.noun} the same" if sheet.total > 1 else f"{sheet.title.lower()} the same"
         clauses.append(Clause(text, sheet.key, weight=0))
     return clauses
 
 
 def _row(sheet: Sheet) -> Row:
-    status = Status.DIFFERS if sheet.differs else Status.SAME
+    decided = sheet.differs - sheet.undecided
+    status = Status.DIFFERS if decided else Status.NOT_COMPARABLE if sheet.undecided else Status.SAME
     counts = Cell(sheet.counts, sheet.differs)
     return Row(
         sheet.key,

@@ -55,7 +55,7 @@ def _read(dossier: Dossier, side: str) -> tuple[Tokenizer | None, str]:
     try:
         return dossier.tokenizer(), ""
     except DiptychError as error:
-        return None, f"the tokenizer of {side} cannot be read: {error.message}"
+        return None, f"the tokenizer of {side} cannot be read: {display.visible(error.message)}"
 
 
 def _alone(left: Tokenizer | None, right: Tokenizer | None) -> Row:

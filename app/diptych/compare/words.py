@@ -27,12 +27,12 @@ _SINGLE = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u312f\u31a0-\u9fff\uf9
 
 _MARKS = (
     "\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u05bf-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06ed"
-    "\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963\u0980-\u0dff\u200c\u200d\ufe00-\ufe0f"
+    "\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963\u0980-\u0dff\ufe00-\ufe0f"
 )
 """Signs that combine with letters, which the regular expressions of Python do not count as part of a word."""
 
 _WORDS = re.compile(
-    rf"(?:(?![{_SINGLE}])[\w{_MARKS}])+"
+    rf"(?:(?![{_SINGLE}])[\w{_MARKS}\u200c\u200d])+"
     rf"|[{_SINGLE}][{_MARKS}\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u3099\u309a]*"
     r"|\s+"
     rf"|[^\w\s][{_MARKS}\u20e3\U0001f3fb-\U0001f3ff]*(?:\u200d[^\w\s][\ufe0f\U0001f3fb-\U0001f3ff]*)*"

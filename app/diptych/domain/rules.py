@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 IGNORED: tuple[str, ...] = (
     # where files lie, and what a run is called
-    "*output_dir", "*logging_dir", "*cache_dir", "*_path_or_dir", "*._name_or_path", "*model_name_or_path",
+    "*output_dir", "*logging_dir", "*cache_dir", "*_path_or_dir", "*._name_or_path", "*.model_name_or_path",
     "*tokenizer_name_or_path", "*.name_or_path", "*resume_from_checkpoint", "*best_model_checkpoint", "*run_name",
     "*hub_model_id", "*.project", "*trackio_space_id", "*trial_name",
     # what a run left to its surroundings

@@ -52,8 +52,8 @@ def comparison_html(
 
 def _header(left: Version, right: Version, summary: Sheet | None) -> str:
     panels = "".join(
-        f'<div class="side {side}"><div class="name"><span class="mark">{letter} {sign}</span>{text(version.name)}</div>'
-        f'<div class="facts">{_facts(version)}</div></div>'
+        f'<div class="side {side}"><div class="name"><span class="mark">{letter} {sign}</span>'
+        f'{text(version.name)}</div><div class="facts">{_facts(version)}</div></div>'
         for (side, letter, sign), version in zip(SIDES, (left, right), strict=True)
     )
     relation = f'<p class="relation">{text("; ".join(summary.notes))}</p>' if summary and summary.notes else ""

@@ -60,7 +60,8 @@ mark { color: inherit; border-radius: 2px; }
 .chart .left { stroke: var(--a); } .chart .right { stroke: var(--b); stroke-dasharray: 5 3; }
 .chart .left, .chart .right { fill: none; stroke-width: 1.5; }
 table.heat { width: auto; border-spacing: 2px; border-collapse: separate; }
-table.heat td { width: 44px; min-width: 44px; height: 22px; padding: 0; text-align: center; border: 0; font-size: 11px; }
+table.heat td { width: 44px; min-width: 44px; height: 22px; padding: 0; text-align: center; border: 0;
+  font-size: 11px; }
 table.heat th { border: 0; padding: 0 6px; font-weight: 400; text-align: center; }
 table.heat th.line { text-align: right; }
 table.heat td.sym { color: var(--quiet); background: var(--raised); }
