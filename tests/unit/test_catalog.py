@@ -253,6 +253,9 @@ def test_a_place_that_is_missing_is_offline_until_it_is_seen_again(catalog: Cata
     assert [version.name for version in catalog.versions(sorted(changes.updated))] == ["a/one"]
     assert catalog.count("state:offline") == 1
     assert Path("/data/a/one") not in catalog.stamps()
+    assert catalog.places() == {
+        path: catalog.resolve(str(path)).key for path in (Path("/data/ab/two"), Path("/other/c"))
+    }
     catalog.store([], {Path("/data/a/one"): "one", Path("/data/notes"): "n"})
     assert catalog.count("state:offline") == 0
     assert catalog.stamps()[Path("/data/notes")] == "n"

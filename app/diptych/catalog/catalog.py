@@ -137,6 +137,11 @@ class Catalog:
         with self._connections.reading() as connection:
             return reading.roots(connection)
 
+    def places(self) -> Mapping[Path, int]:
+        """Every folder or file that holds a version, with the version's key; those that are gone left out."""
+        with self._connections.reading() as connection:
+            return reading.places(connection)
+
     def stamps(self) -> Mapping[Path, str]:
         """Every folder that scans have looked at, with its stamp then: equal means that it need not be read again."""
         with self._connections.reading() as connection:

@@ -259,6 +259,12 @@ def roots(connection: Connection) -> tuple[Root, ...]:
     return tuple(Root(restored_path(path), added, scanned, count) for path, added, scanned, count in rows)
 
 
+def places(connection: Connection) -> Mapping[Path, int]:
+    """The places that are there, each with the key of the version it holds."""
+    rows = connection.execute("SELECT path, version FROM place WHERE NOT gone ORDER BY path")
+    return {restored_path(path): key for path, key in rows}
+
+
 def stamps(connection: Connection) -> Mapping[Path, str]:
     """Every folder that the last scans looked at, with its stamp; places that were gone are not among them."""
     rows = connection.execute(
