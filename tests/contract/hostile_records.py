@@ -302,6 +302,7 @@ def pickle_cases() -> list[Case]:
         case("bad checksum", _bad_checksum, REJECTED, "checksum"),
         case("two names", _two_names, REJECTED, "archive"),
         case("wrong directory", _wrong_directory, REJECTED, "archive"),
+        case("two archives", torch_zip(SYSTEM) + torch_zip(good), REJECTED, "wrong place"),
         case("no data.pkl", lambda: _archive(("a/other.pkl", good)), REJECTED, "without a data.pkl"),
         case("path upwards", lambda: _archive(("a/data.pkl", good), ("a/../../x", b"")), REJECTED, "leads out"),
         case("absolute path", lambda: _archive(("a/data.pkl", good), ("/etc/x", b"")), REJECTED, "leads out"),
