@@ -1,0 +1,57 @@
+"""The command line: verbs and their options."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from diptych import __version__
+from diptych.cli import annotating, comparing, listing, looking, scanning
+from diptych.cli.session import Session
+
+_GROUPS = (scanning, listing, comparing, annotating, looking)
+_EPILOG = """REF is the beginning of an id, a name, or a path. Without a command the window opens.
+Exit codes: 0 done, 2 wrong command line, 3 not found, 4 damaged file, 5 conflict, 6 refused, 130 stopped by Ctrl-C;
+1 any other error, or a difference with `compare --exit-code`."""
+
+
+def read(arguments: Sequence[str]) -> argparse.Namespace:
+    """What the arguments say; `run` is the verb. Ends the process with code 2 where they are wrong."""
+    return parser().parse_args(arguments)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    top = argparse.ArgumentParser(
+        "diptych",
+        description="Keep and compare versions of language models.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"diptych {__version__}")
+    _add_common(top)
+    top.set_defaults(run=_window)
+    verbs = top.add_subparsers(title="commands", metavar="COMMAND")
+
+    def add(name: str, text: str, run: Callable[[Session, argparse.Namespace], int]) -> argparse.ArgumentParser:
+        verb = verbs.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False)
+        verb.set_defaults(run=run)
+        _add_common(verb, after_verb=True)
+        return verb
+
+    for group in _GROUPS:
+        group.register(add)
+    return top
+
+
+def _add_common(to: argparse.ArgumentParser, after_verb: bool = False) -> None:
+    """Options that may stand before the verb and after it; after it they have no default, which would win."""
+    unset, off = (argparse.SUPPRESS, argparse.SUPPRESS) if after_verb else (None, False)
+    to.add_argument("--catalog", type=Path, metavar="FILE", default=unset, help="another catalog than your own")
+    to.add_argument("--json", action="store_true", default=off, help="answer as JSON")
+    to.add_argument("--quiet", action="store_true", default=off, help="no progress and no remarks")
+
+
+def _window(session: Session, options: argparse.Namespace) -> int:
+    return session.window.open(session.catalog, sample=False)

@@ -1,0 +1,97 @@
+"""Two versions side by side: `compare`."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from diptych import display
+from diptych.cli.session import Session
+from diptych.cli.table import Heading, aligned
+from diptych.cli.verb import Add
+from diptych.errors import Refused
+
+if TYPE_CHECKING:
+    from diptych.domain.sheet import Cell, Sheet
+    from diptych.workbench.comparing import Comparison
+
+FACETS = ("summary", "hyperparameters", "metrics", "curves", "outputs", "weights", "tokenizer", "config", "files")
+_SUMMARY = "summary"
+_LONGEST = 60
+"""Characters of a value in a table; JSON and the report have it whole."""
+
+
+def register(add: Add) -> None:
+    """Add the verb."""
+    compare = add("compare", "what changed from A to B; each a REF or a folder that was never scanned", _compare)
+    compare.add_argument("left", metavar="A")
+    compare.add_argument("right", metavar="B")
+    compare.add_argument(
+        "--facet", action="append", choices=FACETS, metavar="KEY", help=f"only this; any of {', '.join(FACETS)}"
+    )
+    compare.add_argument("--exit-code", action="store_true", help="answer 1 where anything differs, as diff does")
+    compare.add_argument("--html", type=Path, metavar="FILE", help="write the report as one HTML file")
+
+
+def _compare(session: Session, options: Namespace) -> int:
+    from diptych.compare.export import dumps
+
+    comparison = session.workbench.compare(options.left, options.right)
+    asked = [facet.key for facet in comparison.facets if not options.facet or facet.key in options.facet]
+    # the summary speaks of the others, so it is written last and stands first
+    sheets = {key: session.terminal.run(comparison.sheet(key)) for key in sorted(asked, key=_SUMMARY.__eq__)}
+    sheets = {key: sheets[key] for key in asked}
+    if options.html is not None:
+        _write_report(comparison, sheets, options.html)
+    if session.terminal.json:
+        session.terminal.say(dumps(sheets, comparison.left, comparison.right))
+    elif options.html is None:
+        session.terminal.say_all(_report(session, comparison, sheets))
+    else:
+        session.terminal.say(display.visible(str(options.html)))
+    differs = any(sheet.differs for key, sheet in sheets.items() if key != _SUMMARY)
+    return 1 if options.exit_code and differs else 0
+
+
+def _write_report(comparison: Comparison, sheets: Mapping[str, Sheet], file: Path) -> None:
+    from diptych.reports import comparison_html
+
+    text = comparison_html(comparison.left, comparison.right, list(sheets.values()))
+    try:
+        file.write_text(text, "utf-8", "backslashreplace")
+    except OSError as error:
+        raise Refused(f"{display.path(file)}: cannot be written: {error.strerror}") from None
+
+
+def _report(session: Session, comparison: Comparison, sheets: Mapping[str, Sheet]) -> Iterator[str]:
+    bold = session.terminal.bold
+    for letter, side in (("A", comparison.left), ("B", comparison.right)):
+        version = side.version
+        yield f"{bold(letter)}  {display.visible(version.name)}  {version.short_id}"
+    for sheet in sheets.values():
+        yield ""
+        yield bold(f"{sheet.title} · {sheet.counts}" if sheet.key != _SUMMARY else sheet.title)
+        yield from (f"  {display.visible(note)}" for note in sheet.notes)
+        yield from (f"  {display.visible(clause.text)}" for clause in sheet.clauses)
+        if sheet.key != _SUMMARY:
+            yield from _rows(sheet, session.terminal.width - 2)
+
+
+def _rows(sheet: Sheet, width: int) -> Iterator[str]:
+    """The rows that differ, with the further columns of the sheet that fit a terminal."""
+    rows = [row for row in sheet.rows if row.differs]
+    if not rows:
+        return
+    headings = (Heading(""), Heading("", elastic=True), Heading("A", elastic=True), Heading("B", elastic=True),
+                Heading("CHANGE", elastic=True))  # fmt: skip
+    cells = [
+        [row.status.symbol, row.label or row.key, _text(row.left), _text(row.right), row.change or row.note]
+        for row in rows
+    ]
+    yield from (f"  {line}" for line in aligned(headings, cells, width))
+
+
+def _text(cell: Cell | None) -> str:
+    return "" if cell is None else display.elide(display.visible(cell.text), _LONGEST)
