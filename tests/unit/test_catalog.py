@@ -319,6 +319,19 @@ def test_a_base_is_recognised_by_a_name_only_if_no_other_has_it(catalog: Catalog
     assert parents == {"lora/one": base, "lora/two": None, "lora/three": None, "lora/four": base}
 
 
+def test_a_base_can_be_told_where_its_name_says_too_little(catalog: Catalog) -> None:
+    catalog.store([find("/data/lora/one", base=Lineage(Relation.ADAPTER, "../base", None, SOURCE)), find("/data/base")])
+    (child,) = catalog.untied()
+    assert (child.path, child.base) == (Path("/data/lora/one"), "../base")
+    base = catalog.resolve("/data/base")
+    assert catalog.tie({child.key: base.key, base.key: base.key}).updated >= {child.key}
+    (lora,) = catalog.versions([child.key])
+    assert lora.base is not None
+    assert lora.base.parent == base.id
+    assert catalog.resolve("/data/base").base is None
+    assert catalog.untied() == ()
+
+
 def test_pages_follow_one_another_and_lack_nothing(catalog: Catalog) -> None:
     finds = []
     for number in range(30):

@@ -165,7 +165,7 @@ def _store(catalog: Catalog, progress: _Progress) -> None:
 
 def _attach(catalog: Catalog, progress: _Progress) -> Changes:
     """Give records to the versions they are about; what is about no version here becomes one without weights."""
-    places = Places(catalog.stamps())
+    places = Places(catalog.places())
     attached: dict[Path, list[Record]] = {}
     lone: dict[str, list[Record]] = {}
     for record in progress.strays:
@@ -203,7 +203,7 @@ def _tie(catalog: Catalog) -> Changes:
     untied = catalog.untied()
     if not untied:
         return Changes()
-    places = Places(catalog.stamps())
+    places = Places(catalog.places())
     parents: dict[int, int] = {}
     for child in untied:
         place = places.find(child.base, child.path)
