@@ -46,6 +46,7 @@ def style_sheet(p: Palette, scale: float = 1.0) -> str:
     QLineEdit, QPlainTextEdit, QTextEdit, QComboBox, QSpinBox {{ background: {p.surface}; color: {p.text};
         border: 1px solid {p.hairline}; border-radius: {px(RADIUS)}; selection-background-color: {p.selected};
         selection-color: {p.text}; }}
+    QPlainTextEdit[role="bare"], QPlainTextEdit[role="bare"]:focus {{ border: none; border-radius: 0; }}
     QLineEdit, QComboBox, QSpinBox {{ padding: 0 {px(Space.S)}; min-height: {px(28)}; }}
     QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QComboBox:focus, QSpinBox:focus
         {{ border: 1px solid {p.focus}; }}

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QModelIndex, QRect, Qt, Signal
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from diptych.domain.sheet import Row, Sheet
 from diptych.ui.models.rows import RowsModel, Showing
@@ -14,6 +14,7 @@ from diptych.ui.theme import Theme
 from diptych.ui.tokens import Size, Space
 from diptych.ui.widgets.label import label
 from diptych.ui.widgets.lines import Span
+from diptych.ui.widgets.link import Link
 from diptych.ui.widgets.rowlist import SHOWN, RowList, title_height
 
 
@@ -34,16 +35,15 @@ class SheetTable(QWidget):
         self._showing = Showing()
         self._same_shown = False
         self._alone = False
+        self._quiet = False
         self.model = RowsModel(self)
         self.list = RowList(theme, name)
         self.list.setModel(self.model)
         self.titles = _Titles(theme, self.list)
         self.titles.sort_asked.connect(self._sort)
-        self._rest = QPushButton()
-        self._rest.setProperty("role", "quiet")
+        self._rest = Link(theme, "", theme.font(), "muted")
         self._rest.clicked.connect(self._toggle_same)
-        self._more = QPushButton()
-        self._more.setProperty("role", "quiet")
+        self._more = Link(theme, "", theme.font())
         self._more.clicked.connect(self.focus_asked)
         self._nothing = label(role="muted")
         foot = QHBoxLayout()
@@ -77,8 +77,7 @@ class SheetTable(QWidget):
             self.list.set_extras(len(sheet.columns))
             self.titles.set_extras([(column.key, column.title) for column in sheet.columns])
         self._show()
-        if current is not None:
-            self.select(current.key)
+        self._return_to(current)
 
     def show_rows(self, showing: Showing) -> None:
         """Show another part of the rows."""
@@ -86,8 +85,7 @@ class SheetTable(QWidget):
         self._showing = showing
         self._same_shown = False
         self._show()
-        if current is not None:
-            self.select(current.key)
+        self._return_to(current)
 
     def stand_alone(self, alone: bool) -> None:
         """Scroll by yourself, or be part of a report."""
@@ -95,6 +93,13 @@ class SheetTable(QWidget):
         self.list.set_within_report(not alone)
         self._spring.setStretchFactor(self.list, 1 if alone else 0)
         self._tell_rest()
+
+    def _return_to(self, row: Row | None) -> None:
+        """Put the cursor where it was, which is no move of the reader."""
+        if row is not None:
+            self._quiet = True
+            self.select(row.key)
+            self._quiet = False
 
     def changes(self) -> list[str]:
         """Keys of the differences in the order in which they stand."""
@@ -121,7 +126,8 @@ class SheetTable(QWidget):
         self.titles.next_order()
 
     def _show(self) -> None:
-        assert self._sheet is not None
+        if self._sheet is None:
+            return
         showing = Showing(self._showing.all or self._same_shown, self._showing.needle)
         self.model.show(self._sheet, showing)
         self.list.fit()
@@ -140,10 +146,10 @@ class SheetTable(QWidget):
             hidden.append(f"{sheet.ignored:,} ignored")
         shown = self._showing.all or self._same_shown
         self._rest.setVisible(bool(hidden) and not self._showing.all)
-        self._rest.setText(f"{' · '.join(hidden)}   {'hide' if shown else 'show'}")
+        self._rest.set_text(f"{' · '.join(hidden)}   {'hide' if shown else 'show'}")
         first, last, count = self.list.hidden_below()
         self._more.setVisible(not self._alone and count > SHOWN)
-        self._more.setText(f"{first}–{last} of {count:,}   show all  ↵" if first > 1 else f"show all {count:,}  ↵")
+        self._more.set_text(f"{first}–{last} of {count:,}   show all  ↵" if first > 1 else f"show all {count:,}  ↵")
         nothing = "" if count else f"no {sheet.noun} with “{self._showing.needle}”" if self._showing.needle else ""
         self._nothing.setText(nothing)
         self._nothing.setVisible(bool(nothing))
@@ -152,11 +158,11 @@ class SheetTable(QWidget):
         current = self.current()
         self._same_shown = not self._same_shown
         self._show()
-        if current is not None:
-            self.select(current.key)
+        self._return_to(current)
 
     def _moved(self, index: QModelIndex) -> None:
-        self.row_entered.emit(self.model.row_at(index))
+        if not self._quiet:
+            self.row_entered.emit(self.model.row_at(index))
         self._tell_rest()
 
     def _opened(self, index: QModelIndex) -> None:
@@ -248,7 +254,7 @@ class _Titles(QWidget):
     def _spans(self) -> list[tuple[str, Span, str, Qt.AlignmentFlag]]:
         columns = self._rows.columns()
         left, right = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
-        spans = [("label", columns.label, "name", left), ("change", columns.change, "change = B − A", left)]
+        spans = [("label", columns.label, "name", left), ("change", columns.change, "change", left)]
         return spans + [
             (key, span, title, right) for (key, title), span in zip(self._extras, columns.extra, strict=False)
         ]

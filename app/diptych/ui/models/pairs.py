@@ -13,30 +13,29 @@ from diptych.ui.widgets.lines import Line, Tone
 from diptych.ui.widgets.rowlist import LINE_ROLE
 
 
-def number(row: Row, key: str) -> float | None:
-    """A number that the facet says about a pair; None where it says none."""
-    value = row.values.get(key)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+BROKEN, FIXED = "A right, B wrong", "A wrong, B right"
+"""How the facet names the two ways in which a pair can flip."""
 
 
 def changed_share(row: Row) -> float:
-    """The share of words that differ."""
+    """The share of words that differ; 1 where only one side answered, 0 where nobody counted."""
     if row.status in (Status.LEFT_ONLY, Status.RIGHT_ONLY):
         return 1.0
-    return number(row, "changed") or 0.0
+    share = row.values.get("changed_words")
+    return float(share) if isinstance(share, int | float) else 0.0
 
 
-def score_change(row: Row) -> float:
-    """By how much B is scored above A; 0 where either has no score."""
-    return number(row, "score_change") or 0.0
+def _flipped(way: str) -> Callable[[Row], tuple[bool, float]]:
+    return lambda row: (row.values.get("flip") != way, -changed_share(row))
 
 
-ORDERS: Mapping[str, Callable[[Row], float]] = {
-    "Most changed": lambda row: -changed_share(row),
-    "B broke it": score_change,
-    "B fixed it": lambda row: -score_change(row),
-    "File order": lambda row: 0.0,
+ORDERS: Mapping[str, Callable[[Row], tuple[bool, float]]] = {
+    "B broke it": _flipped(BROKEN),
+    "B fixed it": _flipped(FIXED),
+    "Most changed": lambda row: (False, -changed_share(row)),
+    "File order": lambda row: (False, 0.0),
 }
+"""Ways to order pairs; the sort is stable, so ties stay as the record has them."""
 
 
 def outcome(row: Row) -> str:
@@ -45,8 +44,8 @@ def outcome(row: Row) -> str:
         return "only in A"
     if row.status is Status.RIGHT_ONLY:
         return "only in B"
-    change = score_change(row)
-    return "▲ B fixed it" if change > 0 else "▼ B broke it" if change < 0 else ""
+    flip = row.values.get("flip")
+    return "▲ B fixed it" if flip == FIXED else "▼ B broke it" if flip == BROKEN else ""
 
 
 class PairsModel(QAbstractListModel):
@@ -92,12 +91,13 @@ class PairsModel(QAbstractListModel):
         return None
 
     def _label(self, row: Row) -> str:
-        return display.visible(display.elide(row.label or row.key, 200))
+        name = f"{row.group} · {row.label}" if row.group and row.label else row.label or row.key
+        return display.visible(display.elide(name, 200))
 
     def _line(self, row: Row) -> Line:
         tone = {Status.LEFT_ONLY: Tone.LEFT, Status.RIGHT_ONLY: Tone.RIGHT}.get(row.status, Tone.PLAIN)
         share = changed_share(row)
         return Line(
-            row.key, self._label(row), Tone.QUIET if not row.differs else tone, row.status.symbol,
-            change=f"{share:.0%}" if row.status is Status.DIFFERS else "", note=outcome(row), bar=share,
+            row.key, self._label(row), Tone.QUIET if not row.differs else tone, row.status.symbol.replace("＋", "+"),
+            change=f"{share:.0%}" if row.values.get("changed_words") else "", note=outcome(row), bar=share,
         )  # fmt: skip

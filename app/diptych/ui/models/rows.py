@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
@@ -18,6 +18,13 @@ from diptych.ui.widgets.rowlist import LINE_ROLE
 _LONG = 2_000
 """Characters of a value that a line looks at; the inspector shows the whole."""
 _NUMBERS = (int, float)
+_NARROW = str.maketrans("＋", "+")
+"""The wide plus lines up in a terminal; fonts of a window often lack it."""
+_WORTH_A_HEADING = 4
+"""Rows a group must have on average; the names of smaller groups stand before their rows where labels repeat."""
+_UNSURE = "no uncertainty known"
+_UNPAIRED = "unpaired estimate"
+"""Said once for the whole sheet by its note."""
 _VERDICTS = {"better": "▲ ", "worse": "▼ "}
 
 
@@ -59,11 +66,20 @@ class RowsModel(QAbstractListModel):
         self._entries: list[_Entry] = []
         self._lines: dict[int, Line] = {}
         self._by_key: dict[str, int] = {}
+        self._headed = False
+        self._prefixed = False
+        self._lead = 0
 
     def show(self, sheet: Sheet, showing: Showing) -> None:
         """Take another sheet, or show another part of it."""
         if sheet is self._sheet and showing == self._showing:
             return
+        if sheet is not self._sheet:
+            groups = {row.group for row in sheet.rows}
+            self._headed = groups != {""} and len(sheet.rows) >= _WORTH_A_HEADING * len(groups)
+            self._lead = _lead(sheet.rows)
+            labels = {row.label or row.key for row in sheet.rows}
+            self._prefixed = not self._headed and len(labels) < len(sheet.rows)
         self._sheet = sheet
         self._showing = showing
         self._arrange()
@@ -137,9 +153,8 @@ class RowsModel(QAbstractListModel):
         groups: dict[str, list[Row]] = {}
         for row in rows:
             groups.setdefault(row.group, []).append(row)
-        headed = len(groups) > 1 or (len(groups) == 1 and "" not in groups)
         for group, members in groups.items():
-            if headed and group:
+            if self._headed and group:
                 yield _Entry(None, group, 0, (group,))
                 if (group,) in self._folded:
                     continue
@@ -170,7 +185,10 @@ class RowsModel(QAbstractListModel):
                 spoken=f"Group {label}: {note} differ",
             )  # fmt: skip
         folded = entry.path in self._folded if entry.row.tree else None
-        return line_of(entry.row, self._sheet.columns, entry.indent, folded)
+        line = line_of(entry.row, self._sheet.columns, entry.indent, folded)
+        grouped = entry.row.group and self._prefixed and not entry.indent
+        label = f"{display.visible(entry.row.group)} · {line.label}" if grouped else line.label
+        return replace(line, label=label, lead=self._lead)
 
 
 def line_of(row: Row, extras: tuple[Column, ...] = (), indent: int = 0, folded: bool | None = None) -> Line:
@@ -180,6 +198,13 @@ def line_of(row: Row, extras: tuple[Column, ...] = (), indent: int = 0, folded: 
         tone = Tone.QUIET
     left, right = _values(row)
     notes = [row.note] if row.note else []
+    change = row.change
+    if row.values.get("verdict") == _UNSURE:
+        change = change.removesuffix(_UNSURE).strip()
+        notes.insert(0, _UNSURE)
+    notes = [note.replace(_UNPAIRED, "").strip("; ") for note in notes]
+    if row.values.get("n") is not None and not extras:
+        notes.insert(0, f"n {row.values['n']}")
     if row.derived:
         notes.insert(0, "derived")
     if row.ignored:
@@ -192,14 +217,15 @@ def line_of(row: Row, extras: tuple[Column, ...] = (), indent: int = 0, folded: 
         key=row.key,
         label=label,
         tone=tone,
-        symbol="·" if row.ignored else row.status.symbol,
+        symbol="·" if row.ignored else row.status.symbol.translate(_NARROW),
         left=left,
         right=right,
-        change=display.visible(sign + (row.change or _one_sided(row.status))),
+        change=display.visible(sign + (change or _one_sided(row.status))),
         strong=bool(sign),
         bar=bar,
         interval=interval,
-        note=display.visible(" · ".join(notes)),
+        sure=row.values.get("verdict") != _UNSURE,
+        note=display.visible(" · ".join(note for note in notes if note)),
         extra=tuple(written(row.values.get(column.key), column.format) for column in extras),
         indent=indent,
         folded=folded,
@@ -247,11 +273,12 @@ def _values(row: Row) -> tuple[Runs, Runs]:
         spans = word_diff(left, right)
         if spans.changed < 1:
             return [(s.text, s.changed) for s in spans.left], [(s.text, s.changed) for s in spans.right]
-    return _whole(row.left, left), _whole(row.right, right)
+    changed = row.status is Status.DIFFERS
+    return _whole(row.left, left, changed), _whole(row.right, right, changed)
 
 
-def _whole(cell: Cell | None, text: str) -> Runs:
-    return [] if cell is None else [(text or "“”", True)]
+def _whole(cell: Cell | None, text: str, changed: bool) -> Runs:
+    return [] if cell is None else [(text or "“”", changed)]
 
 
 def _is_prose(cell: Cell) -> bool:
@@ -268,6 +295,15 @@ def _bar(row: Row) -> tuple[float | None, tuple[float, float] | None]:
 
 def _one_sided(status: Status) -> str:
     return {Status.LEFT_ONLY: "only in A", Status.RIGHT_ONLY: "only in B"}.get(status, "")
+
+
+def _lead(rows: tuple[Row, ...]) -> int:
+    """Digits before the point of the longest number, where both columns hold little but numbers; else 0."""
+    cells = [cell for row in rows for cell in (row.left, row.right) if cell is not None]
+    numbers = [cell for cell in cells if isinstance(cell.value, _NUMBERS) and not isinstance(cell.value, bool)]
+    if not cells or len(numbers) < 0.9 * len(cells):
+        return 0
+    return min(max(len(cell.text.partition(".")[0]) for cell in numbers), 4)
 
 
 def _orderable(value: object) -> bool:

@@ -118,8 +118,7 @@ class ComparePage(Page):
 
     def _add(self, comparison: Comparison) -> ComparisonView:
         view = self._made(comparison)
-        index = self.tabs.addTab("")
-        self.tabs.setTabData(index, view)
+        index = self.tabs.add(view)
         self.stack.addWidget(view)
         self._name_tab(index)
         self.tabs.setCurrentIndex(index)
@@ -132,6 +131,7 @@ class ComparePage(Page):
     def _made(self, comparison: Comparison) -> ComparisonView:
         view = ComparisonView(self.context, comparison)
         view.other_asked.connect(partial(self._change_side, view))
+        view.renamed.connect(self._name_tabs)
         view.bar.back_asked.connect(view.leave_section)
         view.bar.html_asked.connect(self.export_html)
         view.bar.json_asked.connect(self.export_json)
@@ -176,6 +176,10 @@ class ComparePage(Page):
             left, right = (side.version.name for side in _sides(view.comparison))
             self.tabs.set_text(index, f"{left} ⇄ {right}")
 
+    def _name_tabs(self) -> None:
+        for index in range(self.tabs.count()):
+            self._name_tab(index)
+
     def _show_tab(self, index: int) -> None:
         view = self._view_at(index)
         self.stack.setCurrentWidget(view if view is not None else self._empty)
@@ -215,7 +219,6 @@ class ComparePage(Page):
         """Make A of B."""
         if self.view is not None:
             self.view.swap()
-            self._name_tab(self.tabs.currentIndex())
 
     def step_tab(self, by: int) -> None:
         """Go to the next or previous comparison."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 from PySide6.QtWidgets import QApplication
 
+from diptych.compare.export import dumps
+from diptych.compare.words import word_diff
 from diptych.reports import comparison_html
 from diptych.ui.pages import compare_text
 from diptych.ui.pages.compare_view import ComparisonView
@@ -16,12 +17,14 @@ from diptych.workbench.comparing import Comparison
 def html(view: ComparisonView) -> str:
     """One self-contained HTML file."""
     comparison = view.comparison
-    return comparison_html(comparison.left, comparison.right, list(view.all_sheets().values()))
+    return comparison_html(
+        comparison.left, comparison.right, list(view.all_sheets().values()), comparison.rules, word_diff
+    )
 
 
 def json_text(view: ComparisonView) -> str:
     """The same JSON as the command line gives."""
-    return json.dumps(view.comparison.plain(view.all_sheets()), indent=2, ensure_ascii=False)
+    return dumps(view.all_sheets(), view.comparison.left, view.comparison.right)
 
 
 def copy_markdown(view: ComparisonView) -> None:

@@ -7,7 +7,7 @@ from functools import partial
 from PySide6.QtCore import QObject, Signal
 
 from diptych.domain.sheet import Sheet
-from diptych.job import Tick
+from diptych.job import Job, Tick
 from diptych.ui.context import Context
 from diptych.ui.runner import Running
 from diptych.workbench.comparing import Comparison, turned
@@ -24,6 +24,8 @@ class Facets(QObject):
     """Facet and its `Running`."""
     failed = Signal(str, object)
     """Facet and the exception."""
+    turned = Signal()
+    """A and B have changed places; the sheets follow."""
 
     def __init__(self, context: Context, comparison: Comparison, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -34,6 +36,7 @@ class Facets(QObject):
         self._running: dict[str, Running] = {}
         self._partial: dict[str, Sheet] = {}
         self._waiting: list[str] = []
+        self._summed_for = comparison
         self._closed = False
 
     def start(self) -> None:
@@ -67,12 +70,8 @@ class Facets(QObject):
         return bool(self._running or self._waiting)
 
     def swap(self) -> None:
-        """Make A of B."""
-        self.comparison = self.comparison.swapped()
-        self._turned = not self._turned
-        for key, sheet in {**self._partial, **self.comparison.sheets()}.items():
-            whole = sheet.key in self.comparison.sheets()
-            self.ready.emit(key, sheet if whole else self._turn(sheet))
+        """Make A of B. What is known is turned by a worker, since it may be long; then all changes at once."""
+        self._context.runner.start("Swap", _known(self.comparison.swapped()), done=self._swapped, quiet=True)
 
     def close(self) -> None:
         """Stop everything."""
@@ -80,6 +79,20 @@ class Facets(QObject):
         self._waiting.clear()
         for running in self._running.values():
             running.cancel()
+
+    def _swapped(self, comparison: Comparison) -> None:
+        if self._closed:
+            return
+        self.comparison = comparison
+        self._turned = comparison is not self._origin
+        self.turned.emit()
+        known = self.comparison.sheets()
+        for key, sheet in known.items():
+            self.ready.emit(key, sheet)
+        for key, sheet in self._partial.items():
+            if key not in known:
+                self.ready.emit(key, self._turn(sheet))
+        self._summarise()
 
     def _turn(self, sheet: Sheet) -> Sheet:
         return turned(sheet) if self._turned else sheet
@@ -110,7 +123,7 @@ class Facets(QObject):
         self._partial.pop(key, None)
         if self._closed:
             return
-        self.ready.emit(key, self._turn(sheet))
+        self.ready.emit(key, self.comparison.sheets().get(key, sheet))
         self._summarise()
         self._go_on()
 
@@ -148,3 +161,10 @@ class Facets(QObject):
         self._running.pop(SUMMARY, None)
         if not self._closed:
             self.failed.emit(SUMMARY, error)
+
+
+def _known(comparison: Comparison) -> Job[Comparison]:
+    """Let a comparison turn what the other direction knows."""
+    yield Tick("Exchanging A and B")
+    comparison.sheets()
+    return comparison

@@ -59,8 +59,7 @@ class Section(QWidget):
         self._bar.setTextVisible(False)
         self._bar.setFixedWidth(theme.px(160))
         self._bar.setAccessibleName(f"Progress of {title}")
-        self._cancel = QPushButton("Cancel")
-        self._cancel.setProperty("role", "quiet")
+        self._cancel = Link(theme, "Cancel", theme.font())
         self._cancel.setAccessibleName(f"Cancel {title}")
         self._cancel.clicked.connect(lambda: self.cancel_asked.emit(key))
         self._retry = QPushButton("Retry")
@@ -178,19 +177,22 @@ class Section(QWidget):
             text = "" if running is not None and not working else text
         elif not sheet.rows and not sheet.clauses:
             text = "" if sheet.notes else NOTHING.get(self.key, f"No {sheet.noun} on either side.")
-        elif _all_same(sheet) and not self._showing.all:
-            text = f"All {sheet.total:,} {sheet.noun} are identical." if sheet.complete else ""
+        elif _all_same(sheet) and not self._showing.all and self.key != "summary":
+            text = f"All {sheet.total:,} {sheet.noun} are the same." if sheet.complete else ""
         self.state.setText(display.visible(text))
         self.state.setProperty("role", "danger" if self._error else "muted")
         self.state.style().polish(self.state)
         self._retry.setVisible(bool(self._error))
         self._said.setVisible(bool(text))
-        notes = sheet.notes[:_NOTES] if sheet is not None else ()
+        notes = sheet.notes[:_NOTES] if sheet is not None and self.key != "summary" else ()
         self.notes.setText("\n".join(display.visible(note) for note in notes))
         self.notes.setVisible(bool(notes))
-        worth = sheet is not None and bool(sheet.rows or sheet.clauses or sheet.charts)
-        same = sheet is not None and _all_same(sheet) and not sheet.clauses and not self._showing.all and bool(sheet.rows)
-        self.pane.setVisible(worth and not (same and bool(text)))
+        known = sheet is not None and bool(sheet.rows or sheet.clauses or sheet.charts or sheet.grid)
+        equal = sheet is not None and _all_same(sheet) and sheet.complete and not self._showing.all
+        worth = known and (not equal or self.key == "summary")
+        self.pane.setVisible(worth)
+        for tool in self.pane.tools():
+            tool.setVisible(worth)
 
     def _tell_work(self, running: Running | None) -> None:
         on = running is not None and running.active
@@ -200,7 +202,9 @@ class Section(QWidget):
         if running is not None and on:
             tick = running.tick
             left = running.seconds_left
-            so_far = f"{display.size(int(tick.done))} of {display.size(int(tick.total))}" if tick.unit == "bytes" else ""
+            so_far = ""
+            if tick.unit == "bytes":
+                so_far = f"{display.size(int(tick.done))} of {display.size(int(tick.total))}"
             until = f"{display.duration(left)} left" if left is not None and running.seconds > 1 else ""
             self._work.setText(" · ".join(part for part in (so_far, until) if part))
             self._bar.setMaximum(1000)
@@ -208,9 +212,12 @@ class Section(QWidget):
 
 
 def _counts(sheet: Sheet) -> str:
-    if not sheet.rows:
+    if not sheet.rows or not (sheet.differs or sheet.ignored):
         return ""
-    return sheet.counts
+    rest = ((sheet.undecided, "not comparable"), (sheet.same, "the same"), (sheet.ignored, "ignored"))
+    parts = [f"{sheet.differs - sheet.undecided:,} of {sheet.total:,} differ"]
+    parts += [f"{count:,} {word}" for count, word in rest if count]
+    return " · ".join(parts)
 
 
 def _all_same(sheet: Sheet) -> bool:

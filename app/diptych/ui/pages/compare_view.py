@@ -30,6 +30,8 @@ class ComparisonView(QWidget):
 
     other_asked = Signal(str, object)
     """Compare with this version on a side in place of the present one."""
+    renamed = Signal()
+    """A and B have changed places."""
 
     def __init__(self, context: Context, comparison: Comparison) -> None:
         super().__init__()
@@ -55,6 +57,8 @@ class ComparisonView(QWidget):
         self.facets.ready.connect(self._ready)
         self.facets.ticked.connect(self._ticked)
         self.facets.failed.connect(self._failed)
+        self.facets.turned.connect(self._turned)
+        self.rail.mark(next(iter(self.sections)))
         QTimer.singleShot(0, self, self.facets.start)
 
     @property
@@ -71,9 +75,12 @@ class ComparisonView(QWidget):
     def swap(self) -> None:
         """Make A of B; the cursor stays on its row."""
         self.facets.swap()
+
+    def _turned(self) -> None:
         comparison = self.comparison
         self.head.show_pair(comparison.left.version, comparison.right.version, comparison.relation)
         self._tell()
+        self.renamed.emit()
 
     def toggle_all(self) -> None:
         """Show all rows, or only those that differ."""
@@ -93,10 +100,8 @@ class ComparisonView(QWidget):
         changes = self.changes()
         if not changes:
             return
-        if self._at in changes:
-            at = (changes.index(self._at) + by) % len(changes)
-        else:
-            at = self._nearest_change(changes, by)
+        known = self._at in changes
+        at = (changes.index(self._at) + by) % len(changes) if known else self._nearest_change(changes, by)
         self.go(*changes[at])
 
     def step_section(self, by: int) -> None:
@@ -148,6 +153,8 @@ class ComparisonView(QWidget):
             section.setVisible(name == key)
             section.stand_alone(name == key)
         self._alone = key
+        if self._at[0] != key:
+            self._at = (key, "")
         self._column.setStretchFactor(self.sections[key], 1)
         self._spring.setFixedHeight(0)
         self._fit_alone()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PySide6.QtCore import QEvent, QObject, QRect, QTimer
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout
 
 from diptych import display
 from diptych.domain.sheet import Chart, Row, Sheet
@@ -19,6 +19,7 @@ from diptych.ui.pane import Pane
 from diptych.ui.tokens import Size, Space
 from diptych.ui.widgets.curves import Curve
 from diptych.ui.widgets.label import Elided, label
+from diptych.ui.widgets.link import Link
 from diptych.workbench.comparing import Comparison
 
 if TYPE_CHECKING:
@@ -45,8 +46,7 @@ class CurvesPane(Pane):
         self._grid = QGridLayout()
         self._grid.setSpacing(Space.L)
         self._grid.setContentsMargins(Space.L, Space.XS, Space.L, 0)
-        self._more = QPushButton()
-        self._more.setProperty("role", "quiet")
+        self._more = Link(context.theme, "", context.theme.font())
         self._more.clicked.connect(self.focus_asked)
         self._more.hide()
         foot = QHBoxLayout()
@@ -140,13 +140,11 @@ class CurvesPane(Pane):
         charts = self._visible()
         shown = charts if self.alone else charts[:_SHOWN]
         self._more.setVisible(len(shown) < len(charts))
-        self._more.setText(f"show all {len(charts)} charts  ↵")
+        self._more.set_text(f"show all {len(charts)} charts  ↵")
         self._waiting = [chart for chart in shown if chart.key not in self.cards]
         keys = {chart.key for chart in shown}
         for key, card in self.cards.items():
             card.setVisible(key in keys)
-        rows = -(-len(shown) // self._columns())
-        self._body.setMinimumHeight(rows * (self.context.theme.px(_CHART) + Space.L))
         if self._waiting and self._plot is None and not self._loading:
             self._loading = True
             self.context.runner.start("Load charts", _load(), done=self._loaded, quiet=True)
@@ -177,6 +175,10 @@ class CurvesPane(Pane):
     def _place(self) -> None:
         columns = self._columns()
         order = [chart.key for chart in self._visible()]
+        order = order if self.alone else order[:_SHOWN]
+        rows = -(-len(order) // columns)
+        gap = self._grid.spacing()
+        self._body.setMinimumHeight(rows * (self.context.theme.px(_CHART) + gap))
         shown = [self.cards[key] for key in order if key in self.cards]
         for at, card in enumerate(shown):
             self._grid.addWidget(card, at // columns, at % columns)
@@ -228,7 +230,7 @@ class _Card(QFrame):
             )
             for line in chart.lines
         ]  # fmt: skip
-        self.plot.draw(curves, x_label=chart.x_label, title=chart.title)
+        self.plot.draw(curves, x_label=chart.x_label, title=chart.title, legend=False)
 
     def point_at(self, x: float | None) -> None:
         """Show the crosshair and the values at `x`."""

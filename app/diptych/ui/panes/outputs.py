@@ -10,7 +10,7 @@ from diptych.compare.words import word_diff
 from diptych.domain.sheet import Row, Sheet, Span, Spans
 from diptych.job import Job, Tick
 from diptych.ui.context import Context
-from diptych.ui.models.pairs import ORDERS, PairsModel, outcome
+from diptych.ui.models.pairs import ORDERS, PairsModel
 from diptych.ui.models.rows import Showing
 from diptych.ui.pane import Pane
 from diptych.ui.runner import Running
@@ -20,7 +20,7 @@ from diptych.ui.widgets.label import hairline, label
 from diptych.ui.widgets.pairlist import PairList
 from diptych.workbench.comparing import Comparison
 
-_HEIGHT = 380
+_HEIGHT = 13 * 28
 _LIST = 300
 _QUICK = 20_000
 """Characters of both answers up to which the word diff is made at once; longer ones go to a worker."""
@@ -49,6 +49,7 @@ class OutputsPane(Pane):
         self._right_title = _side_title("■ B", "b")
         self._running: Running | None = None
         self._shown: Row | None = None
+        self._quiet = False
         self._lay_out()
         self.list.moved.connect(self._moved)
         self.list.left_over.connect(self.left_over)
@@ -135,14 +136,17 @@ class OutputsPane(Pane):
         if not index.isValid() and self.model.rowCount():
             index = self.model.index(0)
         if index.isValid():
+            self._quiet = True
             self.list.set_cursor(index)
+            self._quiet = False
         else:
             self._draw(None)
 
     def _moved(self, index: QModelIndex) -> None:
         row = self.model.row_at(index)
         self._draw(row)
-        self.row_entered.emit(row)
+        if not self._quiet:
+            self.row_entered.emit(row)
 
     def _opened(self, index: QModelIndex) -> None:
         if not self.alone:
@@ -157,7 +161,8 @@ class OutputsPane(Pane):
         target = str(row.values.get("target") or "") if row is not None else ""
         self.question.setText(_clip(prompt))
         self.question.setVisible(bool(prompt))
-        said = outcome(row) if row is not None else ""
+        said = str(row.values.get("flip") or "") if row is not None else ""
+        said = " · ".join(part for part in (said, row.note if row is not None else "") if part)
         expected = f"Expected: {_clip(target)}" if target else ""
         self.target.setText("   ·   ".join(part for part in (expected, said) if part))
         self.target.setVisible(bool(target or said))
@@ -182,13 +187,11 @@ class OutputsPane(Pane):
         self.left.show_runs((span.text, span.changed) for span in spans.left)
         self.right.show_runs((span.text, span.changed) for span in spans.right)
         for title, letter, cell, key in (
-            (self._left_title, "● A", row.left if row else None, "score_left"),
-            (self._right_title, "■ B", row.right if row else None, "score_right"),
+            (self._left_title, "● A", row.left if row else None, "scores_left"),
+            (self._right_title, "■ B", row.right if row else None, "scores_right"),
         ):
-            score = row.values.get(key) if row is not None else None
             missing = "" if cell is not None or row is None else "   has no answer"
-            scored = f"   score {display.number(float(score))}" if isinstance(score, int | float) else ""
-            title.setText(f"{letter}{scored}{missing}")
+            title.setText(f"{letter}   {_scores(row, key)}{missing}")
 
 
 def _difference(key: str, left: str, right: str) -> Job[tuple[str, Spans]]:
@@ -201,6 +204,14 @@ def _side_title(text: str, side: str) -> QLabel:
     title.setProperty("role", "")
     title.setProperty("side", side)
     return title
+
+
+def _scores(row: Row | None, key: str) -> str:
+    scores = row.values.get(key) if row is not None else None
+    if not isinstance(scores, dict):
+        return ""
+    pairs = [(name, value) for name, value in scores.items() if isinstance(value, int | float)]
+    return "   ".join(f"{display.visible(name)} {display.number(float(value))}" for name, value in pairs[:4])
 
 
 def _clip(text: str) -> str:

@@ -15,7 +15,7 @@ from diptych.ui.pane import Pane
 from diptych.ui.table import SheetTable
 from diptych.workbench.comparing import Comparison
 
-COLUMNS: Mapping[str, frozenset[str]] = {"metrics": frozenset({"n"})}
+COLUMNS: Mapping[str, frozenset[str]] = {"metrics": frozenset(), "files": frozenset()}
 """Further columns of a facet that the list shows; the inspector has the others. A facet without a line shows all."""
 
 

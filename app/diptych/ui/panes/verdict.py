@@ -12,7 +12,9 @@ from diptych.ui.widgets.flow import Flow
 from diptych.ui.widgets.link import Link
 from diptych.workbench.comparing import Comparison
 
-_FIRST, _SECOND = 2, 1
+_FIRST = 2
+"""The weight of what must be read first."""
+_LINE_GAP = 2
 
 
 class VerdictPane(Pane):
@@ -40,22 +42,27 @@ class VerdictPane(Pane):
         column = QVBoxLayout(self._body)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(Space.XS)
-        for weight in (_FIRST, _SECOND, 0):
-            clauses = [clause for clause in sheet.clauses if min(max(clause.weight, 0), _FIRST) == weight]
+        told = [clause for clause in sheet.clauses if clause.facet != sheet.key]
+        first = [clause for clause in told if clause.weight >= _FIRST]
+        rest = sorted((clause for clause in told if clause.weight < _FIRST), key=lambda clause: -clause.weight)
+        for clauses, gap in ((first, Space.XL), (rest, Space.L)):
             if clauses:
-                line = Flow(Space.XL if weight == _FIRST else Space.L, Space.XS)
+                line = Flow(gap, _LINE_GAP)
                 for clause in clauses:
-                    line.addWidget(self._link(clause, weight))
+                    line.addWidget(self._link(clause))
                 column.addLayout(line)
         self._column.addWidget(self._body)
 
     def changes(self) -> list[str]:
         return []
 
-    def _link(self, clause: Clause, weight: int) -> Link:
+    def _link(self, clause: Clause) -> Link:
         theme = self.context.theme
-        font = theme.font(Size.SECTION, bold=True) if weight == _FIRST else theme.font()
-        link = Link(theme, clause.text, font, "text" if weight else "muted")
+        if clause.weight >= _FIRST:
+            text, bracket, detail = clause.text.partition(" (")
+            link = Link(theme, text, theme.font(Size.SECTION, bold=True), detail=f"({detail}" if bracket else "")
+        else:
+            link = Link(theme, clause.text, theme.font(), "text" if clause.weight else "muted")
         link.clicked.connect(lambda: self.jump_asked.emit(clause.facet, clause.row))
         self.links.append(link)
         return link

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from PySide6.QtCore import QRect, Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from diptych import display
@@ -18,6 +21,12 @@ from diptych.ui.widgets.heatmap import HeatMap, Legend, Patch
 from diptych.workbench.comparing import Comparison, TensorDetail
 
 _SIGNS = {"=": "identical", "╳": "on one side only", "≠": "another shape", "~": "tied"}
+
+
+_WHOLE = "weight"
+"""The module of what is not part of a layer."""
+_COLUMNS = frozenset({"relative_change", "cosine", "max_abs", "changed_fraction"})
+"""What the table shows; the drawer has the rest."""
 
 
 class WeightsPane(Pane):
@@ -56,7 +65,8 @@ class WeightsPane(Pane):
         self.comparison = comparison
         self._rows = {row.key: row for row in sheet.rows}
         self._show_grid(sheet.grid)
-        self.table.show_sheet(sheet)
+        shown = tuple(column for column in sheet.columns if column.key in _COLUMNS)
+        self.table.show_sheet(replace(sheet, columns=shown))
         self._toggled()
 
     def show_rows(self, showing: Showing) -> None:
@@ -66,12 +76,23 @@ class WeightsPane(Pane):
     def stand_alone(self, alone: bool) -> None:
         super().stand_alone(alone)
         self.table.stand_alone(alone)
+        self._fit_rows()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_rows()
+
+    def _fit_rows(self) -> None:
+        """On a page of its own the map uses the height, within reason."""
+        room = (self.height() - 4 * self.legend.height()) // max(self.map.heat.rowCount(), 1)
+        theme = self.context.theme
+        self.map.set_row_height(min(max(room, theme.px(24)), theme.px(40)) if self.alone else theme.px(24))
 
     def changes(self) -> list[str]:
         if self._as_table():
             return self.table.changes()
         order = sorted(self._cells, key=lambda place: (place[1], place[0]))
-        return [self._cells[at].keys[0] for at in order if self._cells[at].status is not Status.SAME]
+        return [self._cells[at].keys[0] for at in order if _changed(self._cells[at])]
 
     def select(self, key: str) -> bool:
         if self._as_table():
@@ -146,16 +167,21 @@ class WeightsPane(Pane):
             return
         layers = {name: at for at, name in enumerate(grid.rows)}
         modules = {name: at for at, name in enumerate(grid.columns)}
-        self._cells = {(modules[c.column], layers[c.row]): c for c in grid.cells if c.keys}
+        places = {(modules[cell.column], layers[cell.row]): cell for cell in grid.cells}
+        self._cells = {place: cell for place, cell in places.items() if cell.keys}
         self._place_of = {key: place for place, cell in self._cells.items() for key in cell.keys}
-        patches = {place: self._patch(cell, grid.legend) for place, cell in self._cells.items()}
-        names = tuple(display.visible(name) for name in grid.columns)
-        self.map.heat.show(names, tuple(display.visible(name) for name in grid.rows), patches)
+        patches = {place: self._patch(cell, grid.legend) for place, cell in places.items()}
+        apart = [display.visible(name) for name in grid.rows if _layer(name) is None]
+        rows = [" · ".join(apart[:4]) if name == _WHOLE else display.visible(name) for name in grid.columns]
+        layer_names = [_layer(name) or display.visible(name) for name in grid.rows]
+        self.map.heat.show(tuple(rows), tuple(layer_names), patches)
         used = {cell.symbol for cell in grid.cells}
-        self.legend.explain(grid.legend, [(sign, name) for sign, name in _SIGNS.items() if sign in used])
+        signs = [(sign, name) for sign, name in _SIGNS.items() if sign in used]
+        waiting = sum(patch.value is None and not patch.symbol for patch in patches.values())
+        self.legend.explain(grid.legend, [*signs, ("□", "not read yet")] if waiting else signs)
 
     def _patch(self, cell: GridCell, legend: str) -> Patch:
-        name = f"layer {cell.row}, {cell.column}" if cell.row.isdigit() else f"{cell.row} {cell.column}".strip()
+        name = cell.row if cell.column == _WHOLE else f"{cell.row}, {cell.column}"
         if cell.symbol:
             said = _SIGNS.get(cell.symbol, cell.status.value)
             if cell.status in (Status.LEFT_ONLY, Status.RIGHT_ONLY):
@@ -217,3 +243,16 @@ class WeightsPane(Pane):
     def _close_drawer(self) -> None:
         self.drawer.hide()
         (self.table.list if self._as_table() else self.map).setFocus()
+
+
+def _layer(name: str) -> str | None:
+    """The number of a layer (`layer 3`); with its stack where a network has two (`dec 3`); None for the others."""
+    stack, _, number = name.rpartition(" ")
+    if not number.isdigit():
+        return None
+    return number if stack in ("", "layer") else f"{display.visible(stack)[:3]} {number}"
+
+
+def _changed(cell: GridCell) -> bool:
+    """Whether a field is known to hold a difference."""
+    return cell.status is not Status.SAME and (cell.value is not None or bool(cell.symbol))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from PySide6.QtGui import QTextCharFormat, QTextCursor, QWheelEvent
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QTextCharFormat, QTextCursor, QTextOption, QWheelEvent
 from PySide6.QtWidgets import QFrame, QPlainTextEdit, QWidget
 
 from diptych.display import visible
@@ -28,6 +29,10 @@ class DiffText(QPlainTextEdit):
         self.setReadOnly(True)
         self.setAccessibleName(name)
         self.setTabChangesFocus(True)
+        self.setProperty("role", "bare")
+        self.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.document().setDocumentMargin(0)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFont(theme.font())
         theme.changed.connect(self._draw)
@@ -40,6 +45,8 @@ class DiffText(QPlainTextEdit):
     def set_within_report(self, within: bool) -> None:
         """Whether the page scrolls in place of the text."""
         self._within_report = within
+        bar = Qt.ScrollBarPolicy.ScrollBarAlwaysOff if within else Qt.ScrollBarPolicy.ScrollBarAsNeeded
+        self.setVerticalScrollBarPolicy(bar)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         if self._within_report:

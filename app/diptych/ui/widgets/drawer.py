@@ -67,7 +67,9 @@ class Drawer(QFrame):
         for at, (name, value) in enumerate(facts):
             text = label(value, selectable=True)
             text.setAlignment(Qt.AlignmentFlag.AlignRight)
-            self._facts.addWidget(label(name, "muted"), at, 0)
+            named = label(name, "muted")
+            named.setProperty("side", {"●": "a", "■": "b"}.get(name[:1], ""))
+            self._facts.addWidget(named, at, 0)
             self._facts.addWidget(text, at, 1)
         self.show_state(state)
         for histogram in self.histograms:

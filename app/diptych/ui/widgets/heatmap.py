@@ -30,6 +30,7 @@ from PySide6.QtWidgets import (
 
 from diptych.ui.theme import Theme
 from diptych.ui.tokens import Size
+from diptych.ui.widgets.label import label
 
 CIVIDIS = (
     "#00224E", "#003170", "#2A3F6D", "#434E6C", "#575D6D", "#6A6C71", "#7D7C78", "#918B78", "#A59C74", "#BCAE6C",
@@ -159,6 +160,7 @@ class HeatMap(QTableView):
         super().__init__(parent)
         self.theme = theme
         self.heat = HeatModel(self)
+        self._row = theme.px(24)
         self.setModel(self.heat)
         self.setAccessibleName("Heat map of the change of every tensor, layers across")
         self.setShowGrid(False)
@@ -173,18 +175,27 @@ class HeatMap(QTableView):
         self.setHorizontalHeader(self._across)
         self._down = _Modules(theme, self)
         self.setVerticalHeader(self._down)
+        self._corner = label("layer", "caption")
+        self._corner.setParent(self)
+        self._corner.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.doubleClicked.connect(lambda index: self.opened.emit(index.row(), index.column()))
         self.heat.modelReset.connect(self.fit)
         theme.changed.connect(self.viewport().update)
 
+    def set_row_height(self, height: int) -> None:
+        """How high a module is."""
+        self._row = height
+        self.fit()
+
     def fit(self) -> None:
         """Divide the width among the layers and take the height of the modules."""
         columns = self.heat.columnCount()
-        row = self.theme.px(24)
+        row = self._row
         self._down.setDefaultSectionSize(row)
         if columns:
             labels = self._down.label_width()
             self._down.setFixedWidth(labels)
+            self._corner.setGeometry(0, 0, labels - 10, self._across.height_of())
             room = max(self.width() - labels - 2, columns * 4)
             width = min(room / columns, self.theme.px(56))
             edges = [round(at * width) for at in range(columns + 1)]
@@ -284,18 +295,20 @@ class _PatchDelegate(QStyledItemDelegate):
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, wide)
         painter.setPen(Qt.PenStyle.NoPen)
-        colored = patch.value is not None and not patch.symbol
-        if colored and patch.value is not None:
-            painter.setBrush(cividis(view.heat.scale.share(patch.value)))
+        ink = theme.color(patch.tone)
+        if patch.value is not None and patch.symbol != "=":
+            share = view.heat.scale.share(patch.value)
+            painter.setBrush(cividis(share))
+            ink = QColor("#FFFFFF" if share < 0.6 else "#000000")
         else:
             painter.setBrush(theme.color("hover"))
         painter.drawRoundedRect(cell, 2 if wide else 0, 2 if wide else 0)
         if patch.symbol and wide:
-            painter.setPen(theme.color(patch.tone))
+            painter.setPen(ink)
             painter.setFont(theme.font(Size.CAPTION))
             painter.drawText(cell, Qt.AlignmentFlag.AlignCenter, patch.symbol)
         elif patch.symbol and patch.symbol != "=":
-            painter.setBrush(theme.color(patch.tone))
+            painter.setBrush(ink)
             painter.drawRect(QRectF(cell.x(), cell.center().y() - 2, max(cell.width(), 2), 4))
         if option.state & QStyle.StateFlag.State_Selected:
             painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -333,12 +346,13 @@ class _Layers(QHeaderView):
         metrics = painter.fontMetrics()
         room = rect
         if text.isdigit() and metrics.horizontalAdvance("000") > rect.width():
-            every = next(n for n in (2, 5, 10, 20, 50, 1000) if n * rect.width() > metrics.horizontalAdvance("000") + 6)
+            width = self.length() / len(names)
+            every = next(n for n in (2, 5, 10, 20, 50, 1000) if n * width > metrics.horizontalAdvance("000") + 6)
             text = text if int(text) % every == 0 else ""
             room = rect.adjusted(-20, 0, 20, 0)
         elif not text.isdigit():
-            text = metrics.elidedText(text, Qt.TextElideMode.ElideRight, max(rect.width() + 2, 3))
-            text = "" if text == "…" else text
+            text = text if metrics.horizontalAdvance(text) <= rect.width() + 6 else ""
+            room = rect.adjusted(-4, 0, 4, 0)
         painter.setClipping(False)
         painter.drawText(room, Qt.AlignmentFlag.AlignCenter, text)
         painter.restore()
@@ -407,9 +421,9 @@ class Legend(QWidget):
         middle = self.height() // 2
         x = 0
 
-        def write(text: str, token: str = "muted") -> None:
+        def write(text: str, color: str = "muted") -> None:
             nonlocal x
-            painter.setPen(theme.color(token))
+            painter.setPen(theme.color(color))
             painter.drawText(x, middle + metrics.ascent() // 2 - 1, text)
             x += metrics.horizontalAdvance(text)
 

@@ -38,8 +38,9 @@ def paint_line(painter: QPainter, rect: QRect, line: Line, columns: Columns, the
     painter.setPen(plain)
     _text(painter, rect, Span(columns.label.x + indent, columns.label.width - indent), line.label, body)
     differs = line.tone is Tone.PLAIN
-    _runs(painter, rect, columns.left, line.left, theme, "a", differs, line.tone)
-    _runs(painter, rect, columns.right, line.right, theme, "b", differs, line.tone)
+    for side, span, runs in (("a", columns.left, line.left), ("b", columns.right, line.right)):
+        shift = min(_shift(runs, line.lead, body), span.width // 2)
+        _runs(painter, rect, Span(span.x + shift, span.width - shift), runs, theme, side, differs, line.tone)
     _change(painter, rect, line, columns, theme)
     painter.setFont(theme.font(Size.CAPTION))
     painter.setPen(quiet)
@@ -66,6 +67,14 @@ def _heading(painter: QPainter, rect: QRect, line: Line, columns: Columns, theme
     painter.setPen(QPen(theme.color("hairline"), 1))
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
     painter.drawLine(rect.x() + columns.symbol.x, rect.bottom(), rect.right() - columns.symbol.x, rect.bottom())
+
+
+def _shift(runs: Runs, lead: int, font: QFont) -> int:
+    """How far a number moves to the right for its point to stand under the others."""
+    if not lead or not runs:
+        return 0
+    before = len(runs[0][0].partition(".")[0])
+    return max(lead - before, 0) * QFontMetrics(font).horizontalAdvance("0")
 
 
 def _runs(
@@ -121,12 +130,12 @@ def _change(painter: QPainter, rect: QRect, line: Line, columns: Columns, theme:
     painter.setPen(theme.color("muted" if line.tone is Tone.QUIET else "text"))
     _text(painter, rect, columns.change, line.change, font, Qt.TextElideMode.ElideRight)
     if columns.bar.width and line.bar is not None and line.tone is not Tone.QUIET:
-        paint_bar(painter, _room(rect, columns.bar), line.bar, line.interval, theme)
+        paint_bar(painter, _room(rect, columns.bar), line.bar, line.interval, theme, line.sure)
     painter.setFont(theme.font())
 
 
 def paint_bar(
-    painter: QPainter, room: QRect, value: float, interval: tuple[float, float] | None, theme: Theme
+    painter: QPainter, room: QRect, value: float, interval: tuple[float, float] | None, theme: Theme, sure: bool = True
 ) -> None:
     """Draw a difference on an axis from -1 to 1 with its zero line: to the left A is larger, to the right B."""
     middle = room.x() + room.width() / 2
@@ -136,8 +145,9 @@ def paint_bar(
     painter.setPen(QPen(theme.color("faint"), 1))
     painter.drawLine(round(middle), round(y - 8), round(middle), round(y + 8))
     if interval is None:
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(theme.color("b" if value > 0 else "a"))
+        color = theme.color("b" if value > 0 else "a")
+        painter.setPen(Qt.PenStyle.NoPen if sure else QPen(color, 1))
+        painter.setBrush(color if sure else Qt.BrushStyle.NoBrush)
         left, right = min(middle, end), max(middle, end)
         painter.drawRoundedRect(QRectF(left, y - 3, max(right - left, 1.5), 6), 1.5, 1.5)
         return

@@ -39,12 +39,16 @@ class Line:
     bar: float | None = None
     interval: tuple[float, float] | None = None
     """The ends of the interval around `bar`, on the same scale."""
+    sure: bool = True
+    """Whether the bar may be solid; one of unknown uncertainty is an outline."""
     note: str = ""
     extra: tuple[str, ...] = ()
     """Texts of further columns, right-aligned."""
     indent: int = 0
     folded: bool | None = None
     """Whether the lines below are hidden; None where there are none."""
+    lead: int = 0
+    """Digits before the decimal point of the longest number of the column: numbers align on their points. 0: no."""
     spoken: str = ""
     """The whole line in words, for a screen reader and the tooltip."""
 
@@ -52,6 +56,7 @@ class Line:
 SYMBOL = 24
 BAR = 72
 EXTRA = 92
+_NARROW = 76
 _INSET = 16
 _GAP = 12
 
@@ -83,10 +88,10 @@ class Columns:
     extra: tuple[Span, ...]
 
 
-def columns(width: int, extras: int = 0, scale: float = 1.0, bars: bool = True) -> Columns:
-    """Place the columns in `width`: A and B equally wide, numbers at the right, the note takes what is left.
+def columns(width: int, extras: int = 0, scale: float = 1.0) -> Columns:
+    """Place the columns in `width`: A and B equally wide; further columns stand in the place of the note.
 
-    `bars` reserves room for a bar behind the change; tables of one page give the same value, so that they line up.
+    More than two of them take the place of change and bar as well, which they say in numbers.
     """
 
     def px(length: int) -> int:
@@ -95,13 +100,16 @@ def columns(width: int, extras: int = 0, scale: float = 1.0, bars: bool = True) 
     inset, gap = px(_INSET), px(_GAP)
     label_x = inset + px(SYMBOL)
     room = max(width - label_x - inset, px(360))
-    bar = px(BAR) if bars and room >= px(620) else 0
-    change = px(136 if bar else 120)
-    tail = extras * (px(EXTRA) + gap)
-    note = 0 if extras else max(0, min(px(260), int((room - px(560)) * 0.4)))
-    note = note if note >= px(64) else 0
-    rest = room - change - bar - tail - note - gap * (4 + bool(bar) + bool(note))
-    label = max(px(110), min(int(rest * 0.40), px(330)))
+    many = extras > 2
+    bar = px(BAR) if not many and room >= px(600) else 0
+    change = 0 if many else px(148 if bar else 120)
+    note = min(px(280), int((room - px(520)) * 0.45))
+    note = 0 if note < px(64) else note
+    extra = px(_NARROW if many else EXTRA)
+    tail = max(extras * (extra + gap) - gap, 0)
+    last = tail if many else max(tail, note)
+    rest = room - change - bar - last - gap * (2 + bool(change) + bool(bar) + bool(last))
+    label = max(px(110), min(int(rest * (0.5 if many else 0.4)), px(330)))
     side = max(px(60), (rest - label) // 2)
     at = label_x
 
@@ -113,8 +121,8 @@ def columns(width: int, extras: int = 0, scale: float = 1.0, bars: bool = True) 
 
     symbol = Span(inset, px(SYMBOL))
     return Columns(
-        symbol, take(label), take(side), take(side), take(change), take(bar), take(note),
-        tuple(take(px(EXTRA)) for _ in range(extras)),
+        symbol, take(label), take(side), take(side), take(change), take(bar), take(0 if extras else note),
+        tuple(take(extra) for _ in range(extras)),
     )  # fmt: skip
 
 

@@ -21,8 +21,8 @@ from diptych.ui.theme import Theme
 from diptych.ui.tokens import Size, Space
 from diptych.ui.widgets.curves import Curve, decimate
 
-MARKED_POINTS = 40
-"""Up to so many points in sight, each gets its marker; beyond, markers are spread."""
+MARKER_EVERY = 36
+"""Pixels between two markers where points lie closer: dashes and slopes stay visible between them."""
 ZOOM = 1.25
 
 
@@ -38,6 +38,7 @@ class Plot(QWidget):
         self._curves: tuple[Curve, ...] = ()
         self._labels = ("", "", "")
         self._logarithmic = False
+        self._legend = True
         self._lines: list[Line2D] = []
         self._background: Any = None
         self._backdrop: Any = None
@@ -66,8 +67,10 @@ class Plot(QWidget):
         y_label: str = "",
         title: str = "",
         logarithmic: bool = False,
+        legend: bool = True,
     ) -> None:
         """Replace what is shown. `title` is not painted: it names the chart for screen readers."""
+        self._legend = legend
         self._curves = tuple(curves)
         self._labels = (x_label, y_label, title)
         self._logarithmic = logarithmic
@@ -148,7 +151,7 @@ class Plot(QWidget):
                 markersize=4, linestyle="--" if curve.dashed else "-", label=display.visible(curve.label),
                 solid_joinstyle="round",
             )  # fmt: skip
-        if len(self._curves) > 1:
+        if self._legend and len(self._curves) > 1:
             axes.legend(frameon=False, labelcolor=theme.color("text").name(), prop={"family": family, "size": points})
         self._hair = axes.axvline(0, visible=False, animated=True, color=theme.color("focus").name(), linewidth=1)
         self._refill(*self._extent())
@@ -160,13 +163,13 @@ class Plot(QWidget):
 
     def _refill(self, low: float, high: float) -> None:
         """Give every line the points that can be told apart between two places of the axis."""
-        columns = max(self._canvas.width(), 200)
+        columns = max(self._canvas.width() // (2 * len(self._curves) or 2), 200)
         for curve, line in zip(self._curves, self._lines, strict=True):
             begin = max(int(np.searchsorted(curve.x, low)) - 1, 0)
             end = int(np.searchsorted(curve.x, high, side="right")) + 1
             x, y = decimate(curve.x[begin:end], curve.y[begin:end], columns)
             line.set_data(x, y)
-            line.set_markevery(max(len(x) // MARKED_POINTS, 1))
+            line.set_markevery(max(len(x) * MARKER_EVERY // columns, 1))
 
     def _extent(self) -> tuple[float, float]:
         ends = [(float(curve.x[0]), float(curve.x[-1])) for curve in self._curves if len(curve.x)]

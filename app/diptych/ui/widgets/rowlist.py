@@ -161,19 +161,20 @@ class _LineDelegate(QStyledItemDelegate):
         rect: QRect = option.rect
         state = option.state
         painter.save()
+        inner = rect.adjusted(8, 0, -8, 0)
         if state & QStyle.StateFlag.State_Selected:
-            painter.fillRect(rect, theme.color("selected"))
+            painter.fillRect(inner, theme.color("selected"))
         elif line.tone is Tone.LEFT:
-            painter.fillRect(rect, theme.color("a_row"))
+            painter.fillRect(inner, theme.color("a_row"))
         elif line.tone is Tone.RIGHT:
-            painter.fillRect(rect, theme.color("b_row"))
+            painter.fillRect(inner, theme.color("b_row"))
         elif state & QStyle.StateFlag.State_MouseOver and line.tone is not Tone.HEADING:
-            painter.fillRect(rect, theme.color("hover"))
+            painter.fillRect(inner, theme.color("hover"))
         paint_line(painter, rect, line, self._rows.columns(), theme)
         if state & QStyle.StateFlag.State_Selected and self._rows.hasFocus():
             painter.setPen(QPen(theme.color("focus"), 1))
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(rect.adjusted(2, 1, -3, -2), 4, 4)
+            painter.drawRoundedRect(inner.adjusted(0, 0, -1, -1), 4, 4)
         painter.restore()
 
 

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOpti
 from diptych.ui.theme import Theme
 from diptych.ui.tokens import Size
 
-WIDTH = 172
+WIDTH = 192
 _ENTRY_ROLE = Qt.ItemDataRole.UserRole + 1
 
 

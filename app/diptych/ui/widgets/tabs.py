@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtWidgets import QTabBar, QWidget
+from PySide6.QtWidgets import QTabBar, QToolButton, QWidget
 
 from diptych.display import visible
+from diptych.ui.icons import icon
 from diptych.ui.theme import Theme
 
 
@@ -16,13 +17,32 @@ class Tabs(QTabBar):
         super().__init__(parent)
         self._theme = theme
         self.setAccessibleName(name)
-        self.setTabsClosable(True)
         self.setMovable(False)
         self.setExpanding(False)
         self.setDrawBase(False)
         self.setAutoHide(True)
         self.setElideMode(Qt.TextElideMode.ElideMiddle)
         self.setUsesScrollButtons(True)
+
+    def add(self, data: object) -> int:
+        """Add a tab with a button that closes it; returns its index."""
+        index = self.addTab("")
+        self.setTabData(index, data)
+        close = QToolButton()
+        close.setIcon(icon("cancel"))
+        close.setIconSize(QSize(12, 12))
+        close.setFixedSize(24, 24)
+        close.setAccessibleName("Close tab")
+        close.setToolTip("Close  Ctrl+W")
+        close.clicked.connect(lambda: self._close(close))
+        self.setTabButton(index, QTabBar.ButtonPosition.RightSide, close)
+        return index
+
+    def _close(self, button: QToolButton) -> None:
+        right = QTabBar.ButtonPosition.RightSide
+        index = next((at for at in range(self.count()) if self.tabButton(at, right) is button), -1)
+        if index >= 0:
+            self.tabCloseRequested.emit(index)
 
     def set_text(self, index: int, text: str) -> None:
         """Name a tab; the tooltip has the whole."""
