@@ -10,22 +10,21 @@ import random
 import statistics
 import time
 from collections.abc import Callable
+from pydoc_data import topics
 
 from diptych.compare import words
 
-_VOCABULARY = [
-    "model", "the", "of", "training", "loss", "step", "checkpoint", "a", "is", "weights", "layer", "token", "value",
-    "in", "and", "returns", "list", "object", "string", "key", "function", "argument", "with", "when", "not", "data",
-    "learning", "rate", "batch", "answer",
-] + [f"word{number}" for number in range(400)]  # fmt: skip
-_FREQUENCY = [1 / rank for rank in range(1, len(_VOCABULARY) + 1)]
+_TEXT = " ".join(" ".join(topics.topics[name].split()) for name in sorted(topics.topics))
+"""English prose with some code: Python's own help."""
+
+_VOCABULARY = sorted(set(_TEXT.split()))
 _PAIRS = 12
 
 
 def answer(chance: random.Random) -> str:
-    """About 310 words, so about 680 with the blanks and signs between them; few are frequent, as in any language."""
-    found = chance.choices(_VOCABULARY, _FREQUENCY, k=310)
-    return " ".join(word + chance.choice(["", "", "", "", ","]) for word in found)
+    """680 words, blanks and signs: about 2 kB."""
+    start = _TEXT.index(" ", chance.randrange(len(_TEXT) - 10_000)) + 1
+    return "".join(words.words(_TEXT[start : start + 4_000])[:680])
 
 
 def edited(text: str, share: float, chance: random.Random) -> str:

@@ -70,8 +70,8 @@ def _has(dossier: Dossier) -> bool:
 
 
 def _samples(dossier: Dossier) -> Iterator[Sample]:
-    assert dossier.samples is not None
-    return dossier.samples()
+    if dossier.samples is not None:
+        yield from dossier.samples()
 
 
 class _Collected:

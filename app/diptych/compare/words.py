@@ -8,7 +8,7 @@ line by line first and by words within the lines that changed, so that no text t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import TypeAlias, cast
 
@@ -60,8 +60,8 @@ def word_diff(left: str, right: str) -> Spans:
     ours, theirs = words(left), words(right)
     if len(ours) + len(theirs) > _BUDGET:
         return _by_lines(left, right)
-    runs = _runs(ours, theirs)
-    return Spans(*_spans(ours, theirs, _joined(runs, ours)), _share(runs, len(ours) + len(theirs)))
+    runs, different = _runs(ours, theirs)
+    return Spans(*_spans(ours, theirs, runs), different / (len(ours) + len(theirs)))
 
 
 def changed_share(left: str, right: str) -> float:
@@ -74,56 +74,36 @@ def changed_share(left: str, right: str) -> float:
     return float(Indel.normalized_distance(ours, theirs))
 
 
-def _runs(left: Sequence[str], right: Sequence[str]) -> list[Run]:
-    """Equal and changed runs in turn: what lies between two matching blocks has changed."""
+def _runs(left: Sequence[str], right: Sequence[str]) -> tuple[list[Run], int]:
+    """Equal and changed runs in turn, and how many words of both sides differ in the minimal edit.
+
+    A lone blank between two replacements is taken into the change, so that a phrase reads as one. Pure insertions and
+    deletions stay as small as they are.
+    """
     runs: list[Run] = []
-    i = k = 0
+    i = k = equal = 0
+    after_lone_blank = False
     # the blocks unpack like tuples, which is several times as fast as reading their attributes
-    for block in Indel.editops(left, right).as_matching_blocks():
-        j, m, size = cast("tuple[int, int, int]", block)
+    blocks = cast("Iterable[tuple[int, int, int]]", Indel.editops(left, right).as_matching_blocks())
+    for j, m, size in blocks:
+        replaces = j > i and m > k
+        if replaces and after_lone_blank:
+            runs.pop()
+            _, i, _, k, _ = runs.pop()
         if j > i or m > k:
             runs.append((True, i, j, k, m))
         i, k = j + size, m + size
         if size:
             runs.append((False, j, i, m, k))
-    return runs
-
-
-def _joined(runs: list[Run], left: Sequence[str]) -> list[Run]:
-    """Runs with a lone blank between two changes taken into the change, so that a phrase reads as one."""
-    found: list[Run] = []
-    for place, run in enumerate(runs):
-        changed, i, j, _, m = run
-        if found and found[-1][0]:
-            joins = changed or (
-                j - i == 1
-                and left[i].isspace()
-                and place + 1 < len(runs)
-                and _replaces(found[-1])
-                and _replaces(runs[place + 1])
-            )
-            if joins:
-                _, first_left, _, first_right, _ = found[-1]
-                found[-1] = (True, first_left, j, first_right, m)
-                continue
-        found.append(run)
-    return found
-
-
-def _replaces(run: Run) -> bool:
-    """Whether a change takes words away and adds others: pure insertions stay as small as they are."""
-    return run[2] > run[1] and run[4] > run[3]
+            equal += size
+        after_lone_blank = size == 1 and replaces and left[j].isspace()
+    return runs, len(left) + len(right) - 2 * equal
 
 
 def _spans(left: Sequence[str], right: Sequence[str], runs: list[Run]) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
     ours = tuple([Span("".join(left[i:j]), changed) for changed, i, j, _, _ in runs if j > i])
     theirs = tuple([Span("".join(right[k:m]), changed) for changed, _, _, k, m in runs if m > k])
     return ours, theirs
-
-
-def _share(runs: list[Run], total: int) -> float:
-    different = sum(j - i + m - k for changed, i, j, k, m in runs if changed)
-    return different / total if total else 0.0
 
 
 def _by_lines(left: str, right: str) -> Spans:
@@ -161,7 +141,7 @@ def _line_runs(left: Sequence[str], right: Sequence[str]) -> Iterator[Run]:
         yield False, 0, head, 0, head
     inner = left[head : len(left) - tail], right[head : len(right) - tail]
     if len(inner[0]) * len(inner[1]) <= _CELLS:
-        for changed, i, j, k, m in _runs(*inner):
+        for changed, i, j, k, m in _runs(*inner)[0]:
             yield changed, head + i, head + j, head + k, head + m
     else:
         yield True, head, len(left) - tail, head, len(right) - tail
