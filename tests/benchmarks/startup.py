@@ -58,6 +58,7 @@ client.search_runs([client.search_experiments()[0].experiment_id], max_results=2
 """
 
 ENVIRONMENT = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "PYTHONPATH": str(ROOT / "app")}
+ENVIRONMENT.pop("PYTHONDONTWRITEBYTECODE", None)  # installed programs start from compiled modules
 
 
 def seconds(python: str, code: str, *arguments: str) -> float:
@@ -73,6 +74,7 @@ def main() -> None:
     parser.add_argument("--mlflow", default="")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        ENVIRONMENT["PYTHONPYCACHEPREFIX"] = str(Path(folder) / "compiled")
         catalog = str(Path(folder) / "catalog.db")
         store = str(Path(folder) / "mlflow.db")
         subprocess.run([sys.executable, "-c", FILL, catalog], check=True, env=ENVIRONMENT)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from diptych import display
-from diptych.compare import directions
+from diptych.domain import directions
 from diptych.compare.conditions import mismatch
 from diptych.compare.settings import is_ignored
 from diptych.domain.dossier import Dossier

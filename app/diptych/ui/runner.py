@@ -131,6 +131,7 @@ class Runner(QObject):
         self._timer.setInterval(POLL_MS)
         self._timer.timeout.connect(self._poll)
         self._ended.connect(self._end)
+        self._closed = False
 
     def start(
         self,
@@ -155,7 +156,8 @@ class Runner(QObject):
         return [running for running in self.jobs if running.active]
 
     def close(self) -> None:
-        """Cancel everything and wait: no worker may outlive the application."""
+        """Cancel everything and wait: no worker may outlive the application. Nobody is called back any more."""
+        self._closed = True
         for running in self.jobs:
             running.cancel()
         self._pool.shutdown(wait=True)
@@ -173,6 +175,8 @@ class Runner(QObject):
             self._timer.stop()
 
     def _end(self, running: Running) -> None:
+        if self._closed:
+            return
         if not running.report():
             self.unhandled.emit(running.error)
         if running.quiet:

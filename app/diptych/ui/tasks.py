@@ -5,12 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from diptych import display
 from diptych.domain.changes import Changes
 from diptych.job import Tick
 from diptych.ui.context import Alert, Context
-from diptych.workbench import HashReport, ScanReport
+
+if TYPE_CHECKING:
+    from diptych.workbench.hash import HashReport
+    from diptych.workbench.scan import ScanReport
 
 LIVE_SECONDS = 1.0
 """How often the library is read again while a scan stores what it finds."""

@@ -3,8 +3,5 @@
 from __future__ import annotations
 
 from diptych.workbench.bench import Subject, Workbench
-from diptych.workbench.hash import HashReport
-from diptych.workbench.scan import ScanReport
-from diptych.workbench.usual import UsualPlace
 
-__all__ = ["HashReport", "ScanReport", "Subject", "UsualPlace", "Workbench"]
+__all__ = ["Subject", "Workbench"]

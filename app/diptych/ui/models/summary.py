@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from diptych.compare import directions
+from diptych.domain import directions
 from diptych.domain.version import State, Version
 from diptych.job import Job, Tick
 from diptych.ui.models.arrangement import Group

@@ -14,7 +14,7 @@ from diptych.ui.icons import icon
 from diptych.ui.pages.page import Page
 from diptych.ui.tokens import RAIL_ICON, Space
 from diptych.ui.widgets.label import label
-from diptych.workbench import UsualPlace
+from diptych.workbench.usual import UsualPlace
 
 WIDTH = 560
 
