@@ -12,9 +12,19 @@ from diptych.compare.outputs import Outputs
 from diptych.compare.relation import relation
 from diptych.compare.summary import Summary, verdict
 from diptych.compare.tokenizer import Tokenizers
+from diptych.compare.weights import Weights
 from diptych.compare.words import word_diff
 
-_OTHERS: tuple[Facet, ...] = (Hyperparameters(), Metrics(), Curves(), Outputs(), Tokenizers(), Config(), Files())
+_OTHERS: tuple[Facet, ...] = (
+    Hyperparameters(),
+    Metrics(),
+    Curves(),
+    Outputs(),
+    Weights(),
+    Tokenizers(),
+    Config(),
+    Files(),
+)
 
 FACETS: tuple[Facet, ...] = (Summary(_OTHERS), *_OTHERS)
 """Every facet, in the order in which a report shows them."""

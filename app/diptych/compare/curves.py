@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable
 
 from diptych import display
-from diptych.domain import directions
 from diptych.compare.settings import is_ignored
+from diptych.domain import directions
 from diptych.domain.dossier import Dossier
 from diptych.domain.evidence import Plain, Series
 from diptych.domain.rules import Rules

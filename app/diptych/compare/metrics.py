@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from diptych import display
-from diptych.domain import directions
 from diptych.compare.conditions import mismatch
 from diptych.compare.settings import is_ignored
+from diptych.domain import directions
 from diptych.domain.dossier import Dossier
 from diptych.domain.evidence import Metric, Plain
 from diptych.domain.rules import Rules

@@ -1,0 +1,148 @@
+"""Rows for tensors: what the headers say, and what was measured."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from diptych import display
+from diptych.compare import modules
+from diptych.compare.structure import Pairing
+from diptych.domain.dossier import Dossier
+from diptych.domain.evidence import Plain
+from diptych.domain.sheet import Cell, Row, Status
+from diptych.domain.tensor import TensorInfo
+from diptych.domain.version import Source
+
+if TYPE_CHECKING:
+    from diptych.tensors.difference import TensorDifference
+
+_DECADES = 6
+"""A bar reaches from a relative change of one millionth to one."""
+
+
+def structural(name: str, pair: Pairing) -> Row | None:
+    """The row that the headers alone decide; None where the values must be read first."""
+    if pair.left is None or pair.right is None:
+        return _row(name, pair, Status.LEFT_ONLY if pair.right is None else Status.RIGHT_ONLY)
+    if pair.left.shape != pair.right.shape:
+        sizes = f"reshaped: {_shape(pair.left)} → {_shape(pair.right)}"
+        return _row(name, pair, Status.DIFFERS, note=sizes)
+    if pair.left.dtype != pair.right.dtype:
+        return _row(name, pair, Status.DIFFERS, note=_dtypes(pair))
+    return None
+
+
+def row(name: str, pair: Pairing, numbers: TensorDifference) -> Row:
+    """The row of a measured tensor. It is the same only where every element is equal and the dtype too."""
+    values: dict[str, Plain] = {
+        "relative_change": numbers.relative_change,
+        "cosine": numbers.cosine,
+        "max_abs": numbers.max_abs,
+        "changed_fraction": numbers.changed_fraction,
+        "nonfinite": numbers.nonfinite_left + numbers.nonfinite_right,
+        "nonfinite_left": numbers.nonfinite_left,
+        "nonfinite_right": numbers.nonfinite_right,
+        "norm_left": float(numbers.norm_left),
+        "norm_right": float(numbers.norm_right),
+        "norm_change": float(numbers.norm_change),
+    }
+    assert pair.left is not None
+    assert pair.right is not None
+    recast = pair.left.dtype != pair.right.dtype
+    if numbers.identical:
+        if recast:
+            return _row(name, pair, Status.DIFFERS, note=f"{_dtypes(pair)}, every value equal", values=values)
+        return _row(name, pair, Status.SAME, note=_nonfinite(numbers), values=values)
+    note = "; ".join(text for text in (_dtypes(pair) if recast else "", _nonfinite(numbers)) if text)
+    relative = numbers.relative_change
+    return _row(
+        name,
+        pair,
+        Status.DIFFERS,
+        change=display.number(relative, 3) if math.isfinite(relative) else "",
+        magnitude=_magnitude(relative),
+        note=note,
+        values=values,
+    )
+
+
+def unread(name: str, pair: Pairing, left: Dossier, right: Dossier, why: str) -> Row:
+    """The row of a tensor whose values could not be read. The digests of whole files may still prove it equal."""
+    assert pair.left is not None
+    assert pair.right is not None
+    if pair.left.dtype != pair.right.dtype:
+        return _row(name, pair, Status.DIFFERS, note=f"{_dtypes(pair)}; {why}")
+    if _same_file(pair.left, pair.right, left, right):
+        values: dict[str, Plain] = {"relative_change": 0.0, "max_abs": 0.0, "changed_fraction": 0.0}
+        return _row(name, pair, Status.SAME, note="equal by the digest of its file", values=values)
+    return _row(name, pair, Status.NOT_COMPARABLE, note=why)
+
+
+def _same_file(a: TensorInfo, b: TensorInfo, left: Dossier, right: Dossier) -> bool:
+    digests = [
+        next((file.digest for file in side.version.artifacts if file.path == tensor.file), None)
+        for side, tensor in ((left, a), (right, b))
+    ]
+    return digests[0] is not None and digests[0] == digests[1] and (a.begin, a.end) == (b.begin, b.end)
+
+
+def _row(
+    name: str,
+    pair: Pairing,
+    status: Status,
+    change: str = "",
+    magnitude: float | None = None,
+    note: str = "",
+    values: dict[str, Plain] | None = None,
+) -> Row:
+    named = pair.left or pair.right
+    assert named is not None
+    extra: dict[str, Plain] = {"elements": named.elements}
+    for side, tensor in (("left", pair.left), ("right", pair.right)):
+        extra[f"dtype_{side}"] = tensor.dtype if tensor else None
+        extra[f"shape_{side}"] = list(tensor.shape) if tensor else None
+    if pair.tied:
+        extra["tied"] = True
+    place = modules.place(pair.name)
+    return Row(
+        name,
+        status,
+        _cell(pair.left),
+        _cell(pair.right),
+        display.visible(name),
+        place.row,
+        change=change,
+        magnitude=magnitude,
+        note="; ".join(display.visible(text) for text in (pair.note, note) if text),
+        values=extra | (values or {}),
+    )
+
+
+def _cell(tensor: TensorInfo | None) -> Cell | None:
+    if tensor is None:
+        return None
+    source = Source(tensor.file, f"bytes {tensor.begin} to {tensor.end}")
+    return Cell(f"{display.visible(tensor.dtype)} {_shape(tensor)}", f"{tensor.dtype} {list(tensor.shape)}", source)
+
+
+def _shape(tensor: TensorInfo) -> str:
+    return " × ".join(str(length) for length in tensor.shape) or "scalar"
+
+
+def _dtypes(pair: Pairing) -> str:
+    assert pair.left is not None
+    assert pair.right is not None
+    return f"dtype {pair.left.dtype} → {pair.right.dtype}"
+
+
+def _nonfinite(numbers: TensorDifference) -> str:
+    sides = [("A", numbers.nonfinite_left), ("B", numbers.nonfinite_right)]
+    return ", ".join(f"{count:,} NaN or infinite in {side}" for side, count in sides if count)
+
+
+def _magnitude(relative: float) -> float:
+    """Where the change lies on a logarithmic scale of six decades; what cannot be said is a full bar."""
+    if not math.isfinite(relative):
+        return 1.0
+    return min(1.0, max(0.02, 1 + math.log10(relative) / _DECADES)) if relative > 0 else 0.0

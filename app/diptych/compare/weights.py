@@ -1,0 +1,153 @@
+"""What happened to the weights: structure from the headers at once, then every tensor measured.
+
+While it runs, ticks carry the sheet so far. A tensor that is alike in name and shape has no row until it is measured;
+it stands in the grid as a field without value, so that nothing is called equal or different before it is known.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+
+from diptych import display
+from diptych.compare import measured, moved
+from diptych.compare.grid import grid
+from diptych.compare.structure import Pairing, pairings, tied_on_both
+from diptych.domain.dossier import Dossier
+from diptych.domain.rules import Rules
+from diptych.domain.sheet import Clause, Column, Row, Sheet
+from diptych.errors import DiptychError
+from diptych.job import Job, Tick
+
+_COLUMNS = (
+    Column("relative_change", "‖Δ‖ ∕ ‖A‖", format="g3"),
+    Column("cosine", "cosine", format="g6"),
+    Column("max_abs", "max |Δ|", format="g3"),
+    Column("changed_fraction", "changed", format="percent"),
+    Column("elements", "elements", format="count"),
+    Column("nonfinite", "NaN or ∞", format="count"),
+)
+_PAUSE = 0.1
+"""Seconds between two sheets in progress."""
+
+
+class Weights:
+    """Every tensor of both versions: structure, equality, and how far it moved."""
+
+    key = "weights"
+    title = "Weights"
+    heavy = True
+
+    def compare(self, left: Dossier, right: Dossier, rules: Rules) -> Job[Sheet]:
+        """Structure first, then numbers in the order of the network."""
+        progress = _Progress(left, right)
+        if not progress.pairs:
+            yield Tick("Comparing weights")
+            return progress.sheet(complete=True)
+        yield progress.tick()
+        note = yield from _measure(left, right, progress)
+        if note:
+            progress.give_up(note)
+        return progress.sheet(complete=True, note=note)
+
+
+class _Progress:
+    """The sheet while it fills."""
+
+    def __init__(self, left: Dossier, right: Dossier) -> None:
+        self.left, self.right = left, right
+        self.pairs: Sequence[Pairing] = pairings(left, right)
+        self.tied = tied_on_both(left, right)
+        self.rows: dict[str, Row] = {}
+        self.names = _unique([pair.name for pair in self.pairs])
+        for name, pair in zip(self.names, self.pairs, strict=True):
+            row = measured.structural(name, pair)
+            if row is not None:
+                self.rows[name] = row
+        self.waiting = {
+            (pair.left.name, pair.right.name): name
+            for name, pair in zip(self.names, self.pairs, strict=True)
+            if pair.left and pair.right and pair.measurable
+        }
+        self._by_name = dict(zip(self.names, self.pairs, strict=True))
+        self.total = sum(self.pair(name).bytes for name in self.waiting.values())
+        self.done = 0
+
+    def pair(self, name: str) -> Pairing:
+        """The pairing behind the row `name`."""
+        return self._by_name[name]
+
+    def put(self, name: str, row: Row) -> None:
+        """Take in a measured row."""
+        self.rows[name] = row
+        self.done += self.pair(name).bytes
+
+    def give_up(self, note: str) -> None:
+        """Say of every tensor that could not be measured why; equal digests of its file still prove it equal."""
+        for name in self.waiting.values():
+            row = self.rows.get(name)
+            if row is None or "relative_change" not in row.values:
+                self.rows[name] = measured.unread(name, self.pair(name), self.left, self.right, note)
+
+    def tick(self) -> Tick:
+        """How far it has come, with the sheet so far."""
+        return Tick("Comparing weights", self.done, self.total, "bytes", self.sheet(complete=False))
+
+    def sheet(self, complete: bool, note: str = "") -> Sheet:
+        """The sheet with what is known."""
+        rows = tuple(self.rows[name] for name in self.names if name in self.rows)
+        notes = [note] if note else []
+        if not complete:
+            left_over = len(self.names) - len(rows)
+            notes.append(f"{display.plural(left_over, 'tensor')} not yet compared")
+        notes += _missing(self.left, self.right)
+        clauses: tuple[Clause, ...] = tuple(moved.clauses(rows)) if complete else ()
+        heat = grid(self.names, self.rows, self.tied) if self.names else None
+        return Sheet(
+            "weights", "Weights", "tensors", rows, _COLUMNS, grid=heat, clauses=clauses, notes=tuple(notes),
+            complete=complete,
+        )  # fmt: skip
+
+
+def _unique(names: Sequence[str]) -> list[str]:
+    """Names that no two rows share; a tied head may meet another row of its name."""
+    seen: dict[str, int] = {}
+    found = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        found.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return found
+
+
+def _missing(left: Dossier, right: Dossier) -> Iterator[str]:
+    for side, dossier, other in (("A", left, right), ("B", right, left)):
+        if not dossier.tensors and other.tensors:
+            yield f"no weights of {side} are here"
+
+
+def _measure(left: Dossier, right: Dossier, progress: _Progress) -> Job[str]:
+    """Measure what can be measured; the job's result says in one line why some of it could not be."""
+    if not progress.waiting:
+        return ""
+    absent = [side for side, dossier in (("A", left), ("B", right)) if dossier.weights is None]
+    if left.weights is None or right.weights is None:
+        return f"values not compared: the weights of {' and '.join(absent)} are not here"
+    # the arithmetic loads compiled code, which the first look at a comparison does not wait for
+    from diptych.tensors.difference import difference
+
+    try:
+        with left.weights() as ours, right.weights() as theirs:
+            last = time.monotonic()
+            with closing(difference(ours, theirs, list(progress.waiting))) as found:
+                for pair, numbers in found:
+                    # None is a sign of life while a large tensor is read, so that the job can be cancelled
+                    if numbers is not None:
+                        name = progress.waiting[pair]
+                        progress.put(name, measured.row(name, progress.pair(name), numbers))
+                    if time.monotonic() - last >= _PAUSE:
+                        yield progress.tick()
+                        last = time.monotonic()
+    except DiptychError as error:
+        return f"values not compared: {display.visible(error.message)}"
+    return ""
