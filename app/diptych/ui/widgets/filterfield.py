@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QModelIndex, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QModelIndex, Qt, QTimer, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import QCompleter, QLineEdit, QListView, QWidget
 
@@ -95,18 +95,24 @@ class FilterField(QLineEdit):
             self.style().unpolish(self)
             self.style().polish(self)
 
+    def event(self, event: QEvent) -> bool:
+        # Tab takes the first suggestion; without one it goes on to the next widget
+        if event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent) and self._popup.isVisible():
+            chosen = self._popup.currentIndex()
+            if event.key() == Qt.Key.Key_Tab:
+                self._complete(chosen if chosen.isValid() else self._choices.index(0, 0))
+                return True
+            if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and chosen.isValid():
+                self._complete(chosen)
+                return True
+        return super().event(event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        popup = self._popup
         key = event.key()
-        if popup.isVisible() and key in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Tab):
-            if popup.currentIndex().isValid() or key == Qt.Key.Key_Tab:
-                index = popup.currentIndex() if popup.currentIndex().isValid() else popup.model().index(0, 0)
-                self._complete(index)
-                return
-            popup.hide()
         if key == Qt.Key.Key_Escape:
             self._escape()
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Down):
+            self._popup.hide()
             self.ask()
             self.left.emit()
         else:
