@@ -1,0 +1,78 @@
+"""A window's surroundings: a theme, a runner without threads, and a workbench over a small library that was scanned."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtWidgets import QApplication
+
+from diptych.catalog import Catalog
+from diptych.job import finish
+from diptych.settings import Settings
+from diptych.ui.context import Context
+from diptych.ui.runner import Runner
+from diptych.ui.theme import Theme
+from diptych.workbench import Workbench
+from making import make_adapter, make_lm_eval, make_run
+
+
+class Inline(Executor):
+    """Runs what is submitted at once, in the thread that submits it."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+@pytest.fixture
+def theme(qapp: QApplication) -> Iterator[Theme]:
+    """The light theme, on the whole application."""
+    made = Theme(qapp, "light")
+    yield made
+    made.deleteLater()
+
+
+@pytest.fixture
+def inline_runner(qapp: QApplication) -> Iterator[Runner]:
+    """A runner whose jobs have ended when `start` returns."""
+    made = Runner(Inline())
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def scanned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The catalog and the folder of the small library, scanned once; take a copy of the catalog."""
+    folder = tmp_path_factory.mktemp("library")
+    models = folder / "models"
+    make_run(models / "base-pretrain", (100, 200, 300))
+    make_run(models / "sft", (100, 200), seed=7, learning_rate=2e-5, weightless=(100,))
+    make_adapter(models / "adapters" / "lora", str(models / "sft" / "checkpoint-200"))
+    for name, score in (("base-pretrain/checkpoint-300", 1 / 3), ("sft/checkpoint-200", 2 / 3)):
+        make_lm_eval(models / "eval", str(models / name), {"arith": score})
+    catalog = Catalog(folder / "catalog.db")
+    workbench = Workbench(catalog, Settings())
+    finish(workbench.scan([models]))
+    catalog.close()
+    return folder / "catalog.db", models
+
+
+@pytest.fixture
+def library(scanned: tuple[Path, Path], home: Path) -> Iterator[Workbench]:
+    """A workbench over the small library."""
+    shutil.copy(scanned[0], home / "catalog.db")
+    made = Workbench(Catalog(home / "catalog.db"), Settings())
+    yield made
+    made.catalog.close()
+
+
+@pytest.fixture
+def context(library: Workbench, inline_runner: Runner, theme: Theme) -> Context:
+    """The context of a page over the small library."""
+    return Context(library, inline_runner, theme)

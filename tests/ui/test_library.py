@@ -1,0 +1,454 @@
+"""The library as a user meets it: by keys and clicks, over a catalog that was scanned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import pytest
+from PySide6.QtCore import QPoint, Qt, QTimer
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication, QDialog, QMenu
+from pytestqt.qtbot import QtBot
+
+from diptych.ui.actions import bind
+from diptych.ui.context import Alert, Context, Inspection
+from diptych.ui.dialogs.columns import ColumnsDialog
+from diptych.ui.dialogs.note import NoteDialog
+from diptych.ui.dialogs.tags import TagsDialog
+from diptych.ui.models.versions import FIRST, MARK, MIME, NAME
+from diptych.ui.pages.library import LibraryPage
+from diptych.ui.widgets.cells import CELL, Cell
+
+D = TypeVar("D", bound=QDialog)
+Key = Qt.Key
+
+
+@pytest.fixture
+def page(context: Context, qtbot: QtBot) -> LibraryPage:
+    return shown(context, qtbot)
+
+
+def shown(context: Context, qtbot: QtBot, width: int = 1280) -> LibraryPage:
+    """A library page in a window of its own, its actions bound as the window does."""
+    page = LibraryPage(context)
+    bind(page.actions_table, page)
+    context.changed.connect(page.refresh)
+    qtbot.addWidget(page)
+    page.resize(width, 800)
+    page.show()
+    page.activateWindow()
+    qtbot.waitActive(page).__enter__()
+    page.entered()
+    return page
+
+
+def names(page: LibraryPage) -> list[str]:
+    """The rows as they read."""
+    return [page.model.index(row, NAME).data() for row in range(page.model.rowCount())]
+
+
+def cell(page: LibraryPage, row: int, key: str) -> Cell:
+    column = [column.key for column in page.model.columns].index(key) + FIRST
+    found = page.model.index(row, column).data(CELL)
+    assert isinstance(found, Cell)
+    return found
+
+
+def go_to(page: LibraryPage, name: str) -> int:
+    """Put the cursor on the row that reads `name`, selecting it."""
+    row = names(page).index(name)
+    page.table.setCurrentIndex(page.model.index(row, NAME))
+    page.table.setFocus()
+    return row
+
+
+def press(qtbot: QtBot, page: LibraryPage, *keys: Key | str) -> None:
+    """Press keys in the table."""
+    for key in keys:
+        qtbot.keyClick(page.table, key)
+
+
+def during(qtbot: QtBot, kind: type[D], act: Callable[[D], None]) -> list[D]:
+    """Act within the next dialog of a kind; the list holds it once it was seen."""
+    seen: list[D] = []
+
+    def look() -> None:
+        dialog = QApplication.activeModalWidget()
+        if isinstance(dialog, kind):
+            seen.append(dialog)
+            try:
+                act(dialog)
+            finally:
+                if dialog.isVisible():
+                    dialog.reject()
+        else:
+            QTimer.singleShot(5, look)
+
+    QTimer.singleShot(0, look)
+    return seen
+
+
+def settled(qtbot: QtBot, page: LibraryPage) -> None:
+    """Wait until changes that come close together were read."""
+    qtbot.waitUntil(lambda: not page._settle.isActive(), timeout=2000)
+
+
+def click(qtbot: QtBot, page: LibraryPage, row: int, column: int, offset: int = 8) -> None:
+    """Click into a cell, `offset` pixels from its left edge."""
+    area = page.table.visualRect(page.model.index(row, column))
+    qtbot.mouseClick(
+        page.table.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(area.left() + offset, area.center().y())
+    )
+
+
+def test_checkpoints_stand_under_their_run(page: LibraryPage) -> None:
+    rows = names(page)
+    assert rows.index("base-pretrain") + 1 == rows.index("checkpoint-300")
+    assert "adapters/lora" in rows
+    run = page.model.index(rows.index("base-pretrain"), NAME).data(CELL)
+    assert (run.after, run.fold) == ("3 checkpoints", True)
+
+
+def test_a_run_shows_its_curve_and_its_best_value(page: LibraryPage) -> None:
+    best = cell(page, names(page).index("base-pretrain"), "metric:eval_loss")
+    assert (best.text, best.curve) == ("2.700", (2.9, 2.8, 2.7))
+
+
+def test_typing_filters_while_one_types(page: LibraryPage, qtbot: QtBot) -> None:
+    press(qtbot, page, "/")
+    assert page.head.field.hasFocus()
+    qtbot.keyClicks(page.head.field, "name:sft")
+    qtbot.waitUntil(lambda: page.model.arrangement.view.query == "name:sft", timeout=2000)
+    assert page.head.count.text() == "2 of 6 versions"
+    assert names(page) == ["sft", "checkpoint-200", "checkpoint-100"]
+
+
+def test_a_query_that_is_not_understood_says_why_and_keeps_the_rows(page: LibraryPage, qtbot: QtBot) -> None:
+    before = names(page)
+    page.show_query("nonsense>3")
+    assert "nonsense" in page.head.problem.text()
+    assert page.head.field.property("problem") == "true"
+    assert names(page) == before
+    qtbot.keyClick(page.head.field, Key.Key_Escape)
+    assert page.head.field.text() == ""
+    assert page.head.problem.text() == ""
+    qtbot.keyClick(page.head.field, Key.Key_Escape)
+    assert page.table.hasFocus()
+
+
+def test_the_field_offers_names_and_completes_them(page: LibraryPage, qtbot: QtBot, context: Context) -> None:
+    context.apply(context.workbench.tag([1], add=["ship it"]))
+    settled(qtbot, page)
+    page.focus_filter()
+    qtbot.keyClicks(page.head.field, "tag:sh")
+    assert page.head.field.suggestions() == ['tag:"ship it"']
+    qtbot.keyClick(page.head.field, Key.Key_Tab)
+    assert page.head.field.text() == 'tag:"ship it" '
+    qtbot.keyClicks(page.head.field, "eval")
+    assert "eval_loss>" in page.head.field.suggestions()
+
+
+def test_nothing_found_offers_the_way_back(page: LibraryPage, qtbot: QtBot) -> None:
+    page.show_query("nobodycallsamodelthis")
+    assert page.model.rowCount() == 0
+    assert not page.table.isVisible()
+    page.clear_query()
+    assert page.table.isVisible()
+    assert page.head.count.text() == "6 versions"
+
+
+def test_sorting_by_a_metric_lists_flat_and_grouping_returns(page: LibraryPage, qtbot: QtBot) -> None:
+    header = page.table.horizontalHeader()
+    section = [column.key for column in page.model.columns].index("metric:eval_loss") + FIRST
+
+    def click_header() -> None:
+        place = QPoint(header.sectionViewportPosition(section) + 10, header.height() // 2)
+        qtbot.mouseClick(header.viewport(), Qt.MouseButton.LeftButton, pos=place)
+
+    click_header()
+    values = [cell(page, row, "metric:eval_loss").text for row in range(page.model.rowCount())]
+    assert values == ["2.900", "2.900", "2.800", "2.800", "2.700", "–"]
+    assert page.head.flat.isChecked()
+    assert page.model.headerData(section, Qt.Orientation.Horizontal) == "eval_loss ↓"
+    click_header()
+    assert cell(page, 0, "metric:eval_loss").text == "2.700"
+    qtbot.mouseClick(page.head.grouped, Qt.MouseButton.LeftButton)
+    assert "base-pretrain" in names(page)
+
+
+def test_space_marks_a_then_b_and_c_compares_them(page: LibraryPage, qtbot: QtBot, context: Context) -> None:
+    first = go_to(page, "checkpoint-300")
+    press(qtbot, page, Key.Key_Space)
+    second = go_to(page, "adapters/lora")
+    press(qtbot, page, Key.Key_Space)
+    assert [page.model.index(row, MARK).data() for row in (first, second)] == ["●", "■"]
+    with qtbot.waitSignal(context.comparison_asked) as asked:
+        press(qtbot, page, "c")
+    assert [side.name for side in asked.args] == ["base-pretrain/checkpoint-300", "adapters/lora"]
+
+
+def test_two_selected_are_compared_the_earlier_first(page: LibraryPage, qtbot: QtBot, context: Context) -> None:
+    go_to(page, "checkpoint-300")
+    press_down = names(page).index("checkpoint-300") + 1
+    area = page.table.visualRect(page.model.index(press_down, NAME))
+    qtbot.mouseClick(page.table.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ShiftModifier, area.center())
+    assert page.bar.text() == "2 versions selected"
+    with qtbot.waitSignal(context.comparison_asked) as asked:
+        qtbot.mouseClick(page.bar.buttons["compare"], Qt.MouseButton.LeftButton)
+    assert [side.step for side in asked.args] == [200, 300]
+
+
+def test_c_on_one_version_asks_what_with(page: LibraryPage, qtbot: QtBot, context: Context) -> None:
+    go_to(page, "checkpoint-300")
+    press(qtbot, page, "c")
+    menu = QApplication.activePopupWidget()
+    assert isinstance(menu, QMenu)
+    offered = [action.text() for action in menu.actions()]
+    assert offered[0].startswith("Previous checkpoint")
+    with qtbot.waitSignal(context.comparison_asked) as asked:
+        qtbot.keyClick(menu, Key.Key_Return)
+    assert [side.step for side in asked.args] == [200, 300]
+
+
+def test_t_tags_and_undo_takes_it_back(page: LibraryPage, qtbot: QtBot, context: Context) -> None:
+    row = go_to(page, "adapters/lora")
+
+    def type_tag(dialog: TagsDialog) -> None:
+        qtbot.keyClicks(dialog.field, "ship")
+        qtbot.keyClick(dialog.field, Key.Key_Return)
+        assert dialog.isVisible()
+        dialog.accept()
+
+    alerts: list[Alert] = []
+    context.alerted.connect(alerts.append)
+    seen = during(qtbot, TagsDialog, type_tag)
+    press(qtbot, page, "t")
+    assert seen
+    assert cell(page, row, "tags").chips == ("ship",)
+    settled(qtbot, page)
+    assert "tag:ship" in [entry.target for entry in page.strip.entries()]
+    assert alerts[-1].act is not None
+    alerts[-1].act()
+    assert cell(page, row, "tags").chips == ()
+
+
+def test_a_tag_that_only_some_carry_stays_unless_touched(page: LibraryPage, qtbot: QtBot, context: Context) -> None:
+    context.apply(context.workbench.tag([1], add=["some"]))
+
+    def look(dialog: TagsDialog) -> None:
+        assert dialog.list.item(0).checkState() == Qt.CheckState.PartiallyChecked
+        dialog.accept()
+
+    page.table.select([1, 2])
+    seen = during(qtbot, TagsDialog, look)
+    page.selection.tag()
+    assert seen
+    assert [version.tags for version in context.workbench.versions([1, 2])] == [{"some"}, set()]
+
+
+def test_n_writes_a_note(page: LibraryPage, qtbot: QtBot, context: Context) -> None:
+    row = go_to(page, "adapters/lora")
+
+    def write(dialog: NoteDialog) -> None:
+        qtbot.keyClicks(dialog.field, "the good one")
+        qtbot.keyClick(dialog.field, Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+
+    seen = during(qtbot, NoteDialog, write)
+    press(qtbot, page, "n")
+    assert seen
+    version = page.model.version(row)
+    assert version is not None
+    assert version.note == "the good one"
+
+
+def test_digits_give_stars(page: LibraryPage, qtbot: QtBot) -> None:
+    row = go_to(page, "adapters/lora")
+    press(qtbot, page, "4")
+    assert cell(page, row, "stars").stars == 4
+    press(qtbot, page, "0")
+    assert cell(page, row, "stars").stars == 0
+
+
+def test_a_click_on_a_star_gives_it_and_a_second_takes_it(page: LibraryPage, qtbot: QtBot) -> None:
+    row = names(page).index("adapters/lora")
+    column = [column.key for column in page.model.columns].index("stars") + FIRST
+    click(qtbot, page, row, column, offset=8 + 2 * 14 + 5)
+    assert cell(page, row, "stars").stars == 3
+    click(qtbot, page, row, column, offset=8 + 2 * 14 + 5)
+    assert cell(page, row, "stars").stars == 0
+
+
+def test_delete_removes_from_the_catalog_only_and_can_be_undone(
+    page: LibraryPage, qtbot: QtBot, context: Context
+) -> None:
+    alerts: list[Alert] = []
+    context.alerted.connect(alerts.append)
+    row = go_to(page, "adapters/lora")
+    version = page.model.version(row)
+    assert version is not None
+    assert version.path is not None
+    press(qtbot, page, Key.Key_Delete)
+    qtbot.waitUntil(lambda: "adapters/lora" not in names(page), timeout=2000)
+    assert version.path.is_dir()
+    assert "files were not touched" in alerts[-1].message
+    assert alerts[-1].act is not None
+    alerts[-1].act()
+    qtbot.waitUntil(lambda: "adapters/lora" in names(page), timeout=2000)
+
+
+def test_chosen_columns_are_remembered(page: LibraryPage, qtbot: QtBot, context: Context) -> None:
+    def choose(dialog: ColumnsDialog) -> None:
+        qtbot.keyClicks(dialog.field, "hidden_size")
+        assert dialog.model.rowCount() >= 1
+        index = dialog.model.index(0, 0)
+        dialog.model.setData(index, Qt.CheckState.Checked.value, Qt.ItemDataRole.CheckStateRole)
+        dialog.accept()
+
+    seen = during(qtbot, ColumnsDialog, choose)
+    qtbot.mouseClick(page.head.columns, Qt.MouseButton.LeftButton)
+    assert seen
+    added = page.model.columns[-1]
+    assert "hidden_size" in added.key
+    again = shown(context, qtbot)
+    assert added.key in [column.key for column in again.model.columns]
+    stored = type(context.workbench.settings).load()
+    assert added.key in stored.columns
+
+
+def test_a_column_is_hidden_moved_and_resized_for_good(page: LibraryPage, qtbot: QtBot, context: Context) -> None:
+    header = page.table.horizontalHeader()
+    page.table.setColumnWidth(FIRST, 133)
+    header.moveSection(FIRST, FIRST + 1)
+    moved = page.table.order()
+    assert moved[1] == "step"
+    qtbot.waitUntil(lambda: context.workbench.settings.columns == tuple(moved), timeout=2000)
+    again = shown(context, qtbot)
+    assert again.table.order() == moved
+    assert again.table.columnWidth(FIRST + 1) == 133
+
+
+def test_enter_opens_a_version_and_folds_a_run(page: LibraryPage, qtbot: QtBot, context: Context) -> None:
+    go_to(page, "adapters/lora")
+    with qtbot.waitSignal(context.version_asked) as asked:
+        press(qtbot, page, Key.Key_Return)
+    (version,) = context.workbench.versions(asked.args)
+    assert version.name == "adapters/lora"
+    go_to(page, "sft")
+    press(qtbot, page, Key.Key_Return)
+    assert names(page).count("checkpoint-200") == 1
+    press(qtbot, page, Key.Key_Right)
+    assert names(page).count("checkpoint-200") == 2
+    press(qtbot, page, Key.Key_Down, Key.Key_Left)
+    assert page.table.currentIndex().data() == "sft"
+    click(qtbot, page, names(page).index("sft"), NAME, offset=14)
+    assert names(page).count("checkpoint-200") == 1
+
+
+def test_a_closed_run_stands_for_its_versions(page: LibraryPage, qtbot: QtBot) -> None:
+    go_to(page, "base-pretrain")
+    assert page.selection.keys() == []
+    press(qtbot, page, Key.Key_Left)
+    assert len(page.selection.keys()) == 3
+
+
+def test_copying_gives_names_and_ids(page: LibraryPage, qtbot: QtBot) -> None:
+    row = go_to(page, "checkpoint-300")
+    version = page.model.version(row)
+    assert version is not None
+    qtbot.keyClick(page.table, Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    assert QGuiApplication.clipboard().text() == "base-pretrain/checkpoint-300"
+    both = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+    qtbot.keyClick(page.table, Key.Key_C, both)
+    assert QGuiApplication.clipboard().text() == version.id
+
+
+def test_a_collection_is_a_query(page: LibraryPage, qtbot: QtBot) -> None:
+    targets = [entry.target for entry in page.strip.entries()]
+    index = page.strip.model().index(targets.index("state:no-weights"), 0)
+    qtbot.mouseClick(page.strip.viewport(), Qt.MouseButton.LeftButton, pos=page.strip.visualRect(index).center())
+    assert page.head.field.text() == "state:no-weights"
+    assert names(page) == ["sft/checkpoint-100"]
+    assert page.strip.current() == "state:no-weights"
+
+
+def test_a_version_without_weights_says_so_in_words(page: LibraryPage) -> None:
+    row = names(page).index("checkpoint-100", names(page).index("sft"))
+    index = page.model.index(row, NAME)
+    name = index.data(CELL)
+    assert (name.after, name.color) == ("no weights", "muted")
+    assert "no weights" in index.data(Qt.ItemDataRole.AccessibleTextRole)
+
+
+def test_the_inspector_gets_the_row_under_the_cursor(page: LibraryPage, context: Context) -> None:
+    inspected: list[Inspection | None] = []
+    context.inspected.connect(inspected.append)
+    go_to(page, "checkpoint-300")
+    shown_last = inspected[-1]
+    assert shown_last is not None
+    assert shown_last.title == "base-pretrain/checkpoint-300"
+    assert {"Id", "Path", "Parameters"} <= dict(shown_last.facts).keys()
+
+
+def test_dragged_rows_carry_their_keys_and_paths(page: LibraryPage) -> None:
+    row = names(page).index("base-pretrain")
+    page.model.fold(row)
+    data = page.model.mimeData([page.model.index(row, NAME)])
+    keys = bytes(data.data(MIME).data()).decode().split()
+    assert len(keys) == 3
+    assert all(url.isLocalFile() for url in data.urls())
+
+
+def test_a_change_elsewhere_keeps_place_and_selection(page: LibraryPage, qtbot: QtBot, context: Context) -> None:
+    go_to(page, "checkpoint-300")
+    chosen = page.selection.keys()
+    (other,) = context.workbench.keys("name:adapters/lora")
+    context.apply(context.workbench.remove([other]))
+    settled(qtbot, page)
+    assert page.model.rowCount() == len(names(page))
+    assert "adapters/lora" not in names(page)
+    assert page.selection.keys() == chosen
+    assert page.table.currentIndex().data() == "checkpoint-300"
+
+
+def test_the_session_is_taken_up_again(page: LibraryPage, qtbot: QtBot, context: Context) -> None:
+    page.show_query("name:base-pretrain")
+    page.sort("step", False)
+    go_to(page, "checkpoint-200")
+    state = page.state()
+    again = LibraryPage(context)
+    qtbot.addWidget(again)
+    again.restore(state)
+    assert again.head.field.text() == "name:base-pretrain"
+    assert [again.model.index(row, NAME).data() for row in range(4)][1:] == [
+        "checkpoint-100",
+        "checkpoint-200",
+        "checkpoint-300",
+    ]
+    assert again.table.currentIndex().data() == "checkpoint-200"
+    assert again.selection.keys() == page.selection.keys()
+
+
+@pytest.mark.parametrize("state", [{}, {"query": 3, "columns": "x", "toggled": 1, "selected": {}, "top": "a"}])
+def test_a_damaged_session_is_not_taken_up(page: LibraryPage, state: dict[str, object]) -> None:
+    page.restore(state)
+    assert len(page.model.arrangement.keys) == 6
+
+
+def test_space_on_a_button_presses_the_button(page: LibraryPage, qtbot: QtBot) -> None:
+    go_to(page, "adapters/lora")
+    page.head.flat.setFocus()
+    qtbot.keyClick(page.head.flat, Key.Key_Space)
+    assert page.head.flat.isChecked()
+    assert page.model.marks == (None, None)
+
+
+def test_collections_give_way_where_there_is_no_room(context: Context, qtbot: QtBot) -> None:
+    assert shown(context, qtbot, 1280).strip.isVisible()
+    assert not shown(context, qtbot, 900).strip.isVisible()
+
+
+def test_no_two_actions_share_a_key() -> None:
+    keys = [key for action in LibraryPage.actions_table for key in action.keys]
+    assert len(keys) == len(set(keys))
+    assert all(action.scope == "library" for action in LibraryPage.actions_table)

@@ -1,0 +1,195 @@
+"""The page of one version as a user meets it, over a catalog that was scanned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication, QMenu
+from pytestqt.qtbot import QtBot
+
+from diptych.domain.changes import Changes
+from diptych.ui.actions import bind
+from diptych.ui.context import Context, Inspection
+from diptych.ui.pages.version import SECTIONS, VersionPage
+from diptych.ui.pages.version_tables import plain
+from diptych.ui.widgets.table import RowTable
+
+Key = Qt.Key
+
+
+@pytest.fixture
+def show(context: Context, qtbot: QtBot) -> Callable[[str], VersionPage]:
+    """Shows a version by name, in a window of its own."""
+
+    def shown(name: str) -> VersionPage:
+        page = VersionPage(context)
+        bind(page.actions_table, page)
+        context.changed.connect(page.refresh)
+        qtbot.addWidget(page)
+        page.resize(1280, 800)
+        page.show()
+        page.activateWindow()
+        page.show_version(context.workbench.resolve(name).key)
+        page.entered()
+        return page
+
+    return shown
+
+
+def rows(page: VersionPage, key: str) -> list[list[str]]:
+    model = page.sections[key].model
+    return [model.line(row).split("\t") for row in range(model.rowCount())]
+
+
+def test_every_section_is_filled_or_says_why_not(show: Callable[[str], VersionPage]) -> None:
+    page = show("sft/checkpoint-200")
+    assert page.header.name.text() == "sft/checkpoint-200"
+    assert dict(pair for pair in rows(page, "overview"))["Step"] == "200"
+    assert any(row[0].endswith("hidden_size") for row in rows(page, "config"))
+    assert ["arith", "acc", "0.6667"] in [row[:3] for row in rows(page, "metrics")]
+    assert len(rows(page, "outputs")) == 3
+    assert any(row[0] == "model.embed_tokens.weight" for row in rows(page, "weights"))
+    assert any(row[0] == "Chat template" for row in rows(page, "tokenizer"))
+    assert any(row[0] == "model.safetensors" for row in rows(page, "files"))
+    lone = show("sft/checkpoint-100")
+    assert rows(lone, "weights") == []
+    assert "not here" in lone.sections["weights"]._words.text()
+
+
+def test_the_rail_counts_and_leads_to_a_section(show: Callable[[str], VersionPage], qtbot: QtBot) -> None:
+    page = show("base-pretrain/checkpoint-300")
+    entries = {entry.key: entry for entry in page.rail.entries()}
+    assert list(entries) == [key for key, _ in SECTIONS]
+    assert entries["weights"].badge == str(len(rows(page, "weights")))
+    page.go_to("files")
+    qtbot.waitUntil(lambda: page.report.verticalScrollBar().value() > 0, timeout=2000)
+
+
+def test_curves_are_drawn(show: Callable[[str], VersionPage], qtbot: QtBot) -> None:
+    page = show("base-pretrain/checkpoint-300")
+    assert len(page.curves.plots) >= 2
+    names = [plot.focusProxy().accessibleName() for plot in page.curves.plots]
+    assert "Chart of loss by step" in names
+
+
+def test_a_long_table_gets_the_page_and_gives_it_back(show: Callable[[str], VersionPage], qtbot: QtBot) -> None:
+    page = show("base-pretrain/checkpoint-300")
+    section = page.sections["weights"]
+    qtbot.mouseClick(section.more, Qt.MouseButton.LeftButton)
+    assert page.focus.isVisible()
+    assert page.focus.model.rowCount() == len(rows(page, "weights")) > 12
+    qtbot.keyClicks(page.focus.field, "layers.1 q_proj")
+    qtbot.waitUntil(lambda: page.focus.model.rowCount() == 1, timeout=2000)
+    page.focus.table.setFocus()
+    qtbot.keyClick(page.focus.table, Key.Key_Escape)
+    assert not page.focus.isVisible()
+    with qtbot.waitSignal(page.left):
+        qtbot.keyClick(page.rail, Key.Key_Escape)
+
+
+def test_a_row_can_be_copied_and_tells_its_source(
+    show: Callable[[str], VersionPage], qtbot: QtBot, context: Context
+) -> None:
+    page = show("sft/checkpoint-200")
+    inspected: list[Inspection] = []
+    context.inspected.connect(inspected.append)
+    table = page.sections["config"].table
+    table.setFocus()
+    table.setCurrentIndex(table.model().index(0, 0))
+    assert inspected[-1].source.count("config.json") == 1
+    qtbot.keyClick(table, Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    assert QGuiApplication.clipboard().text() == "\t".join(rows(page, "config")[0])
+
+
+def test_tags_stars_and_notes_are_changed_in_place(
+    show: Callable[[str], VersionPage], qtbot: QtBot, context: Context
+) -> None:
+    page = show("adapters/lora")
+    assert page.version is not None
+    key = page.version.key
+    context.apply(context.workbench.tag([key], add=["ship"]))
+    assert page.header.tags.words() == ("ship",)
+    page.header.tags.removed.emit("ship")
+    assert page.header.tags.words() == ()
+    qtbot.keyClick(page.rail, Key.Key_3)
+    assert page.header.stars.count() == 3
+    page.header.stars.setFocus()
+    qtbot.keyClick(page.header.stars, Key.Key_Right)
+    assert page.header.stars.count() == 4
+    page.verbs.write_note(key, "a note\nwith two lines")
+    assert page.header.note.text() == "a note with two lines"
+
+
+def test_the_base_opens_from_the_head(show: Callable[[str], VersionPage], qtbot: QtBot, context: Context) -> None:
+    page = show("adapters/lora")
+    assert page.header.base.isEnabled()
+    with qtbot.waitSignal(context.version_asked) as asked:
+        qtbot.mouseClick(page.header.base, Qt.MouseButton.LeftButton)
+    (base,) = context.workbench.versions(asked.args)
+    assert base.name == "sft/checkpoint-200"
+
+
+def test_c_offers_the_base_and_compares(show: Callable[[str], VersionPage], qtbot: QtBot, context: Context) -> None:
+    page = show("adapters/lora")
+    qtbot.keyClick(page.rail, Key.Key_C)
+    menu = QApplication.activePopupWidget()
+    assert isinstance(menu, QMenu)
+    assert [action.text().partition(":")[0] for action in menu.actions()] == ["Base"]
+    with qtbot.waitSignal(context.comparison_asked) as asked:
+        qtbot.keyClick(menu, Key.Key_Return)
+    assert [side.name for side in asked.args] == ["sft/checkpoint-200", "adapters/lora"]
+
+
+def test_the_wheel_belongs_to_the_page(show: Callable[[str], VersionPage]) -> None:
+    page = show("base-pretrain/checkpoint-300")
+    for section in page.sections.values():
+        assert section.table.verticalScrollBarPolicy() == Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+
+
+def test_a_removed_version_leaves_its_page(show: Callable[[str], VersionPage], qtbot: QtBot, context: Context) -> None:
+    page = show("adapters/lora")
+    assert page.version is not None
+    with qtbot.waitSignal(page.left):
+        context.apply(context.workbench.remove([page.version.key]))
+    context.apply(Changes(updated=frozenset({1})))
+
+
+def test_a_broken_tokenizer_is_told_in_its_section(
+    show: Callable[[str], VersionPage], scanned: tuple[Path, Path]
+) -> None:
+    file = scanned[1] / "base-pretrain" / "checkpoint-100" / "tokenizer.json"
+    before = file.read_bytes()
+    try:
+        file.write_text("{", "utf-8")
+        page = show("base-pretrain/checkpoint-100")
+        assert "tokenizer.json" in page.sections["tokenizer"]._words.text()
+    finally:
+        file.write_bytes(before)
+
+
+def test_the_session_is_taken_up_again(show: Callable[[str], VersionPage], context: Context, qtbot: QtBot) -> None:
+    state = show("adapters/lora").state()
+    again = VersionPage(context)
+    qtbot.addWidget(again)
+    again.restore(state)
+    assert again.version is not None
+    assert again.version.name == "adapters/lora"
+    again.restore({"version": "nothing-like-this"})
+    assert again.version.name == "adapters/lora"
+
+
+def test_values_are_written_so_that_kinds_stay_apart() -> None:
+    assert [plain(value) for value in ("a\x1b", 1.5, None, True, [1, None], {"a": "b"})] == [
+        "a\\x1b", "1.5", "null", "true", "[1, null]", '{"a": "b"}',
+    ]  # fmt: skip
+
+
+def test_nothing_that_takes_the_focus_is_without_a_name(show: Callable[[str], VersionPage], qtbot: QtBot) -> None:
+    page = show("sft/checkpoint-200")
+    page.focus_section("weights")
+    for widget in page.findChildren(RowTable):
+        assert widget.accessibleName()
