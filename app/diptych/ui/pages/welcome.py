@@ -13,6 +13,7 @@ from diptych.ui.context import Context
 from diptych.ui.icons import icon
 from diptych.ui.pages.page import Page
 from diptych.ui.tokens import RAIL_ICON, Space
+from diptych.ui.widgets.emblem import Emblem
 from diptych.ui.widgets.label import label
 from diptych.workbench.usual import UsualPlace
 
@@ -35,6 +36,8 @@ class WelcomePage(Page):
         column = QVBoxLayout(card)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(Space.M)
+        column.addWidget(Emblem(context.theme))
+        column.addSpacing(Space.M)
         column.addWidget(label("Which model is which?", "title"))
         column.addWidget(
             label(
@@ -68,9 +71,13 @@ class WelcomePage(Page):
         column.addWidget(
             label("Nothing is copied, changed or sent anywhere. Model files are read, never run.", "muted")
         )
+        middle = QHBoxLayout()
+        middle.addStretch(1)
+        middle.addWidget(card)
+        middle.addStretch(1)
         outer = QVBoxLayout(self)
         outer.addStretch(2)
-        outer.addWidget(card, 0, Qt.AlignmentFlag.AlignHCenter)
+        outer.addLayout(middle)
         outer.addStretch(3)
         self._add = add
 
