@@ -32,6 +32,18 @@ def test_every_direct_dependency_has_a_lower_bound(requirement: Requirement) -> 
     assert any(bound.operator in (">=", "==", "~=") for bound in requirement.specifier)
 
 
+def test_the_program_asks_for_nothing_that_it_does_not_import() -> None:
+    modules = {"pyside6-essentials": "PySide6", "ruamel-yaml": "ruamel.yaml"}
+    program = "\n".join(path.read_text("utf-8") for path in (ROOT / "app").rglob("*.py"))
+    unused = []
+    for text in PROJECT["project"]["dependencies"]:
+        name = canonicalize_name(Requirement(text).name)
+        module = re.escape(modules.get(name, name))
+        if not re.search(rf"^\s*(?:import|from) {module}\b|find_spec\(\"{module}\"\)", program, re.MULTILINE):
+            unused.append(name)
+    assert unused == []
+
+
 def test_the_lock_holds_pins_and_hashes_and_nothing_else() -> None:
     strange = [line for line in LOCK.splitlines() if not PIN.match(line) and not HASH.match(line)]
     assert strange == []
