@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 from diptych import display
-from diptych.compare import measured, moved
+from diptych.compare import adapted, measured, moved
 from diptych.compare.grid import grid
 from diptych.compare.structure import Pairing, pairings, tied_on_both
 from diptych.domain.dossier import Dossier
@@ -41,6 +41,8 @@ class Weights:
 
     def compare(self, left: Dossier, right: Dossier, rules: Rules) -> Job[Sheet]:
         """Structure first, then numbers in the order of the network."""
+        if adapted.applies(left, right):
+            return (yield from adapted.compare(left, right))
         progress = _Progress(left, right)
         if not progress.pairs:
             yield Tick("Comparing weights")
