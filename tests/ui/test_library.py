@@ -36,9 +36,9 @@ def shown(context: Context, qtbot: QtBot, width: int = 1280) -> LibraryPage:
     context.changed.connect(page.refresh)
     qtbot.addWidget(page)
     page.resize(width, 800)
-    page.show()
-    page.activateWindow()
-    qtbot.waitActive(page).__enter__()
+    with qtbot.waitActive(page):
+        page.show()
+        page.activateWindow()
     page.entered()
     return page
 

@@ -31,8 +31,9 @@ def show(context: Context, qtbot: QtBot) -> Callable[[str], VersionPage]:
         context.changed.connect(page.refresh)
         qtbot.addWidget(page)
         page.resize(1280, 800)
-        page.show()
-        page.activateWindow()
+        with qtbot.waitActive(page):
+            page.show()
+            page.activateWindow()
         page.show_version(context.workbench.resolve(name).key)
         page.entered()
         return page

@@ -33,18 +33,21 @@ def decimate(
     count = len(x)
     if columns < 1 or count <= columns * 4:
         return x, y
-    edges = np.linspace(0, count, columns + 1).astype(np.int64)
-    starts = edges[:-1]
-    low = np.where(np.isnan(y), np.inf, y)
-    high = np.where(np.isnan(y), -np.inf, y)
-    picked = np.concatenate([starts, edges[1:] - 1, _lowest(low, edges), _lowest(-high, edges)])
-    order = np.unique(picked)
+    width = -(-count // columns)
+    picked = []
+    for begin, end in ((0, count // width * width), (count // width * width, count)):
+        if end > begin:
+            picked += _telling(y[begin:end], min(width, end - begin), begin)
+    order = np.unique(np.concatenate(picked))
     return x[order], y[order]
 
 
-def _lowest(values: NDArray[np.float64], edges: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Index of the lowest value of every bucket; the last value of the wider buckets is taken care of by the edges."""
-    width = int(np.diff(edges).min())
-    rows = edges[:-1, None] + np.arange(width)[None, :]
-    found: NDArray[np.int64] = edges[:-1] + np.argmin(values[rows], axis=1)
-    return found
+def _telling(y: NDArray[np.float64], width: int, begin: int) -> list[NDArray[np.int64]]:
+    """Index of the first, last, lowest and highest value of every bucket of `width` values."""
+    low = high = y
+    if np.isnan(y).any():
+        low, high = np.where(np.isnan(y), np.inf, y), np.where(np.isnan(y), -np.inf, y)
+    starts = begin + np.arange(0, len(y), width)
+    lowest = starts + low.reshape(-1, width).argmin(axis=1)
+    highest = starts + high.reshape(-1, width).argmax(axis=1)
+    return [starts, starts + width - 1, lowest, highest]
