@@ -7,13 +7,23 @@ from typing import Any
 
 import numpy as np
 from matplotlib import font_manager
-from matplotlib.artist import Artist
 from matplotlib.backend_bases import Event, LocationEvent, MouseEvent
 from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QFontInfo, QKeyEvent, QResizeEvent, QWheelEvent
+from PySide6.QtCore import QEvent, QRect, Qt, QTimer, Signal
+from PySide6.QtGui import (
+    QColor,
+    QFocusEvent,
+    QFontInfo,
+    QKeyEvent,
+    QPainter,
+    QPaintEvent,
+    QPixmap,
+    QResizeEvent,
+    QShowEvent,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import QApplication, QSizePolicy, QVBoxLayout, QWidget
 
 from diptych import display
@@ -24,6 +34,10 @@ from diptych.ui.widgets.curves import Curve, decimate
 MARKER_EVERY = 36
 """Pixels between two markers where points lie closer: dashes and slopes stay visible between them."""
 ZOOM = 1.25
+_TICKS = 24
+"""Pixels below the axis that move with it: the numbers, not the name of the axis."""
+_BARE = 0.4
+"""Share of the width that may be dragged in before the picture is drawn anew."""
 
 
 class Plot(QWidget):
@@ -41,13 +55,13 @@ class Plot(QWidget):
         self._legend = True
         self._lines: list[Line2D] = []
         self._background: Any = None
-        self._backdrop: Any = None
         self._grabbed: tuple[float, tuple[float, float]] | None = None
         self._focus_x: float | None = None
         self._figure = Figure()
         self._axes = self._figure.add_subplot()
         self._hair = self._axes.axvline(0, visible=False, animated=True)
         self._canvas = _Canvas(self._figure, self)
+        self._slide = _Slide(self._canvas)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._canvas)
@@ -229,47 +243,96 @@ class Plot(QWidget):
         if event.dblclick:
             self.reset()
             return
-        self._grabbed = event.x, self._axes.get_xlim()
         self.point_at(None)
-        moving = self._moving()
-        for artist in moving:
-            artist.set_visible(False)
+        self._grab(event.x)
+
+    def _grab(self, x: float) -> None:
+        """Hold the picture as it is now: dragging slides it, and matplotlib draws nothing."""
+        self._grabbed = x, self._axes.get_xlim()
         self._canvas.draw()
-        self._backdrop = self._canvas.copy_from_bbox(self._figure.bbox)
-        for artist in moving:
-            artist.set_visible(True)
-        self._blit_moving()
+        ratio = self._canvas.device_pixel_ratio
+        box = self._axes.bbox
+        left, width = round(box.x0 / ratio), round(box.width / ratio)
+        below = round((self._figure.bbox.height - box.y0) / ratio) + _TICKS
+        self._slide.hold(self._canvas.grab(), QRect(left, 0, width, below), self._theme.color("surface"))
 
     def _drag(self, event: MouseEvent) -> None:
         assert self._grabbed is not None
         start, (low, high) = self._grabbed
-        shift = (start - event.x) / max(self._axes.bbox.width, 1) * (high - low)
+        width = max(self._axes.bbox.width, 1)
+        shift = (start - event.x) / width * (high - low)
         first, last = self._extent()
         shift = min(max(shift, first - low), last - high)
+        pixels = -shift / (high - low) * width / self._canvas.device_pixel_ratio
         self._axes.set_xlim(low + shift, high + shift)
-        self._blit_moving()
+        self._slide.move_picture(round(pixels))
+        if abs(shift) > (high - low) * _BARE:
+            self._slide.hide()
+            self._look_at(low + shift, high + shift)
+            self._grab(event.x)
 
     def _released(self, event: Event) -> None:
         if self._grabbed is None:
             return
         self._grabbed = None
         self._look_at(*self._axes.get_xlim())
+        self._canvas.draw()
+        self._slide.hide()
 
-    def _moving(self) -> list[Artist]:
-        return [self._axes.xaxis, *self._lines]
 
-    def _blit_moving(self) -> None:
-        self._canvas.restore_region(self._backdrop)
-        for artist in self._moving():
-            self._axes.draw_artist(artist)
-        self._canvas.blit(self._figure.bbox)
+class _Slide(QWidget):
+    """Lies over the canvas while the pointer drags and shows its picture, the plot itself moved sideways."""
+
+    def __init__(self, canvas: QWidget) -> None:
+        super().__init__(canvas)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self._picture = QPixmap()
+        self._strip = QRect()
+        self._surface = QColor()
+        self._shift = 0
+        self.hide()
+
+    def hold(self, picture: QPixmap, strip: QRect, surface: QColor) -> None:
+        """Take the picture; `strip` is the part of it that moves."""
+        self._picture, self._strip, self._surface, self._shift = picture, strip, surface, 0
+        self.setGeometry(0, 0, self.parentWidget().width(), self.parentWidget().height())
+        self.show()
+
+    def move_picture(self, shift: int) -> None:
+        """Show the strip `shift` pixels to the right of its place."""
+        if shift != self._shift:
+            self._shift = shift
+            self.repaint()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.drawPixmap(0, 0, self._picture)
+        painter.setClipRect(self._strip)
+        painter.fillRect(self._strip, self._surface)
+        painter.drawPixmap(self._shift, 0, self._picture)
 
 
 class _Canvas(FigureCanvasQTAgg):
     def __init__(self, figure: Figure, plot: Plot) -> None:
         super().__init__(figure)
         self._plot = plot
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.timeout.connect(self._draw_seen)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    def draw_idle(self) -> None:
+        """Draw once when there is time, if it can be seen. matplotlib's own timer outlives the widget."""
+        self._later.start(0)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.draw_idle()
+
+    def _draw_seen(self) -> None:
+        if self.isVisible():
+            self.draw()
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """The wheel belongs to the page; with Ctrl it zooms."""
