@@ -22,6 +22,12 @@ def settings_file() -> Path:
     return (Path(chosen).expanduser() if chosen else Path(_DIRS.user_config_dir)) / "settings.json"
 
 
+def cache_folder() -> Path:
+    """What can be made again at any time: the folder `DIPTYCH_CACHE`, or the platform's folder for caches."""
+    chosen = os.environ.get("DIPTYCH_CACHE")
+    return Path(chosen).expanduser() if chosen else Path(_DIRS.user_cache_dir)
+
+
 def resources() -> Path:
     """What ships with the program: beside the package when installed, at the top of the repository in a checkout."""
     installed = Path(__file__).parent / "resources"

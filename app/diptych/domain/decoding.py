@@ -47,7 +47,10 @@ def decode(raw: NDArray[np.uint8], dtype: str) -> NDArray[np.generic]:
     """
     if dtype in _PLAIN:
         values = raw.view(_PLAIN[dtype])
-        return values.astype(np.float32) if dtype == "F16" else values
+        if dtype != "F16":
+            return values
+        with np.errstate(invalid="ignore"):  # a signalling NaN stays a NaN
+            return values.astype(np.float32)
     if dtype == "BF16":
         wide = raw.view("<u2").astype(np.uint32)
         wide <<= 16
