@@ -202,6 +202,18 @@ def test_without_weights_structure_is_shown_and_nothing_is_claimed() -> None:
     assert sheet.notes == ("values not compared: the weights of A are not here",)
 
 
+def test_files_that_changed_since_the_scan_are_not_compared_as_if_they_had_not() -> None:
+    ours, now = llama(), llama()
+    now[UP] = np.zeros((3, 3), np.float32)
+    del now["model.norm.weight"]
+    stale = weighted(ours, weights=lambda: Memory(now))
+    sheet = compared(stale, weighted(ours))
+    assert rows(sheet)[UP].status is Status.NOT_COMPARABLE
+    assert rows(sheet)["model.norm.weight"].status is Status.NOT_COMPARABLE
+    assert rows(sheet)["model.embed_tokens.weight"].status is Status.SAME
+    assert "scan them again" in sheet.notes[0]
+
+
 def test_equal_files_prove_equal_tensors_without_reading_them() -> None:
     files = version("a/1", artifacts=(artifact("model.safetensors", 10, "aa"),))
     side = weighted(llama(), weights=None, version=files)

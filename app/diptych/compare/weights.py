@@ -7,8 +7,8 @@ it stands in the grid as a field without value, so that nothing is called equal 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 from diptych import display
 from diptych.compare import adapted, measured, moved
@@ -17,8 +17,14 @@ from diptych.compare.structure import Pairing, pairings, tied_on_both
 from diptych.domain.dossier import Dossier
 from diptych.domain.rules import Rules
 from diptych.domain.sheet import Clause, Column, Row, Sheet
+from diptych.domain.tensor import TensorSource
 from diptych.errors import DiptychError
 from diptych.job import Job, Tick
+
+if TYPE_CHECKING:
+    from diptych.tensors.difference import TensorDifference
+
+Pair: TypeAlias = tuple[str, str]
 
 _COLUMNS = (
     Column("relative_change", "‖Δ‖ ∕ ‖A‖", format="g3"),
@@ -85,6 +91,20 @@ class _Progress:
         self.rows[name] = row
         self.done += self.pair(name).bytes
 
+    def take(self, found: Iterable[tuple[Pair, TensorDifference | None]]) -> Job[None]:
+        """Take in what is measured, with a sheet now and then: seldom enough that drawing it up costs little."""
+        pause, last = _PAUSE, time.monotonic()
+        for pair, numbers in found:
+            if numbers is not None:
+                name = self.waiting[pair]
+                self.put(name, measured.row(name, self.pair(name), numbers))
+            now = time.monotonic()
+            if now - last >= pause:
+                tick = self.tick()
+                pause = max(_PAUSE, 4 * (time.monotonic() - now))
+                yield tick
+                last = time.monotonic()
+
     def give_up(self, note: str) -> None:
         """Say of every tensor that could not be measured why; equal digests of its file still prove it equal."""
         for name in self.waiting.values():
@@ -140,16 +160,19 @@ def _measure(left: Dossier, right: Dossier, progress: _Progress) -> Job[str]:
 
     try:
         with left.weights() as ours, right.weights() as theirs:
-            last = time.monotonic()
-            with closing(difference(ours, theirs, list(progress.waiting))) as found:
-                for pair, numbers in found:
-                    # None is a sign of life while a large tensor is read, so that the job can be cancelled
-                    if numbers is not None:
-                        name = progress.waiting[pair]
-                        progress.put(name, measured.row(name, progress.pair(name), numbers))
-                    if time.monotonic() - last >= _PAUSE:
-                        yield progress.tick()
-                        last = time.monotonic()
+            pairs = _still_there(list(progress.waiting), ours, theirs)
+            found = difference(ours, theirs, pairs)
+            try:
+                yield from progress.take(found)
+            finally:
+                if isinstance(found, Generator):
+                    found.close()
     except DiptychError as error:
         return f"values not compared: {display.visible(error.message)}"
-    return ""
+    return "" if len(pairs) == len(progress.waiting) else "some files changed since they were scanned: scan them again"
+
+
+def _still_there(pairs: Sequence[Pair], left: TensorSource, right: TensorSource) -> list[Pair]:
+    """The pairs whose tensors the files hold now, in equal shapes; headers may be older than the files."""
+    shapes = [{tensor.name: tensor.shape for tensor in source.tensors()} for source in (left, right)]
+    return [(a, b) for a, b in pairs if a in shapes[0] and shapes[0][a] == shapes[1].get(b)]
