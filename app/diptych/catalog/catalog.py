@@ -142,6 +142,11 @@ class Catalog:
         with self._connections.reading() as connection:
             return reading.places(connection)
 
+    def named(self) -> Mapping[Path, str]:
+        """Every folder or file that holds or held a version, with the model it belongs to; names are built of them."""
+        with self._connections.reading() as connection:
+            return reading.named(connection)
+
     def stamps(self) -> Mapping[Path, str]:
         """Every folder that scans have looked at, with its stamp then: equal means that it need not be read again."""
         with self._connections.reading() as connection:

@@ -265,6 +265,12 @@ def places(connection: Connection) -> Mapping[Path, int]:
     return {restored_path(path): key for path, key in rows}
 
 
+def named(connection: Connection) -> Mapping[Path, str]:
+    """Every place, those that are gone included, each with the model of the version it holds."""
+    rows = connection.execute("SELECT p.path, v.model FROM place AS p CROSS JOIN version AS v ON v.key = p.version")
+    return {restored_path(path): restored(model) for path, model in rows}
+
+
 def stamps(connection: Connection) -> Mapping[Path, str]:
     """Every folder that the last scans looked at, with its stamp; places that were gone are not among them."""
     rows = connection.execute(

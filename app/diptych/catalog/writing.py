@@ -112,18 +112,26 @@ class Writer:
         )
 
     def detach(self, key: int, paths: Sequence[str]) -> Changes:
-        """Take records away from the versions without a place that hold them; `key` alone keeps its own."""
+        """Take records that lie elsewhere away from all other versions: each is about one version only.
+
+        A version without a place that has no record left is forgotten.
+        """
         changes = Changes()
         rows = self.connection.execute(
             "SELECT DISTINCT r.version FROM json_each(?) AS asked CROSS JOIN record AS r ON r.path = asked.value"
-            " WHERE r.version <> ? AND r.place IS NULL AND r.version NOT IN (SELECT version FROM place)",
+            " WHERE r.version <> ? AND r.place IS NULL",
             (json.dumps(paths), key),
         ).fetchall()
         for (holder,) in rows:
             self.connection.executemany(
-                "DELETE FROM record WHERE version = ? AND path = ?", [(holder, path) for path in paths]
+                "DELETE FROM record WHERE version = ? AND path = ? AND place IS NULL",
+                [(holder, path) for path in paths],
             )
-            (left,) = self.connection.execute("SELECT count(*) FROM record WHERE version = ?", (holder,)).fetchone()
+            (left,) = self.connection.execute(
+                "SELECT ?1 IN (SELECT version FROM record WHERE version = ?1 UNION ALL"
+                " SELECT version FROM place WHERE version = ?1)",
+                (holder,),
+            ).fetchone()
             if left:
                 self.show_again(holder)
                 changes |= Changes(updated=frozenset({holder}))

@@ -116,7 +116,7 @@ class Workbench:
             return from_catalog(self.catalog, self.catalog.resolve(str(subject)))
         except NotFound:
             if isinstance(subject, Path) or Path(subject).expanduser().exists():
-                return from_path(Path(subject))
+                return from_path(self.catalog, Path(subject))
             raise
 
     def compare(self, left: Subject, right: Subject) -> Comparison:

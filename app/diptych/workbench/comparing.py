@@ -78,7 +78,7 @@ class Comparison:
     def sheets(self) -> Mapping[str, Sheet]:
         """The answers so far, those known from the other side turned."""
         if self._back is not None:
-            for key, sheet in self._back._known.items():
+            for key, sheet in dict(self._back._known).items():
                 if key not in self._known:
                     self._known[key] = self._other_side(key, sheet)
         return {facet.key: self._known[facet.key] for facet in FACETS if facet.key in self._known}

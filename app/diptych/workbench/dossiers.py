@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from diptych import display
 from diptych.catalog import Catalog
@@ -18,8 +19,13 @@ from diptych.domain.version import State, Version
 from diptych.errors import NotFound
 from diptych.formats import open_weights
 from diptych.records import RECORDS, has_tokenizer, read_samples, read_tokenizer
+from diptych.workbench.naming import Names
 from diptych.workbench.recognise import Recogniser
-from diptych.workbench.walk import look
+from diptych.workbench.roles import CHECKPOINT
+from diptych.workbench.scan import own_files
+from diptych.workbench.walk import Listing, look
+
+T = TypeVar("T")
 
 _RANK = {record.key: rank for rank, record in enumerate(RECORDS)}
 
@@ -29,22 +35,40 @@ def from_catalog(catalog: Catalog, version: Version) -> Dossier:
     return _dossier(version, catalog.records(version.key), catalog.headers(version.key))
 
 
-def from_path(path: Path) -> Dossier:
+def from_path(catalog: Catalog, path: Path) -> Dossier:
     """The dossier of what lies at `path`, without touching the catalog. `NotFound` where no version does."""
     place = path.expanduser().absolute()
     if not place.exists():
         raise NotFound(f"{display.path(path)}: no such file or folder")
     folder = place if place.is_dir() else place.parent
-    listing = look(folder)
-    if place != folder:
-        listing.files = {name: state for name, state in listing.files.items() if name == place.name}
-    recognised = Recogniser().recognise(listing)
-    if not recognised.versions:
-        raise NotFound(
-            f"{display.path(path)}: no model version here", "Name a folder with weights, a configuration or records."
-        )
-    found = recognised.versions[0]
+    listing = _finished(look(folder, own_files(catalog)))
+    recognised = _finished(Recogniser(Names({})).recognise(listing))
+    fitting = [found for found in recognised.versions if found.path == place]
+    fitting = fitting or [found for found in recognised.versions if found.path == folder or place == folder]
+    if len(fitting) > 1:
+        names = display.listing(found.path.name for found in fitting if found.path is not None)
+        raise NotFound(f"{display.path(path)}: holds {len(fitting)} versions: {names}", "Name one of the files.")
+    if not fitting:
+        raise NotFound(f"{display.path(path)}: no model version here", _hint(listing))
+    found = fitting[0]
     return _dossier(_version(found), found.records, found.headers)
+
+
+def _finished(work: Generator[None, None, T]) -> T:
+    """Work that yields only to show that it lives, done at once."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+
+
+def _hint(listing: Listing) -> str:
+    checkpoints = sorted(name for name in listing.folders if CHECKPOINT.fullmatch(name))
+    if checkpoints:
+        return f"This is a run; name one of its checkpoints: {display.visible(display.listing(checkpoints))}."
+    return "Name a folder with weights, a configuration or records."
 
 
 def _version(found: Found) -> Version:

@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from diptych import display
 from diptych.domain.found import Found, Record
-from diptych.domain.tensor import Header
-from diptych.domain.version import Artifact, Kind, Lineage, Problem, Relation, Role, State
+from diptych.domain.version import Artifact, Kind, Lineage, Problem, Relation, State
 from diptych.errors import DiptychError
-from diptych.formats import HeaderReader, Partial, WeightSet, read_index, weight_sets
-from diptych.opening import open_regular
+from diptych.formats import HeaderReader, Index, WeightSet, weight_sets
 from diptych.records import reader_for
 from diptych.records.hub import snapshot_of
+from diptych.workbench.naming import Names
+from diptych.workbench.reading import Records, Weights, read_indexes, read_records, read_weights
+from diptych.workbench.roles import CHECKPOINT, CONFIGS, resumes, role, temporary, unread
 from diptych.workbench.walk import Listing
 
-CHECKPOINT = re.compile(r"checkpoint-(\d+)")
-_HEAD = 4096
-_TOLD = (".json", ".yaml", ".yml", ".metadata")
-"""Endings of files whose kind only their first bytes tell."""
-_UNREAD = (".gguf", ".bin", ".pt", ".pth", ".ckpt", ".h5", ".onnx", ".msgpack", ".npz")
-_RESUME = re.compile(r"(optimizer|scheduler|scaler|rng_state)[^/]*\.(pt|pth|bin|safetensors)|.*\.distcp")
-_TOKENIZER = re.compile(
-    r"(tokenizer|special_tokens|added_tokens|vocab|merges|spiece|sentencepiece|chat_template)[^/]*|.*\.(jinja|tiktoken)"
-)
-_PLAIN_NAMES = frozenset(
-    {"model", "final", "final_model", "output", "outputs", "merged", "adapter", "lora", "best", "last", "latest"}
-    | {"export", "checkpoint", "checkpoints", "weights", "fp16", "bf16"}
-)
-"""Folder names that say nothing by themselves; the folder above is named too."""
+_STANDARD = frozenset({"model", "adapter_model", "diffusion_pytorch_model", "consolidated", "pytorch_model"})
+"""Stems of weight files that tools give to every model, so that they say nothing of this one."""
+_NOT_READ = "weights in this format are not read yet"
+_LIKELY = (".safetensors", ".gguf", *CONFIGS, "trainer_state.json", "_results.json", ".bin", ".pt", ".pth")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,198 +32,213 @@ class Recognised:
     strays: tuple[Record, ...] = ()
     """Records about a version that lies elsewhere."""
     problems: tuple[Problem, ...] = ()
+    """What no version tells of itself."""
+    unchanged: tuple[Path, ...] = ()
+    """Weight files that are versions by themselves, known and as they were."""
+
+
+def likely(listing: Listing) -> bool:
+    """Whether a folder may hold a version, judged by names alone."""
+    return any(name.endswith(_LIKELY) for name in listing.files)
 
 
 class Recogniser:
-    """Reads headers and records of folders; keeps layouts from one folder to the next."""
+    """Reads headers and records of folders; keeps layouts, and the cards of runs, from one folder to the next."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: Names) -> None:
+        self._names = names
         self._headers = HeaderReader()
+        self._runs: dict[Path, Lineage | None] = {}
 
-    def recognise(self, listing: Listing) -> Recognised:
-        """The versions and records in one folder. Nothing in it makes this fail: what cannot be read is a problem."""
-        names = [name for name in listing.files if not _RESUME.fullmatch(name)]
-        sets = weight_sets([name for name in names if "/" not in name])
-        unread = tuple(name for name in names if name.endswith(_UNREAD) and name != "training_args.bin")
-        records, problems = _read_records(listing, names)
-        strays = tuple(record for record in records if record.evidence.about is not None)
-        own = tuple(record for record in records if record.evidence.about is None)
-        if not (sets or unread or _describes(listing, names)):
-            return Recognised((), (*strays, *own), (*listing.problems, *problems))
-        loose = len(sets) > 1 and not any(name in listing.files for name in ("config.json", "adapter_config.json"))
-        if loose:
-            versions = tuple(self._found(listing, [weights], (), (), problems) for weights in sets)
-            return Recognised(versions, (*strays, *own), tuple(listing.problems))
-        found = self._found(listing, sets[:1], own, unread if not sets else (), problems)
-        return Recognised((found,), strays, tuple(listing.problems))
+    def recognise(self, listing: Listing, known: Mapping[Path, str] | None = None) -> Generator[None, None, Recognised]:
+        """The versions and records in one folder; yields between its files.
 
-    def _found(
+        Nothing in it makes this fail: what cannot be read is a problem. `known` are places with their stamps; a weight
+        file by itself that is among them and did not change is left out of `versions`.
+        """
+        names = [name for name in sorted(listing.files) if not resumes(name.rpartition("/")[2])]
+        records = yield from read_records(listing, names)
+        strays = [record for record in records.found if record.evidence.about is not None]
+        own = [record for record in records.found if record.evidence.about is None]
+        indexes, faults = read_indexes(listing)
+        sets = weight_sets([name for name in (*names, *listing.broken) if "/" not in name], indexes)
+        main, loose = _arranged(sets, self._whole(listing, own))
+        others = [name for name in listing.files if "/" not in name and unread(name)]
+        alone = [] if main or own else [name for name in others if name.endswith(".gguf")]
+        versions: list[Found] = []
+        folder = _Folder(listing, indexes, records)
+        if main or self._whole(listing, own) or set(others) - set(alone):
+            found = yield from self._version(folder, main, own, faults, [] if main else others)
+            versions.append(found)
+        else:
+            strays += own
+        unchanged: list[Path] = []
+        for name in sorted([*(weights.files[0] for weights in loose), *alone]):
+            if (known or {}).get(listing.path / name) == listing.stamp([name]):
+                unchanged.append(listing.path / name)
+            else:
+                versions.append((yield from self._lone(folder, name)))
+        told = [*listing.problems, *_links(listing)]
+        if not versions and not unchanged:
+            told += [*records.problems, *faults]
+        return Recognised(tuple(versions), tuple(strays), tuple(told), tuple(unchanged))
+
+    def _whole(self, listing: Listing, own: Sequence[Record]) -> bool:
+        """Whether the folder tells of one model, with its weights or without them."""
+        if any(record.reader.startswith("adapter_config") for record in own):
+            return True
+        if any(record.evidence.facts.keys() & {"family", "architectures"} for record in own):
+            return True
+        if any(CHECKPOINT.fullmatch(folder) for folder in listing.folders):
+            return False
+        return any(record.reader.startswith(("trainer_state", "trainer_results")) for record in own)
+
+    def _version(
         self,
-        listing: Listing,
-        sets: Sequence[WeightSet],
-        records: tuple[Record, ...],
-        unread: Sequence[str],
-        problems: Iterable[Problem],
-    ) -> Found:
-        loose = bool(sets) and not records and len(sets[0].files) == 1 and not _describes(listing, list(listing.files))
-        path = listing.path / sets[0].files[0] if loose else listing.path
-        headers, told, state = self._weights(listing, sets)
-        told += problems
-        told += [
-            Problem(display.path(listing.path / name), "weights in this format are not read yet") for name in unread
+        folder: _Folder,
+        main: WeightSet | None,
+        own: Sequence[Record],
+        faults: Sequence[Problem],
+        others: Sequence[str],
+    ) -> Generator[None, None, Found]:
+        """The version that a folder is as a whole."""
+        listing = folder.listing
+        weights = Weights(state=State.COMPLETE if others else State.NO_WEIGHTS)
+        if main is not None:
+            weights = yield from read_weights(self._headers, listing, main, folder.indexes)
+        problems = [
+            *weights.problems,
+            *faults,
+            *folder.records.problems,
+            *(Problem(display.path(listing.path / name), _NOT_READ) for name in others),
+            *(problem for record in own for problem in record.evidence.problems),
         ]
-        told += [problem for record in records for problem in record.evidence.problems]
-        if any(record.evidence.partial for record in records) and state is State.COMPLETE:
+        state = weights.state
+        unfinished = folder.records.partial or any(map(temporary, listing.files)) or bool(listing.broken)
+        if (state is State.COMPLETE and unfinished) or (state is State.NO_WEIGHTS and _downloading(listing)):
             state = State.PARTIAL
-        kept = {sets[0].files[0]} if loose else set(listing.files)
-        weights = {name for one in sets for name in one.files}
-        artifacts = tuple(_artifact(listing, name, weights) for name in sorted(kept))
-        facts = {key: value for record in reversed(records) for key, value in record.evidence.facts.items()}
-        name, model, step, kind = _names(path, records)
+        chosen = frozenset(() if main is None else main.files)
+        path = listing.path
+        name, model = self._names.of(path)
         return Found(
             path=path,
             name=name,
             model=model,
-            kind=kind,
+            kind=_kind(path, own),
             state=state,
-            stamp=listing.stamp,
-            step=step,
-            format="safetensors" if headers else "",
-            family=facts.get("family", ""),
-            created=_created(listing, weights or kept),
-            artifacts=artifacts,
-            headers=headers,
-            records=records,
-            base=_base(records),
-            problems=tuple(told),
+            stamp=listing.stamp(),
+            step=_step(path, own),
+            format="safetensors" if weights.headers else "",
+            family=next((family for record in own if (family := record.evidence.facts.get("family"))), ""),
+            created=_written(listing, chosen or others or listing.files),
+            artifacts=tuple(_artifact(listing, name, chosen) for name in sorted(listing.files)),
+            headers=tuple(weights.headers),
+            records=tuple(own),
+            base=_base(own) or self._base_of_run(path),
+            problems=tuple(problems),
         )
 
-    def _weights(self, listing: Listing, sets: Sequence[WeightSet]) -> tuple[tuple[Header, ...], list[Problem], State]:
-        if not sets:
-            return (), [], State.NO_WEIGHTS
-        weights = sets[0]
-        state = State.COMPLETE
-        headers: list[Header] = []
-        problems: list[Problem] = []
-        missing = list(weights.missing)
-        if weights.index:
-            try:
-                index = read_index(listing.path / weights.index)
-                missing += [name for name in index.files if name not in listing.files and name not in missing]
-            except DiptychError as error:
-                problems.append(_problem(error, listing.path / weights.index))
-                state = State.DAMAGED
-        for name in weights.files:
-            try:
-                headers.append(self._headers.read(listing.path / name, name))
-            except Partial as error:
-                problems.append(_problem(error, listing.path / name))
-                state = State.PARTIAL if state is State.COMPLETE else state
-            except DiptychError as error:
-                problems.append(_problem(error, listing.path / name))
-                state = State.DAMAGED
-        problems += [Problem(display.path(listing.path / name), "this shard is missing") for name in missing]
-        writing = any(name.endswith((".incomplete", ".tmp")) for name in listing.files)
-        if (missing or writing) and state is State.COMPLETE:
-            state = State.PARTIAL
-        return tuple(headers), problems, state
+    def _lone(self, folder: _Folder, file: str) -> Generator[None, None, Found]:
+        """The version that a weight file is by itself."""
+        listing = folder.listing
+        place = listing.path / file
+        if unread(file):
+            read = Weights([], [Problem(display.path(place), _NOT_READ)])
+        else:
+            read = yield from read_weights(self._headers, listing, WeightSet("safetensors", "", (file,)), {})
+        name, model = self._names.of(place)
+        return Found(
+            path=place,
+            name=name,
+            model=model,
+            kind=Kind.MODEL,
+            state=read.state,
+            stamp=listing.stamp([file]),
+            format="safetensors" if read.headers else "",
+            created=_written(listing, [file]),
+            artifacts=(_artifact(listing, file, (file,)),),
+            headers=tuple(read.headers),
+            problems=tuple(read.problems),
+        )
+
+    def _base_of_run(self, path: Path) -> Lineage | None:
+        """What the card of its run says that a checkpoint was made from."""
+        if not CHECKPOINT.fullmatch(path.name):
+            return None
+        run = path.parent
+        if run not in self._runs:
+            card = run / "README.md"
+            reader = reader_for(card.name, b"")
+            self._runs[run] = None
+            if reader is not None and card.exists():
+                try:
+                    lineage = reader.read(card).lineage
+                except DiptychError:
+                    lineage = ()  # the run's own folder tells of it
+                self._runs[run] = lineage[0] if lineage else None
+        return self._runs[run]
 
 
-def inherit(found: Found, run: Sequence[Record]) -> Found:
-    """A checkpoint whose own records name no base, with the base that the card of its run names."""
-    if found.base is not None or found.step is None:
-        return found
-    return replace(found, base=_base(run))
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """A folder and what was read in it."""
+
+    listing: Listing
+    indexes: Mapping[str, Index]
+    records: Records
 
 
-def _describes(listing: Listing, names: Sequence[str]) -> bool:
-    """Whether the folder tells of a model without holding its weights."""
-    if "config.json" in names or "adapter_config.json" in names:
+def _arranged(sets: Sequence[WeightSet], whole: bool) -> tuple[WeightSet | None, list[WeightSet]]:
+    """The set that makes the folder a version, and those that are versions by themselves."""
+    if whole or not sets:
+        return (sets[0] if sets else None), []
+    main = sets[0] if len(sets[0].files) != 1 or sets[0].stem in _STANDARD else None
+    return main, [one for one in sets if one is not main and len(one.files) == 1 and not one.missing]
+
+
+def _links(listing: Listing) -> list[Problem]:
+    """Links to files that would have been read; others are nobody's loss."""
+    return [
+        Problem(display.path(listing.path / name), "is a link and was not followed")
+        for name in listing.links
+        if name.endswith((".safetensors", ".json"))
+    ]
+
+
+def _downloading(listing: Listing) -> bool:
+    """Whether the Hub's client has not finished the repository that a snapshot belongs to."""
+    snapshot = snapshot_of(listing.path)
+    if any(map(temporary, listing.files)) or listing.broken:
         return True
-    checkpoints = any(CHECKPOINT.fullmatch(folder) for folder in listing.folders)
-    return "trainer_state.json" in names and not checkpoints
+    if snapshot is None:
+        return False
+    return any(snapshot.folder.parents[1].glob("blobs/*.incomplete"))
 
 
-def _read_records(listing: Listing, names: Sequence[str]) -> tuple[list[Record], list[Problem]]:
-    records: list[Record] = []
-    problems: list[Problem] = []
-    for name in names:
-        path = listing.path / name
-        reader = reader_for(name, b"")
-        if reader is None and name.endswith(_TOLD):
-            reader = reader_for(name, _head(path))
-        if reader is None:
-            continue
-        try:
-            records.append(Record(path, reader.key, reader.read(path)))
-        except DiptychError as error:
-            problems.append(_problem(error, path))
-    return records, problems
+def _kind(path: Path, own: Iterable[Record]) -> Kind:
+    if any(record.reader.startswith("adapter_config") for record in own):
+        return Kind.ADAPTER
+    return Kind.CHECKPOINT if CHECKPOINT.fullmatch(path.name) else Kind.MODEL
 
 
-def _head(path: Path) -> bytes:
-    try:
-        with open_regular(path) as file:
-            return file.read(_HEAD) or b""
-    except (DiptychError, OSError):
-        return b""
-
-
-def _problem(error: DiptychError, path: Path) -> Problem:
-    """An error as a problem of a file: errors name their file first, problems keep it apart."""
-    shown = display.path(path)
-    return Problem(shown, error.message.removeprefix(f"{shown}: "))
-
-
-def _names(path: Path, records: Sequence[Record]) -> tuple[str, str, int | None, Kind]:
-    """Name, model, step and kind of what lies at `path`."""
-    adapter = any(record.reader.startswith("adapter") for record in records)
-    snapshot = snapshot_of(path)
-    if snapshot is not None:
-        kind = Kind.ADAPTER if adapter else Kind.MODEL
-        return f"{snapshot.name}@{snapshot.revision[:7]}", snapshot.name, None, kind
+def _step(path: Path, own: Iterable[Record]) -> int | None:
     checkpoint = CHECKPOINT.fullmatch(path.name)
-    if checkpoint is not None:
-        run = path.parent.name or path.name
-        kind = Kind.ADAPTER if adapter else Kind.CHECKPOINT
-        return f"{run}/{path.name}", run, int(checkpoint[1]), kind
-    name = path.stem if path.suffix == ".safetensors" else path.name
-    if name.lower() in _PLAIN_NAMES and path.parent.name:
-        name = f"{path.parent.name}/{name}"
-    step = next((record.evidence.step for record in records if record.evidence.step is not None), None)
-    return name, name, step, Kind.ADAPTER if adapter else Kind.MODEL
+    if checkpoint is not None and len(checkpoint[1]) < 19:
+        return int(checkpoint[1])
+    return next((record.evidence.step for record in own if record.evidence.step is not None), None)
 
 
-def _artifact(listing: Listing, name: str, weights: set[str]) -> Artifact:
+def _artifact(listing: Listing, name: str, weights: Collection[str]) -> Artifact:
     state = listing.files[name]
-    return Artifact(name, state.st_size, state.st_mtime_ns, _role(name, weights))
+    return Artifact(name, state.st_size, state.st_mtime_ns, role(name, weights))
 
 
-def _role(name: str, weights: set[str]) -> Role:
-    last = name.rpartition("/")[2]
-    if name in weights or last.endswith(".safetensors.index.json"):
-        return Role.WEIGHTS
-    if _RESUME.fullmatch(last):
-        return Role.RESUME
-    if last.lower() == "readme.md":
-        return Role.CARD
-    if last in ("config.json", "generation_config.json", "adapter_config.json"):
-        return Role.CONFIG
-    if _TOKENIZER.fullmatch(last):
-        return Role.TOKENIZER
-    if last.endswith(".py"):
-        return Role.CODE
-    if last.endswith((*_UNREAD, ".safetensors")) and last != "training_args.bin":
-        return Role.WEIGHTS
-    return Role.RECORD if last.endswith((".json", ".jsonl", ".bin", ".yaml", ".yml")) else Role.OTHER
+def _written(listing: Listing, names: Iterable[str]) -> float | None:
+    """When the newest of the files was written, seconds since 1970."""
+    return max((listing.files[name].st_mtime for name in names), default=None)
 
 
-def _created(listing: Listing, names: Iterable[str]) -> float | None:
-    times = [listing.files[name].st_mtime for name in names if name in listing.files]
-    return max(times) if times else None
-
-
-def _base(records: Iterable[Record]) -> Lineage | None:
-    declared = [lineage for record in records for lineage in record.evidence.lineage]
+def _base(own: Iterable[Record]) -> Lineage | None:
+    declared = [lineage for record in own for lineage in record.evidence.lineage]
     adapters = (one for one in declared if one.relation is Relation.ADAPTER)
     return next(adapters, declared[0] if declared else None)

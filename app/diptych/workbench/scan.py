@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from diptych import display
 from diptych.catalog import Catalog
 from diptych.domain.changes import Changes
 from diptych.domain.found import Found, Record
-from diptych.domain.version import Kind, Problem, State
-from diptych.errors import DiptychError, NotFound
+from diptych.domain.version import Problem
+from diptych.errors import NotFound
 from diptych.job import Job, Tick
-from diptych.workbench.link import Places, given_name
-from diptych.workbench.recognise import CHECKPOINT, Recognised, Recogniser, inherit
-from diptych.workbench.walk import Listing, look, walk
+from diptych.workbench.joining import join
+from diptych.workbench.naming import Names
+from diptych.workbench.recognise import Recogniser, likely
+from diptych.workbench.walk import FileId, Listing, look, walk
+
+T = TypeVar("T")
 
 _BATCH = 100
 _BATCH_SECONDS = 0.5
@@ -40,68 +44,38 @@ class ScanReport:
         if self.changes.updated:
             parts.append(f"{len(self.changes.updated):,} updated")
         if self.problems:
-            parts.append(f"{display.plural(len(self.problems), 'file')} with a problem")
+            parts.append(display.plural(len(self.problems), "problem"))
         return " · ".join(parts)
 
 
-@dataclass(slots=True)
-class _Progress:
-    changes: Changes = field(default_factory=Changes)
-    problems: list[Problem] = field(default_factory=list)
-    files: int = 0
-    present: set[Path] = field(default_factory=set)
-    strays: list[Record] = field(default_factory=list)
-    runs: dict[Path, tuple[Record, ...]] = field(default_factory=dict)
-    pending: list[Found] = field(default_factory=list)
-    seen: dict[Path, str] = field(default_factory=dict)
-    stored: float = 0.0
-
-
 def scan(catalog: Catalog, paths: Sequence[Path]) -> Job[ScanReport]:
-    """Read `paths` into the catalog and remember them as library folders.
+    """Read `paths` into the catalog and remember the folders among them as library folders.
 
-    Cancelling keeps what was stored. `NotFound` for a path that is not there; nothing else stops a scan.
+    Ticks carry the changes so far. Cancelling keeps what was stored, and what was not is found by the next scan.
+    `NotFound` for a path that is not there and never was a library folder; nothing else stops a scan.
     """
     started = time.monotonic()
     roots = [path.expanduser().absolute() for path in paths]
+    remembered = {root.path for root in catalog.roots()}
     for root in roots:
-        if not root.exists():
+        if not root.exists() and root not in remembered:
             raise NotFound(f"{display.path(root)}: no such folder")
-    progress = _Progress(stored=started)
-    known = catalog.stamps()
-    recogniser = Recogniser()
-    left_out = own_files(catalog)
+    sweep = _Sweep(catalog)
     for root in roots:
-        folder = root if root.is_dir() else root.parent
         if root.is_dir():
-            progress.changes |= catalog.add_root(root)
-        listings: list[Listing] = []
-        for listing in walk(root, left_out) if root.is_dir() else [_only(look(folder, left_out), root.name)]:
-            listings.append(listing)
-            progress.files += len(listing.files)
-            yield Tick(f"Looking through {display.path(root)}", progress.files, unit="files")
-        places = _by_folder(known)
-        for number, listing in enumerate(listings):
-            yield Tick(display.path(listing.path), number, len(listings), "folders", progress.changes)
-            if known.get(listing.path) == listing.stamp or (not listing.files and not listing.problems):
-                progress.present.update((listing.path, *places.get(listing.path, ())))
-                continue
-            _take(recogniser, listing, progress)
-            if len(progress.pending) >= _BATCH or time.monotonic() - progress.stored > _BATCH_SECONDS:
-                _store(catalog, progress)
-        _store(catalog, progress)
-        if root.is_dir():
-            progress.changes |= catalog.missing(root, progress.present)
-    yield Tick("Joining evaluations with their models", partial=progress.changes)
-    progress.changes |= _attach(catalog, progress)
-    progress.changes |= _tie(catalog)
-    changes = replace(progress.changes, updated=progress.changes.updated - progress.changes.added)
-    return ScanReport(
-        changes, len(progress.present), progress.files, tuple(progress.problems), time.monotonic() - started
-    )
+            yield from sweep.folder(root)
+        elif root.exists():
+            yield from sweep.file(root)
+        else:
+            sweep.problems.append(Problem(display.path(root), "is not there; its versions are kept as offline"))
+            sweep.changes |= catalog.missing(root, ())
+    yield from sweep.join()
+    changes = replace(sweep.changes, updated=sweep.changes.updated - sweep.changes.added)
+    seconds = time.monotonic() - started
+    return ScanReport(changes, sweep.versions, sweep.files, tuple(dict.fromkeys(sweep.problems)), seconds)
 
 
-def own_files(catalog: Catalog) -> frozenset[tuple[int, int]]:
+def own_files(catalog: Catalog) -> frozenset[FileId]:
     """The catalog's files by device and inode. Opening and closing one would drop SQLite's locks on it."""
     own = set()
     for suffix in ("", "-wal", "-shm", "-journal"):
@@ -113,124 +87,107 @@ def own_files(catalog: Catalog) -> frozenset[tuple[int, int]]:
     return frozenset(own)
 
 
-def _only(listing: Listing, name: str) -> Listing:
-    listing.files = {key: state for key, state in listing.files.items() if key == name}
-    return listing
+class _Sweep:
+    """One scan on its way."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.changes = Changes()
+        self.problems: list[Problem] = []
+        self.versions = 0
+        self.files = 0
+        self._catalog = catalog
+        self._left_out = own_files(catalog)
+        self._stamps = catalog.stamps()
+        self._places = frozenset(catalog.places())
+        self._names = Names(catalog.named())
+        self._recogniser = Recogniser(self._names)
+        self._present: set[Path] = set()
+        self._pending: list[Found] = []
+        self._seen: dict[Path, str] = {}
+        self._strays: list[Record] = []
+        self._unjoined: dict[Path, str] = {}
+        """Folders of strays: noted as seen only when the strays are joined, so that cancelling loses none."""
+        self._stored = time.monotonic()
+
+    def folder(self, root: Path) -> Job[None]:
+        """Everything below a folder."""
+        self.changes |= self._catalog.add_root(root)
+        listings: list[Listing] = []
+        for listing in walk(root, self._left_out):
+            if listing is not None:
+                listings.append(listing)
+                self.files += len(listing.files)
+            yield Tick(f"Looking through {display.path(root)}", self.files, unit="files", partial=self.changes)
+        self._names.expect([listing.path for listing in listings if likely(listing)])
+        closed = [listing.path for listing in listings if listing.closed]
+        for number, listing in enumerate(listings):
+            tick = Tick(f"Reading {display.path(listing.path)}", number, len(listings), "folders", self.changes)
+            yield tick
+            yield from self._read(listing, tick)
+        self._store()
+        self._present.update(place for place in self._places for path in closed if place.is_relative_to(path))
+        self.changes |= self._catalog.missing(root, self._present)
+
+    def file(self, path: Path) -> Job[None]:
+        """The version that one file belongs to."""
+        tick = Tick(f"Reading {display.path(path)}")
+        listing = yield from _ticking(look(path.parent, self._left_out), tick)
+        self.files += 1
+        yield from self._read(listing, tick, only=path)
+        self._store()
+
+    def join(self) -> Job[None]:
+        """Join records and parents with the versions that are now in the catalog."""
+        joining = join(self._catalog, self._strays)
+        while True:
+            try:
+                so_far = next(joining)
+            except StopIteration as stop:
+                self.changes |= stop.value
+                break
+            yield Tick("Joining records with their models", partial=self.changes | so_far)
+        if self._unjoined:
+            self.changes |= self._catalog.store((), self._unjoined)
+
+    def _read(self, listing: Listing, tick: Tick, only: Path | None = None) -> Job[None]:
+        """Read one folder, unless it is as it was, and note what it holds."""
+        stamp = listing.stamp()
+        if self._stamps.get(listing.path) == stamp:
+            self.problems += listing.problems
+            self._keep(
+                place for place in (listing.path, *map(listing.path.joinpath, listing.files)) if place in self._places
+            )
+            return
+        recognised = yield from _ticking(self._recogniser.recognise(listing, self._stamps), tick)
+        self.problems += recognised.problems
+        self._strays += recognised.strays
+        found = [one for one in recognised.versions if only is None or one.path in (only, listing.path)]
+        self._pending += found
+        self.problems += [problem for one in found for problem in one.problems]
+        self._keep([*(one.path for one in found if one.path is not None), *recognised.unchanged])
+        if only is None and all(one.path != listing.path for one in found):
+            (self._unjoined if recognised.strays else self._seen)[listing.path] = stamp
+        if len(self._pending) >= _BATCH or time.monotonic() - self._stored > _BATCH_SECONDS:
+            self._store()
+
+    def _keep(self, places: Iterable[Path]) -> None:
+        before = len(self._present)
+        self._present.update(places)
+        self.versions += len(self._present) - before
+
+    def _store(self) -> None:
+        if self._pending or self._seen:
+            self.changes |= self._catalog.store(self._pending, self._seen)
+        self._pending, self._seen = [], {}
+        self._stored = time.monotonic()
 
 
-def _by_folder(known: Iterable[Path]) -> dict[Path, list[Path]]:
-    """The places that are files, by their folder: weights that lie loose."""
-    places: dict[Path, list[Path]] = {}
-    for place in known:
-        if place.suffix == ".safetensors":
-            places.setdefault(place.parent, []).append(place)
-    return places
-
-
-def _take(recogniser: Recogniser, listing: Listing, progress: _Progress) -> None:
-    """Read one folder and note what it holds."""
-    recognised = recogniser.recognise(listing)
-    progress.problems += recognised.problems
-    progress.strays += recognised.strays
-    if any(CHECKPOINT.fullmatch(folder) for folder in listing.folders):
-        progress.runs[listing.path] = tuple(record for record in recognised.strays if record.evidence.about is None)
-    progress.seen[listing.path] = listing.stamp
-    for found in recognised.versions:
-        progress.pending.append(inherit(found, _run_of(recogniser, found, progress)))
-        progress.problems += found.problems
-        if found.path is not None:
-            progress.present.add(found.path)
-        if found.path == listing.path:
-            progress.seen.pop(listing.path, None)
-
-
-def _run_of(recogniser: Recogniser, found: Found, progress: _Progress) -> tuple[Record, ...]:
-    """The records of the run that a checkpoint belongs to; read again where the run's folder did not change."""
-    if found.step is None or found.path is None or not CHECKPOINT.fullmatch(found.path.name):
-        return ()
-    run = found.path.parent
-    if run not in progress.runs:
-        again: Recognised = recogniser.recognise(look(run))
-        progress.runs[run] = tuple(record for record in again.strays if record.evidence.about is None)
-    return progress.runs[run]
-
-
-def _store(catalog: Catalog, progress: _Progress) -> None:
-    if progress.pending or progress.seen:
-        progress.changes |= catalog.store(progress.pending, progress.seen)
-    progress.pending = []
-    progress.seen = {}
-    progress.stored = time.monotonic()
-
-
-def _attach(catalog: Catalog, progress: _Progress) -> Changes:
-    """Give records to the versions they are about; what is about no version here becomes one without weights."""
-    places = Places(catalog.places())
-    attached: dict[Path, list[Record]] = {}
-    lone: dict[str, list[Record]] = {}
-    for record in progress.strays:
-        model = record.evidence.about
-        if model is None:
-            place = _end_of_run(record.path.parent, places)
-            if place is not None:
-                attached.setdefault(place, []).append(record)
-            elif record.evidence.metrics:
-                lone.setdefault(record.path.parent.name, []).append(record)
-            continue
-        place = places.about(model, record.path)
-        if place is not None:
-            attached.setdefault(place, []).append(record)
-        else:
-            lone.setdefault(given_name(model), []).append(record)
-    for about in catalog.records_about():
-        found = [(model, record) for model, record in zip(about.models, about.records, strict=False)]
-        place = next((place for model, record in found if (place := places.about(model, record.path))), None)
-        if place is not None:
-            attached.setdefault(place, []).extend(about.records)
-    changes = Changes()
-    for place, records in attached.items():
+def _ticking(work: Generator[None, None, T], tick: Tick) -> Job[T]:
+    """Work that only shows that it lives, as a job that repeats `tick`."""
+    while True:
         try:
-            changes |= catalog.attach(catalog.resolve(str(place)).key, records)
-        except DiptychError as error:
-            progress.problems.append(Problem(display.path(place), error.message))
-    if lone:
-        changes |= catalog.store([_without_weights(name, records) for name, records in lone.items()])
-    return changes
-
-
-def _tie(catalog: Catalog) -> Changes:
-    """Recognise parents by the paths that records name, seen from their own folder and those above."""
-    untied = catalog.untied()
-    if not untied:
-        return Changes()
-    places = Places(catalog.places())
-    parents: dict[int, int] = {}
-    for child in untied:
-        place = places.find(child.base, child.path)
-        if place is None or place == child.path:
-            continue
-        try:
-            parents[child.key] = catalog.resolve(str(place)).key
-        except DiptychError:
-            continue
-    return catalog.tie(parents) if parents else Changes()
-
-
-def _end_of_run(run: Path, places: Places) -> Path | None:
-    """The last checkpoint of a run: what is said of the run as a whole is about it."""
-    steps = [(int(match[1]), place) for place in places.within(run) if (match := CHECKPOINT.fullmatch(place.name))]
-    return max(steps)[1] if steps else None
-
-
-def _without_weights(name: str, records: Sequence[Record]) -> Found:
-    facts = {key: value for record in records for key, value in record.evidence.facts.items()}
-    return Found(
-        path=None,
-        name=name,
-        model=name.partition("@")[0],
-        kind=Kind.RECORD,
-        state=State.NO_WEIGHTS,
-        stamp="",
-        family=facts.get("family", ""),
-        records=tuple(records),
-    )
+            next(work)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+        yield tick

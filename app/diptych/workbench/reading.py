@@ -1,0 +1,151 @@
+"""Reading what lies in one folder: its records, and the headers of a set of weights."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from diptych import display
+from diptych.domain.found import Record
+from diptych.domain.tensor import Header
+from diptych.domain.version import Problem, State
+from diptych.errors import DiptychError
+from diptych.formats import HeaderReader, Index, Partial, WeightSet, read_index
+from diptych.opening import open_regular
+from diptych.records import reader_for
+from diptych.records.json_stream import Cut
+from diptych.workbench.walk import Listing
+
+_HEAD = 4096
+_TOLD = (".json", ".yaml", ".yml", ".metadata")
+"""Endings of files whose kind only their first bytes tell."""
+_SAID = 3
+"""Tensors named in one problem."""
+
+
+@dataclass(slots=True)
+class Records:
+    """The records of a folder."""
+
+    found: list[Record] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    partial: bool = False
+    """One of them ends early."""
+
+
+@dataclass(slots=True)
+class Weights:
+    """One set of weights as its headers show it."""
+
+    headers: list[Header] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    state: State = State.COMPLETE
+
+    def fault(self, problem: Problem, state: State) -> None:
+        """Note a problem that makes the set `state`; damage outweighs what is only not complete."""
+        self.problems.append(problem)
+        if self.state is not State.DAMAGED:
+            self.state = state
+
+
+def read_records(listing: Listing, names: Sequence[str]) -> Generator[None, None, Records]:
+    """Read every record among `names`; one that cannot be read becomes a problem. Yields before each."""
+    records = Records()
+    for name in names:
+        reader = reader_for(name, b"")
+        if reader is None and name.endswith(_TOLD):
+            reader = reader_for(name, _head(listing, name))
+        if reader is None:
+            continue
+        yield
+        try:
+            evidence = reader.read(listing.path / name)
+        except DiptychError as error:
+            records.partial |= isinstance(error, Cut)
+            records.problems.append(problem_of(error, listing, name))
+        else:
+            records.partial |= evidence.partial
+            records.found.append(Record(listing.path / name, reader.key, evidence))
+    return records
+
+
+def read_indexes(listing: Listing) -> tuple[dict[str, Index], list[Problem]]:
+    """The shard indexes that can be trusted, by name, and what is wrong with the others."""
+    indexes: dict[str, Index] = {}
+    problems: list[Problem] = []
+    for name in listing.files:
+        if ".safetensors.index" in name and name.endswith(".json"):
+            try:
+                indexes[name] = read_index(listing.path / name)
+                problems += [Problem(_shown(listing, name), one.reason) for one in indexes[name].problems]
+            except DiptychError as error:
+                problems.append(problem_of(error, listing, name))
+    return indexes, problems
+
+
+def read_weights(
+    reader: HeaderReader, listing: Listing, chosen: WeightSet, indexes: Mapping[str, Index]
+) -> Generator[None, None, Weights]:
+    """Read the headers of one set and hold them against its index. Yields before each file."""
+    weights = Weights()
+    if chosen.index and chosen.index not in indexes:
+        weights.state = State.DAMAGED
+    for name in chosen.files:
+        yield
+        try:
+            weights.headers.append(reader.read(listing.path / name, name))
+        except Partial as error:
+            weights.fault(problem_of(error, listing, name), State.PARTIAL)
+        except DiptychError as error:
+            weights.fault(problem_of(error, listing, name), State.DAMAGED)
+    for name in chosen.missing:
+        reason = "is linked to a file that was not downloaded" if name in listing.broken else "this shard is missing"
+        weights.fault(Problem(_shown(listing, name), reason), State.PARTIAL)
+    if len(chosen.files) > 1 and weights.state is State.COMPLETE:
+        _check_shards(listing, chosen, weights, indexes.get(chosen.index))
+    return weights
+
+
+def _check_shards(listing: Listing, chosen: WeightSet, weights: Weights, index: Index | None) -> None:
+    """Every tensor lies in one shard, the one that the index names."""
+    place: dict[str, str] = {}
+    twice = []
+    for header in weights.headers:
+        for name, *_ in header.layout.entries:
+            if place.setdefault(name, header.file) != header.file:
+                twice.append(name)
+    if twice:
+        weights.fault(
+            Problem(_shown(listing, chosen.files[0]), f"other shards hold the same tensors: {_named(twice)}"),
+            State.DAMAGED,
+        )
+    if index is not None and index.weight_map != place:
+        astray = [name for name, file in index.weight_map.items() if place.get(name) != file]
+        unlisted = [name for name in place if name not in index.weight_map]
+        shown = _shown(listing, chosen.index)
+        if astray:
+            weights.fault(Problem(shown, f"names tensors that are not where it says: {_named(astray)}"), State.DAMAGED)
+        if unlisted:
+            weights.problems.append(Problem(shown, f"does not name every tensor: {_named(unlisted)}"))
+
+
+def problem_of(error: DiptychError, listing: Listing, name: str) -> Problem:
+    """An error as a problem of a file: errors name their file first, problems keep it apart."""
+    shown = _shown(listing, name)
+    return Problem(shown, error.message.removeprefix(f"{shown}: "))
+
+
+def _shown(listing: Listing, name: str) -> str:
+    return display.path(listing.path / name)
+
+
+def _named(tensors: Sequence[str]) -> str:
+    return display.listing((display.elide(display.visible(name), 60) for name in tensors), _SAID)
+
+
+def _head(listing: Listing, name: str) -> bytes:
+    try:
+        with open_regular(listing.path / name) as file:
+            return file.read(_HEAD) or b""
+    except (DiptychError, OSError):
+        return b""

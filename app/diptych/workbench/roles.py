@@ -1,0 +1,60 @@
+"""What files are for, by their names alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from diptych.domain.version import Role
+
+CHECKPOINT = re.compile(r"checkpoint-(\d+)")
+"""A folder that the Trainer writes, with its step."""
+CONFIGS = ("config.json", "adapter_config.json")
+"""Files that make a folder one model, whatever weights lie in it."""
+_RESUME = re.compile(r"(optimizer|scheduler|scaler|rng_state)[^/]*\.(pt|pth|bin|safetensors)|[^/]*\.distcp")
+_UNREAD = re.compile(
+    r"(pytorch_model|adapter_model|consolidated|model|ckpt|checkpoint|weights)[^/]*\.(bin|pt|pth|ckpt)"
+    r"|[^/]+\.(gguf|ckpt)|(model|decoder|encoder)[^/]*\.onnx|flax_model[^/]*\.msgpack|tf_model[^/]*\.h5"
+)
+_TOKENIZER = re.compile(
+    r"(tokenizer|special_tokens|added_tokens|vocab|merges|spiece|sentencepiece|chat_template)[^/]*|[^/]*\.(jinja|tiktoken)"
+)
+_CONFIGURING = frozenset(
+    {*CONFIGS, "generation_config.json", "preprocessor_config.json", "video_preprocessor_config.json"}
+    | {"processor_config.json", "quantize_config.json"}
+)
+_RECORDS = (".json", ".jsonl", ".yaml", ".yml")
+_TEMPORARY = (".incomplete", ".tmp", ".part")
+
+
+def role(name: str, weights: Collection[str]) -> Role:
+    """The role of a file within its version; `weights` are the names of the set that the version is made of."""
+    last = name.rpartition("/")[2]
+    if name in weights or unread(last):
+        return Role.WEIGHTS
+    if resumes(last):
+        return Role.RESUME
+    if last.lower() == "readme.md":
+        return Role.CARD
+    if last in _CONFIGURING or ".safetensors.index" in last:
+        return Role.CONFIG
+    if _TOKENIZER.fullmatch(last):
+        return Role.TOKENIZER
+    if last.endswith(".py"):
+        return Role.CODE
+    return Role.RECORD if last.endswith(_RECORDS) or last == "training_args.bin" else Role.OTHER
+
+
+def resumes(name: str) -> bool:
+    """Whether the file only continues a training."""
+    return bool(_RESUME.fullmatch(name))
+
+
+def unread(name: str) -> bool:
+    """Whether the file holds weights in a format that is not read yet."""
+    return bool(_UNREAD.fullmatch(name)) and not resumes(name)
+
+
+def temporary(name: str) -> bool:
+    """Whether the file is one that its writer has not finished and named yet."""
+    return name.endswith(_TEMPORARY)
