@@ -47,7 +47,7 @@ def fill(workbench: Workbench, rows: int, seed: int = 7) -> None:
         missing = chance.random() < 0.3
         metrics = () if missing else tuple(
             Metric(task, name, chance.choice([chance.random(), 1e-12, 123456.789, float("nan")]), source)
-            for task, name in (("mmlu", "acc"), ("gsm8k", "exact_match"), ("", "eval_loss"), ("arc_challenge", "acc_norm"))
+            for task, name in (("mmlu", "acc"), ("gsm8k", "exact_match"), ("", "eval_loss"), ("arc", "acc_norm"))
         )  # fmt: skip
         evidence = Evidence(metrics=metrics, hyperparameters=(HyperParameter("train.learning_rate", 3e-4, source),))
         state = chance.choice([State.COMPLETE] * 6 + [State.PARTIAL, State.DAMAGED, State.NO_WEIGHTS])

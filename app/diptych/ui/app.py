@@ -13,7 +13,11 @@ from PySide6.QtGui import QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication
 
 from diptych import places
+from diptych.catalog import Catalog, set_aside
+from diptych.errors import DiptychError
+from diptych.settings import Settings
 from diptych.ui.context import Alert, Context
+from diptych.ui.dialogs.unusable import UnusableCatalog
 from diptych.ui.mainwindow import MainWindow
 from diptych.ui.runner import Runner
 from diptych.ui.theme import Theme
@@ -40,9 +44,12 @@ def main(catalog: Path | None = None, sample: bool = False) -> int:
     app.setApplicationDisplayName("Diptych")
     app.setDesktopFileName("diptych")
     app.setWindowIcon(QIcon(str(places.resources() / "icons" / "diptych.svg")))
-    workbench = Workbench.open(catalog or (sample_catalog() if sample else None))
-    settings = workbench.settings
-    context = Context(workbench, Runner(), Theme(app, settings.appearance, settings.compact))
+    settings = Settings.load()
+    theme = Theme(app, settings.appearance, settings.compact)
+    workbench = open_workbench(catalog or (sample_catalog() if sample else places.catalog_file()), settings)
+    if workbench is None:
+        return 1
+    context = Context(workbench, Runner(), theme)
     window = MainWindow(context)
     _show_bugs_once(context)
     window.restore_session()
@@ -52,6 +59,17 @@ def main(catalog: Path | None = None, sample: bool = False) -> int:
     code = app.exec()
     workbench.catalog.close()
     return code
+
+
+def open_workbench(file: Path, settings: Settings) -> Workbench | None:
+    """The workbench over a catalog that can be read; None if it cannot and the user leaves it so."""
+    try:
+        return Workbench(Catalog(file), settings)
+    except DiptychError as error:
+        if not UnusableCatalog(error).asked_to_start_empty():
+            return None
+        set_aside(file)
+        return Workbench(Catalog(file), settings)
 
 
 def _show_bugs_once(context: Context) -> None:
