@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from diptych.compare import FACETS, Facet, relation, verdict
+from diptych.compare.structure import Pairing, pairings
 from diptych.domain.dossier import Dossier
 from diptych.domain.rules import Rules
 from diptych.domain.sheet import Sheet
+from diptych.domain.tensor import TensorInfo
 from diptych.errors import NotFound
 from diptych.job import Job, Tick, finish
+from diptych.tensors.histogram import Histogram, histograms
 from diptych.workbench.turning import turned
-
-if TYPE_CHECKING:
-    from diptych.tensors.histogram import Histograms
 
 __all__ = ["Comparison", "FacetInfo", "TensorDetail", "tensor_detail", "turned"]
 
@@ -37,7 +36,8 @@ class TensorDetail:
     """What the drawer shows of one tensor beyond its row."""
 
     key: str
-    histograms: tuple[Histograms, ...]
+    histograms: tuple[Histogram | None, ...]
+    """Of A, of B, and of B − A; None where there is nothing to count."""
 
 
 @dataclass
@@ -94,12 +94,30 @@ class Comparison:
 
 
 def tensor_detail(comparison: Comparison, key: str) -> Job[TensorDetail]:
-    """The histograms of one row of the weights. `NotFound` where a side's weights are not here."""
-    from diptych.tensors.histogram import histograms
+    """The histograms of one row of the weights. `NotFound` where neither side holds that tensor."""
+    sides = (comparison.left, comparison.right)
+    pair = next((pair for pair in pairings(*sides) if key in _names(pair)), None)
+    if pair is None:
+        raise NotFound(f"{key}: no such tensor")
+    if pair.measurable and sides[0].weights and sides[1].weights and pair.left and pair.right:
+        with sides[0].weights() as a, sides[1].weights() as b:
+            found = yield from histograms(a, b, pair.left.name, pair.right.name)
+        return TensorDetail(key, (found.left, found.right, found.change))
+    alone: list[Histogram | None] = []
+    for side, tensor in zip(sides, (pair.left, pair.right), strict=True):
+        alone.append((yield from _alone(side, tensor)))
+    return TensorDetail(key, (*alone, None))
 
-    left, right = comparison.left.weights, comparison.right.weights
-    if left is None or right is None:
-        raise NotFound(f"{key}: the weights of both sides are needed")
-    with left() as a, right() as b:
-        found = yield from histograms(a, b, key, key)
-    return TensorDetail(key, (found,))
+
+def _names(pair: Pairing) -> set[str]:
+    """What the row of a pair may be called, in either direction of the comparison."""
+    return {pair.name, *(tensor.name for tensor in (pair.left, pair.right) if tensor)}
+
+
+def _alone(side: Dossier, tensor: TensorInfo | None) -> Job[Histogram | None]:
+    """The histogram of a tensor that has no counterpart of its shape."""
+    if tensor is None or side.weights is None:
+        return None
+    with side.weights() as source:
+        found = yield from histograms(source, source, tensor.name, tensor.name)
+    return found.left

@@ -8,8 +8,9 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 
-from diptych import __version__, display
+from diptych import __version__, display, places, tensors
 from diptych.catalog import Catalog
 from diptych.job import Job, Tick
 
@@ -35,6 +36,8 @@ def doctor(catalog: Catalog) -> Job[tuple[Check, ...]]:
         ("catalog", _catalog),
         ("room", _room),
         ("library folders", _folders),
+        ("settings", _settings),
+        ("kernels", _kernels),
         ("window", _window),
     )
     checks = []
@@ -58,6 +61,8 @@ def _catalog(catalog: Catalog) -> Check:
     wrong = catalog.check()
     if wrong:
         return Check("catalog", False, f"{name}: {wrong}", "Move the file away and scan your folders again.")
+    if catalog.readonly:
+        return Check("catalog", False, f"{name}: cannot be written", "Make the file and its folder writable.")
     return Check("catalog", True, f"{name}: {display.plural(catalog.count(), 'version')}, in order")
 
 
@@ -74,6 +79,21 @@ def _folders(catalog: Catalog) -> Check:
         hint = "Connect the drive, or remove the folder in Settings."
         return Check("library folders", False, f"not there: {display.listing(gone)}", hint)
     return Check("library folders", True, display.plural(len(roots), "library folder"))
+
+
+def _settings(_catalog: Catalog) -> Check:
+    file = places.settings_file()
+    return Check("settings", True, display.path(file) if file.is_file() else "as delivered")
+
+
+def _kernels(_catalog: Catalog) -> Check:
+    """The compiled arithmetic is kept for the next process, which else spends seconds on it again."""
+    chosen = os.environ.get("NUMBA_CACHE_DIR")
+    folder = Path(chosen).expanduser() if chosen else Path(tensors.__file__).parent / "__pycache__"
+    nearest = next(place for place in (folder, *folder.parents) if place.exists())
+    if os.access(nearest, os.W_OK):
+        return Check("kernels", True, f"kept in {display.path(folder)}")
+    return Check("kernels", True, "kept in numba's own cache, since the program's folder cannot be written")
 
 
 def _window(_catalog: Catalog) -> Check:
