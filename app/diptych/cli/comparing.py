@@ -56,9 +56,10 @@ def _compare(session: Session, options: Namespace) -> int:
 
 
 def _write_report(comparison: Comparison, sheets: Mapping[str, Sheet], file: Path) -> None:
+    from diptych.compare import word_diff
     from diptych.reports import comparison_html
 
-    text = comparison_html(comparison.left, comparison.right, list(sheets.values()))
+    text = comparison_html(comparison.left, comparison.right, list(sheets.values()), comparison.rules, word_diff)
     try:
         file.write_text(text, "utf-8", "backslashreplace")
     except OSError as error:

@@ -11,6 +11,7 @@ from pathlib import Path
 from PySide6.QtCore import QEventLoop, QSize, QTimer
 from PySide6.QtWidgets import QApplication
 
+from diptych.compare import word_diff
 from diptych.job import finish
 from diptych.reports import comparison_html
 from diptych.ui.context import Context
@@ -45,7 +46,8 @@ def render(folder: Path, left: str = "", right: str = "") -> list[Path]:
         report = folder / "comparison.html"
         comparison = workbench.compare(*pair)
         sheets = [finish(comparison.sheet(facet.key)) for facet in comparison.facets]
-        report.write_text(comparison_html(comparison.left, comparison.right, sheets), "utf-8")
+        text = comparison_html(comparison.left, comparison.right, sheets, comparison.rules, word_diff)
+        report.write_text(text, "utf-8")
         made.append(report)
         workbench.catalog.close()
     return made
