@@ -223,6 +223,8 @@ def test_json_and_verdict_follow_from_any_sheet(pair: tuple[Dossier, Dossier]) -
     assert set(found["facets"]) == {facet.key for facet in FACETS}
     for each in found["facets"].values():
         assert {row["status"] for row in each["rows"]} <= {str(status) for status in Status}
+    for row in found["facets"]["weights"]["rows"]:
+        assert {"relative_change", "cosine", "max_abs", "changed_fraction"} <= row.keys()
 
 
 def test_a_hundred_thousand_rows_take_seconds_and_ticks_keep_coming(facet: Facet) -> None:

@@ -155,6 +155,7 @@ def test_a_tied_head_is_not_removed() -> None:
     row = rows(compared(weighted(ours), tied))["lm_head.weight"]
     assert row.status is Status.SAME
     assert row.note == "tied to embed_tokens in B"
+    assert row.values["tensor_right"] == "model.embed_tokens.weight"
     back = rows(compared(tied, weighted(ours)))["lm_head.weight"]
     assert (back.status, back.note) == (Status.SAME, "tied to embed_tokens in A")
     untied = rows(compared(weighted(ours), weighted(theirs)))["lm_head.weight"]

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from diptych import display
 from diptych.compare import modules
 from diptych.compare.grid import grid
+from diptych.compare.measured import UNMEASURED
 from diptych.domain.dossier import Dossier
 from diptych.domain.evidence import Plain
 from diptych.domain.sheet import Cell, Clause, Column, Row, Sheet, Status
@@ -99,7 +100,7 @@ class _Comparison:
             modules.place(tensor.name).row,
             change=display.number(change, 3) if isinstance(change, float) and change else "",
             note=note,
-            values={"elements": tensor.elements, "shape_left": None, "shape_right": None, **(values or {})},
+            values={"elements": tensor.elements, **UNMEASURED, **(values or {})},
         )
 
 
@@ -176,7 +177,7 @@ def _sheet(found: _Comparison, ordered: Sequence[TensorInfo], stray: Sequence[Te
         cell = Cell(_shape(tensor), _shape(tensor), Source(tensor.file))
         left, right = (cell, None) if found.flipped else (None, cell)
         group = modules.place(tensor.name).row
-        found.rows[key] = Row(key, only, left, right, display.visible(key), group, note=_STRAY)
+        found.rows[key] = Row(key, only, left, right, display.visible(key), group, note=_STRAY, values=UNMEASURED)
     names = [tensor.name for tensor in ordered]
     rows = tuple(found.rows[name] for name in dict.fromkeys([*names, *found.rows]))
     keys = [row.key for row in rows]

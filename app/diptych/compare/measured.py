@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from diptych import display
@@ -16,6 +17,14 @@ from diptych.domain.version import Source
 
 if TYPE_CHECKING:
     from diptych.tensors.difference import TensorDifference
+
+UNMEASURED: Mapping[str, Plain] = {
+    "relative_change": None,
+    "cosine": None,
+    "max_abs": None,
+    "changed_fraction": None,
+}
+"""What every row of weights carries, so that whoever reads them need not ask first."""
 
 _DECADES = 6
 """A bar reaches from a relative change of one millionth to one."""
@@ -98,10 +107,12 @@ def _row(
 ) -> Row:
     named = pair.left or pair.right
     assert named is not None
-    extra: dict[str, Plain] = {"elements": named.elements}
+    extra: dict[str, Plain] = {"elements": named.elements, **UNMEASURED}
     for side, tensor in (("left", pair.left), ("right", pair.right)):
         extra[f"dtype_{side}"] = tensor.dtype if tensor else None
         extra[f"shape_{side}"] = list(tensor.shape) if tensor else None
+        if tensor and tensor.name != name:
+            extra[f"tensor_{side}"] = tensor.name
     if pair.tied:
         extra["tied"] = True
     place = modules.place(pair.name)

@@ -20,7 +20,7 @@ def clauses(rows: Sequence[Row]) -> Iterator[Clause]:
     yield from _broken(rows)
     yield from _structure(rows)
     compared = [row for row in rows if row.status in (Status.SAME, Status.DIFFERS)]
-    measured = [row for row in compared if "relative_change" in row.values]
+    measured = [row for row in compared if row.values["relative_change"] is not None]
     same = sum(row.status is Status.SAME for row in rows)
     if rows and same == len(rows):
         yield Clause(f"weights unchanged: {same:,} of {len(rows):,} tensors identical", _FACET, weight=2)

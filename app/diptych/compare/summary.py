@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from diptych import display
 from diptych.compare.facet import Facet
-from diptych.compare.relation import UNKNOWN, identical, relation
+from diptych.compare.relation import identical, relation
 from diptych.domain.dossier import Dossier
 from diptych.domain.rules import Rules
 from diptych.domain.sheet import Cell, Clause, Row, Sheet, Status
@@ -49,9 +49,6 @@ def verdict(left: Dossier, right: Dossier, sheets: Mapping[str, Sheet]) -> Sheet
     else:
         for sheet in told:
             clauses += _told(sheet)
-    line = relation(left.version, right.version)
-    if line != UNKNOWN:
-        clauses.append(Clause(line, KEY, weight=0))
     clauses.sort(key=lambda clause: -clause.weight)
     return Sheet(
         KEY,
@@ -59,7 +56,7 @@ def verdict(left: Dossier, right: Dossier, sheets: Mapping[str, Sheet]) -> Sheet
         "facets",
         tuple(_row(sheet) for sheet in told),
         clauses=tuple(dict.fromkeys(clauses)),
-        notes=(line,),
+        notes=(relation(left.version, right.version),),
         complete=all(sheet.complete for sheet in told),
     )
 

@@ -109,7 +109,7 @@ class _Progress:
         """Say of every tensor that could not be measured why; equal digests of its file still prove it equal."""
         for name in self.waiting.values():
             row = self.rows.get(name)
-            if row is None or "relative_change" not in row.values:
+            if row is None or row.values["relative_change"] is None:
                 self.rows[name] = measured.unread(name, self.pair(name), self.left, self.right, note)
 
     def tick(self) -> Tick:
