@@ -25,8 +25,11 @@ Key = Qt.Key
 def show(context: Context, qtbot: QtBot) -> Callable[[str], VersionPage]:
     """Shows a version by name, in a window of its own."""
 
+    kept: list[VersionPage] = []  # a page that nobody holds would be collected while it draws
+
     def shown(name: str) -> VersionPage:
         page = VersionPage(context)
+        kept.append(page)
         bind(page.actions_table, page)
         context.changed.connect(page.refresh)
         qtbot.addWidget(page)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QPlainTextEdit, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QPlainTextEdit, QScrollArea, QVBoxLayout, QWidget
 
 from diptych.display import visible
 from diptych.ui.context import Context, Inspection
@@ -57,11 +57,11 @@ class Inspector(QFrame):
         if inspection is None:
             column.addWidget(label("Move through a list to see the facts of each row here.", "muted", wrap=True))
         else:
-            column.addWidget(label(_breakable(inspection.title), "section", wrap=True, selectable=True))
+            column.addWidget(_whole(inspection.title, "section"))
             column.addSpacing(Space.S)
             for name, value in inspection.facts:
                 column.addWidget(label(name, "caption"))
-                column.addWidget(label(_breakable(value), wrap=True, selectable=True))
+                column.addWidget(_whole(value))
                 column.addSpacing(Space.XS)
             for name, text in inspection.texts:
                 column.addWidget(label(name, "caption"))
@@ -69,7 +69,7 @@ class Inspector(QFrame):
                 column.addSpacing(Space.XS)
             if inspection.source:
                 column.addWidget(label("Source", "caption"))
-                column.addWidget(label(_breakable(inspection.source), "muted", wrap=True, selectable=True))
+                column.addWidget(_whole(inspection.source, "muted"))
         column.addStretch(1)
         self._scroll.setWidget(body)
 
@@ -80,6 +80,12 @@ class Inspector(QFrame):
         field.setFont(self._theme.code())
         field.setMaximumHeight(self._theme.px(220))
         return field
+
+
+def _whole(text: str, role: str = "") -> QLabel:
+    made = label("", role, wrap=True, selectable=True)
+    made.setText(_breakable(text))  # after the label has shown what hides: the places to break are ours
+    return made
 
 
 def _breakable(text: str) -> str:

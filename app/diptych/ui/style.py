@@ -77,6 +77,7 @@ def style_sheet(p: Palette, scale: float = 1.0) -> str:
     QSplitter::handle {{ background: {p.hairline}; }}
     QSplitter::handle:horizontal {{ width: 1px; }}
     QSplitter::handle:vertical {{ height: 1px; }}
+    QAbstractScrollArea::corner {{ background: transparent; border: none; }}
     QScrollBar {{ background: transparent; border: none; }}
     QScrollBar:vertical {{ width: {px(Space.M)}; }}
     QScrollBar:horizontal {{ height: {px(Space.M)}; }}

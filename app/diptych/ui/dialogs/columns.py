@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QAbstractItemView, QDialog, QDialogButtonBox, QLin
 from diptych.ui.theme import Theme
 from diptych.ui.tokens import Space
 from diptych.ui.widgets.label import label
+from diptych.ui.widgets.tallrows import TallRows
 
 _Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
@@ -52,6 +53,7 @@ class ColumnsDialog(QDialog):
         self.list = QListView()
         self.list.setModel(self.model)
         self.list.setAccessibleName("Columns")
+        self.list.setItemDelegate(TallRows(theme, self.list))
         self.list.setUniformItemSizes(True)
         self.list.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self._count = label("", "caption")

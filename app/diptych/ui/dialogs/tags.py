@@ -21,6 +21,7 @@ from diptych.display import plural, visible
 from diptych.ui.theme import Theme
 from diptych.ui.tokens import Space
 from diptych.ui.widgets.label import label
+from diptych.ui.widgets.tallrows import TallRows
 
 
 class TagsDialog(QDialog):
@@ -52,11 +53,12 @@ class TagsDialog(QDialog):
         self.field.setCompleter(completer)
         self.list = QListWidget()
         self.list.setAccessibleName("Tags")
+        self.list.setItemDelegate(TallRows(theme, self.list))
         self.list.setUniformItemSizes(True)
         for tag in dict.fromkeys([*sorted(carried), *known]):
             self._item(tag, carried.get(tag, 0))
         self._hint = label(
-            "Space turns a tag on or off. A dash: only some of the versions have it.", "caption", wrap=True
+            "Space turns a tag on or off. A grey box: only some of the versions have it.", "caption", wrap=True
         )
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         save = buttons.button(QDialogButtonBox.StandardButton.Ok)

@@ -220,12 +220,13 @@ class VersionPage(Page):
             section.show_words(EMPTY[key])
 
     def _show_rail(self) -> None:
-        counts = tables.counts(self.dossier) if self.dossier is not None else {}
-        counts["outputs"] = len(self.sections["outputs"].model.facts.things)
+        counts = {key: len(section.model.facts.things) for key, section in self.sections.items()}
+        counts["curves"] = len(self.dossier.series) if self.dossier is not None else 0
+        counts["overview"] = 0
         entries = []
         for key, title in SECTIONS:
-            count = counts.get(key, 0)
-            quiet = not count and key not in ("overview", "tokenizer")
+            count = counts[key]
+            quiet = not count and key != "overview"
             entries.append(Entry(key, title, f"{count:,}" if count else "", quiet, str(count) if count else ""))
         self.rail.set_entries(entries)
 

@@ -73,7 +73,7 @@ class Curves(QWidget):
                 self._more = QPushButton(f"Show {len(self._series) - FIRST} more")
                 self._more.setProperty("role", "flat")
                 self._more.clicked.connect(self._draw_rest)
-                self._grid.addWidget(self._more, 2 * FIRST, 0)
+                self._grid.addWidget(self._more, 2 * FIRST, 0, Qt.AlignmentFlag.AlignLeft)
 
     def _draw_rest(self) -> None:
         if self._more is not None:

@@ -6,7 +6,7 @@ from PySide6.QtCore import QModelIndex, Signal
 from PySide6.QtWidgets import QHBoxLayout, QHeaderView, QPushButton, QVBoxLayout, QWidget
 
 from diptych.ui.context import Context
-from diptych.ui.models.facts import Facts, FactsModel
+from diptych.ui.models.facts import NO_FACTS, Facts, FactsModel
 from diptych.ui.tokens import Space
 from diptych.ui.widgets.label import label
 from diptych.ui.widgets.table import ReportTable, RowTable
@@ -73,6 +73,7 @@ class Section(QWidget):
 
     def show_words(self, text: str) -> None:
         """Say something in place of the table; nothing: only what was added to the body."""
+        self.model.show_facts(NO_FACTS)
         self._words.setText(text)
         self._words.setVisible(bool(text))
         self.table.hide()

@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 
 from diptych import display
-from diptych.domain.dossier import Dossier
 from diptych.domain.evidence import DatasetRef, HyperParameter, Metric, Plain, Sample
 from diptych.domain.tensor import TensorInfo
 from diptych.domain.tokenizer import Tokenizer
@@ -40,13 +39,15 @@ def hyperparameters(settings: Sequence[HyperParameter], configuration: bool) -> 
 
 
 def metrics(found: Sequence[Metric]) -> Facts:
-    """Results by task, newest step first."""
-    ordered = sorted(found, key=lambda one: (one.task, one.name, one.filter, -(one.step or 0)))
+    """Results by task, those of the run last. A value that several files repeat stands once, with all its sources."""
+    readings: dict[tuple[str, float], list[Metric]] = {}
+    for one in sorted(found, key=lambda one: (not one.task, one.task, one.name, one.filter, -(one.step or 0))):
+        readings.setdefault((one.key, one.value), []).append(one)
     titles = (
         Title("Task", 160), Title("Metric"), Title("Value", 104, Align.POINT), Title("± stderr", 88, Align.POINT),
         Title("n", 64, Align.RIGHT), Title("Step", 76, Align.RIGHT), Title("Source", 200),
     )  # fmt: skip
-    return Facts(titles, ordered, _metric, _inspect_metric)
+    return Facts(titles, list(readings.values()), _metric, _inspect_metric)
 
 
 def weights(tensors: Sequence[TensorInfo]) -> Facts:
@@ -60,8 +61,8 @@ def weights(tensors: Sequence[TensorInfo]) -> Facts:
 
 def outputs(samples: Sequence[Sample]) -> Facts:
     """Answers as the records hold them."""
-    titles = (Title("Task", 132), Title("Item", 72), Title("Prompt"), Title("Target", 140), Title("Output", 260),
-              Title("Scores", 140))  # fmt: skip
+    titles = (Title("Task", 132), Title("Item", 72), Title("Prompt"), Title("Target", 96), Title("Output"),
+              Title("Scores", 132))  # fmt: skip
     return Facts(titles, samples, _sample, _inspect_sample)
 
 
@@ -112,21 +113,6 @@ def source_text(source: Source) -> str:
     return f"{place}  ({display.visible(source.reader)})" if source.reader else place
 
 
-def counts(dossier: Dossier) -> dict[str, int]:
-    """How many things each section of the page lists, as far as that is known without reading files."""
-    settings = dossier.hyperparameters
-    configuration = sum(one.key.startswith(CONFIGURATION) for one in settings)
-    return {
-        "hyperparameters": len(settings) - configuration,
-        "metrics": len(dossier.metrics),
-        "curves": len(dossier.series),
-        "weights": len(dossier.tensors),
-        "config": configuration,
-        "data": len(dossier.datasets),
-        "files": len(dossier.version.artifacts),
-    }
-
-
 def _pairs(pairs: Sequence[Pair], headed: bool = True) -> Facts:
     return Facts((Title("Key", 220), Title("Value")), pairs, _pair, _inspect_pair, headed=headed)
 
@@ -155,24 +141,35 @@ def _inspect_setting(one: HyperParameter) -> Inspection:
     return Inspection(display.visible(one.key), facts_, source_text(one.source))
 
 
-def _metric(one: Metric) -> tuple[Cell, ...]:
+def _metric(same: Sequence[Metric]) -> tuple[Cell, ...]:
+    one = same[0]
+    stderr, n, step = _first(same, "stderr"), _first(same, "n"), _first(same, "step")
     name = f"{one.name},{one.filter}" if one.filter and one.filter != "none" else one.name
+    more = f"+{len(same) - 1}" if len(same) > 1 else ""
     return (
         Cell(display.visible(one.task) or "run", color="text" if one.task else "muted"),
         Cell(display.visible(name)),
         Cell(metric_text(one.value), Align.POINT, bold=True),
-        Cell(metric_text(one.stderr) if one.stderr is not None else "", Align.POINT, "muted"),
-        Cell(f"{one.n:,}" if one.n is not None else "", Align.RIGHT, "muted"),
-        Cell(f"{one.step:,}" if one.step is not None else "", Align.RIGHT, "muted"),
-        Cell(_file_name(one.source), color="muted"),
+        Cell(metric_text(stderr) if stderr is not None else "", Align.POINT, "muted"),
+        Cell(f"{n:,}" if n is not None else "", Align.RIGHT, "muted"),
+        Cell(f"{step:,}" if step is not None else "", Align.RIGHT, "muted"),
+        Cell(_file_name(one.source), color="muted", after=more),
     )
 
 
-def _inspect_metric(one: Metric) -> Inspection:
+def _first(same: Sequence[Metric], name: str) -> float | None:
+    """What the first of several readings says that says anything."""
+    return next((value for one in same if (value := getattr(one, name)) is not None), None)
+
+
+def _inspect_metric(same: Sequence[Metric]) -> Inspection:
+    one = same[0]
     better = {None: "not stated", True: "higher is better", False: "lower is better"}[one.higher_is_better]
-    rows = [("Value", repr(one.value)), ("Standard error", repr(one.stderr) if one.stderr is not None else ""),
-            ("Items", f"{one.n:,}" if one.n is not None else ""), ("Direction", better), ("Split", one.split),
-            *((key, value) for key, value in one.conditions.items())]  # fmt: skip
+    stderr, n = _first(same, "stderr"), _first(same, "n")
+    rows = [("Value", repr(one.value)), ("Standard error", repr(stderr) if stderr is not None else ""),
+            ("Items", f"{n:,}" if n is not None else ""), ("Direction", better), ("Split", one.split),
+            *((key, value) for key, value in one.conditions.items()),
+            *(("Also in", source_text(other.source)) for other in same[1:])]  # fmt: skip
     shown = tuple((display.visible(label), display.visible(value)) for label, value in rows if value)
     return Inspection(display.visible(one.key), shown, source_text(one.source))
 

@@ -285,6 +285,7 @@ class _Slide(QWidget):
 
     def __init__(self, canvas: QWidget) -> None:
         super().__init__(canvas)
+        self._canvas = canvas
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self._picture = QPixmap()
@@ -296,7 +297,7 @@ class _Slide(QWidget):
     def hold(self, picture: QPixmap, strip: QRect, surface: QColor) -> None:
         """Take the picture; `strip` is the part of it that moves."""
         self._picture, self._strip, self._surface, self._shift = picture, strip, surface, 0
-        self.setGeometry(0, 0, self.parentWidget().width(), self.parentWidget().height())
+        self.setGeometry(self._canvas.rect())
         self.show()
 
     def move_picture(self, shift: int) -> None:
