@@ -16,6 +16,7 @@ from diptych.records import reader_for
 from diptych.records.json_stream import Cut
 from diptych.workbench.walk import Listing
 
+NOT_DOWNLOADED = "is linked to a file that was not downloaded"
 _HEAD = 4096
 _TOLD = (".json", ".yaml", ".yml", ".metadata")
 """Endings of files whose kind only their first bytes tell."""
@@ -99,9 +100,9 @@ def read_weights(
         except DiptychError as error:
             weights.fault(problem_of(error, listing, name), State.DAMAGED)
     for name in chosen.missing:
-        reason = "is linked to a file that was not downloaded" if name in listing.broken else "this shard is missing"
+        reason = NOT_DOWNLOADED if name in listing.broken else "this shard is missing"
         weights.fault(Problem(_shown(listing, name), reason), State.PARTIAL)
-    if len(chosen.files) > 1 and weights.state is State.COMPLETE:
+    if (chosen.index or len(chosen.files) > 1) and weights.state is State.COMPLETE:
         _check_shards(listing, chosen, weights, indexes.get(chosen.index))
     return weights
 

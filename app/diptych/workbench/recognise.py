@@ -14,7 +14,7 @@ from diptych.formats import HeaderReader, Index, WeightSet, weight_sets
 from diptych.records import reader_for
 from diptych.records.hub import snapshot_of
 from diptych.workbench.naming import Names
-from diptych.workbench.reading import Records, Weights, read_indexes, read_records, read_weights
+from diptych.workbench.reading import NOT_DOWNLOADED, Records, Weights, read_indexes, read_records, read_weights
 from diptych.workbench.roles import CHECKPOINT, CONFIGS, resumes, role, temporary, unread
 from diptych.workbench.walk import Listing
 
@@ -61,7 +61,7 @@ class Recogniser:
         strays = [record for record in records.found if record.evidence.about is not None]
         own = [record for record in records.found if record.evidence.about is None]
         indexes, faults = read_indexes(listing)
-        sets = weight_sets([name for name in (*names, *listing.broken) if "/" not in name], indexes)
+        sets = weight_sets([name for name in names if "/" not in name], indexes)
         main, loose = _arranged(sets, self._whole(listing, own))
         others = [name for name in listing.files if "/" not in name and unread(name)]
         alone = [] if main or own else [name for name in others if name.endswith(".gguf")]
@@ -109,6 +109,7 @@ class Recogniser:
         problems = [
             *weights.problems,
             *faults,
+            *_not_downloaded(listing, main),
             *folder.records.problems,
             *(Problem(display.path(listing.path / name), _NOT_READ) for name in others),
             *(problem for record in own for problem in record.evidence.problems),
@@ -203,6 +204,12 @@ def _links(listing: Listing) -> list[Problem]:
         for name in listing.links
         if name.endswith((".safetensors", ".json"))
     ]
+
+
+def _not_downloaded(listing: Listing, main: WeightSet | None) -> list[Problem]:
+    """Files of a snapshot whose content is not in the cache, but for shards, which are told with their set."""
+    told = () if main is None else main.missing
+    return [Problem(display.path(listing.path / name), NOT_DOWNLOADED) for name in listing.broken if name not in told]
 
 
 def _downloading(listing: Listing) -> bool:

@@ -1,0 +1,485 @@
+"""What a scan makes of the folders people have."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from diptych.domain.version import Kind, State, Version
+from diptych.errors import NotFound
+from diptych.job import finish
+from diptych.workbench import Workbench
+from diptych.workbench.scan import ScanReport
+from making import (
+    header_bytes,
+    make_adapter,
+    make_lm_eval,
+    make_model,
+    make_run,
+    make_snapshot,
+    weights,
+    write_json,
+    write_safetensors,
+)
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def scan(workbench: Workbench, *paths: Path) -> ScanReport:
+    return finish(workbench.scan(list(paths)))
+
+
+def versions(workbench: Workbench) -> dict[str, Version]:
+    return {version.name: version for version in workbench.page("", limit=None)}
+
+
+def test_checkpoints_are_grouped_under_their_run(workbench: Workbench, tmp_path: Path) -> None:
+    make_run(tmp_path / "runs" / "sft", (100, 200))
+    report = scan(workbench, tmp_path)
+    found = versions(workbench)
+    assert set(found) == {"sft/checkpoint-100", "sft/checkpoint-200"}
+    assert {(version.model, version.kind, version.state) for version in found.values()} == {
+        ("sft", Kind.CHECKPOINT, State.COMPLETE)
+    }
+    assert [found[f"sft/checkpoint-{step}"].step for step in (100, 200)] == [100, 200]
+    assert (report.versions, len(report.changes.added), report.problems) == (2, 2, ())
+
+
+def test_a_version_knows_its_weights_and_settings(workbench: Workbench, tmp_path: Path) -> None:
+    make_model(tmp_path / "tiny", dtype="BF16")
+    scan(workbench, tmp_path)
+    (version,) = versions(workbench).values()
+    parameters = sum(tensor.size for tensor in weights().values())
+    assert (version.name, version.family, version.format, version.dtype) == ("tiny", "llama", "safetensors", "BF16")
+    assert version.parameters == parameters
+    assert version.bytes == (tmp_path / "tiny" / "model.safetensors").stat().st_size
+    assert version.hyperparameters["arch.num_hidden_layers"] == 2
+    assert version.created == pytest.approx((tmp_path / "tiny" / "model.safetensors").stat().st_mtime)
+
+
+def test_shards_are_one_version_with_all_their_parameters(workbench: Workbench, tmp_path: Path) -> None:
+    make_model(tmp_path / "whole")
+    make_model(tmp_path / "parts", shards=3)
+    scan(workbench, tmp_path)
+    found = versions(workbench)
+    assert found["parts"].state is State.COMPLETE
+    assert found["parts"].parameters == found["whole"].parameters
+
+
+def test_a_missing_shard_makes_a_version_partial(workbench: Workbench, tmp_path: Path) -> None:
+    make_model(tmp_path / "parts", shards=3)
+    (tmp_path / "parts" / "model-00002-of-00003.safetensors").unlink()
+    report = scan(workbench, tmp_path)
+    (version,) = versions(workbench).values()
+    assert version.state is State.PARTIAL
+    assert [problem.reason for problem in version.problems] == ["this shard is missing"]
+    assert version.problems[0].file.endswith("model-00002-of-00003.safetensors")
+    assert report.problems == version.problems
+
+
+def test_an_index_that_contradicts_its_shards_is_damage(workbench: Workbench, tmp_path: Path) -> None:
+    make_model(tmp_path / "parts", shards=2)
+    first = "model-00001-of-00002.safetensors"
+    map_ = dict.fromkeys(weights(), first)
+    write_json(tmp_path / "parts" / "model.safetensors.index.json", {"metadata": {}, "weight_map": map_})
+    scan(workbench, tmp_path)
+    (version,) = versions(workbench).values()
+    assert version.state is State.DAMAGED
+    assert version.problems[0].file.endswith("index.json")
+    assert "names tensors that are not where it says" in version.problems[0].reason
+
+
+def test_a_growing_file_is_partial_and_complete_once_it_is_written(workbench: Workbench, tmp_path: Path) -> None:
+    file = make_model(tmp_path / "tiny") / "model.safetensors"
+    content = file.read_bytes()
+    file.write_bytes(content[:-100])
+    scan(workbench, tmp_path)
+    assert versions(workbench)["tiny"].state is State.PARTIAL
+    file.write_bytes(content)
+    scan(workbench, tmp_path)
+    assert versions(workbench)["tiny"].state is State.COMPLETE
+    assert versions(workbench)["tiny"].problems == ()
+
+
+@pytest.mark.parametrize("name", ["model.safetensors.incomplete", "rank-0.tmp"])
+def test_a_file_with_a_temporary_name_makes_its_version_partial(
+    workbench: Workbench, tmp_path: Path, name: str
+) -> None:
+    (make_model(tmp_path / "tiny") / name).write_bytes(b"half")
+    scan(workbench, tmp_path)
+    assert versions(workbench)["tiny"].state is State.PARTIAL
+
+
+def test_a_cut_configuration_makes_its_version_partial(workbench: Workbench, tmp_path: Path) -> None:
+    file = make_model(tmp_path / "tiny") / "config.json"
+    file.write_bytes(file.read_bytes()[:40])
+    scan(workbench, tmp_path)
+    assert versions(workbench)["tiny"].state is State.PARTIAL
+
+
+def test_loose_weight_files_are_a_version_each(workbench: Workbench, tmp_path: Path) -> None:
+    for seed, name in enumerate(("anime", "sketch")):
+        write_safetensors(tmp_path / "styles" / f"{name}.safetensors", weights(seed=seed))
+    scan(workbench, tmp_path)
+    found = versions(workbench)
+    assert {name: version.path for name, version in found.items()} == {
+        name: tmp_path / "styles" / f"{name}.safetensors" for name in ("anime", "sketch")
+    }
+
+
+def test_of_loose_files_only_new_ones_are_read(workbench: Workbench, tmp_path: Path) -> None:
+    write_safetensors(tmp_path / "anime.safetensors", weights())
+    scan(workbench, tmp_path)
+    write_safetensors(tmp_path / "sketch.safetensors", weights(seed=1))
+    report = scan(workbench, tmp_path)
+    assert (report.versions, len(report.changes.added), report.changes.updated) == (2, 1, frozenset())
+    (tmp_path / "anime.safetensors").unlink()
+    scan(workbench, tmp_path)
+    assert {name: version.state for name, version in versions(workbench).items()} == {
+        "anime": State.OFFLINE,
+        "sketch": State.COMPLETE,
+    }
+
+
+def test_a_standard_name_alone_is_called_by_its_folder(workbench: Workbench, tmp_path: Path) -> None:
+    write_safetensors(tmp_path / "bare" / "model.safetensors", weights())
+    scan(workbench, tmp_path)
+    assert versions(workbench)["bare"].path == tmp_path / "bare"
+
+
+def test_the_final_model_of_a_run_is_a_version_beside_its_checkpoints(workbench: Workbench, tmp_path: Path) -> None:
+    make_model(make_run(tmp_path / "sft", (100,)), seed=7)
+    scan(workbench, tmp_path)
+    found = versions(workbench)
+    assert set(found) == {"sft", "sft/checkpoint-100"}
+    assert found["sft"].metrics["eval_loss"] == 2.9
+    assert found["sft"].model == found["sft/checkpoint-100"].model == "sft"
+
+
+def test_results_of_a_run_belong_to_its_last_checkpoint(workbench: Workbench, tmp_path: Path) -> None:
+    make_run(tmp_path / "sft", (90, 200, 1000))
+    scan(workbench, tmp_path)
+    found = versions(workbench)
+    assert "train_loss" in found["sft/checkpoint-1000"].metrics
+    assert "train_loss" not in found["sft/checkpoint-200"].metrics
+
+
+def test_results_of_a_run_follow_when_it_goes_on(workbench: Workbench, tmp_path: Path) -> None:
+    make_run(tmp_path / "sft", (100,))
+    scan(workbench, tmp_path)
+    assert "train_loss" in versions(workbench)["sft/checkpoint-100"].metrics
+    make_run(tmp_path / "sft", (100, 200))
+    scan(workbench, tmp_path)
+    found = versions(workbench)
+    assert "train_loss" in found["sft/checkpoint-200"].metrics
+    assert "train_loss" not in found["sft/checkpoint-100"].metrics
+
+
+def test_a_checkpoint_without_weights_is_kept_for_what_is_known(workbench: Workbench, tmp_path: Path) -> None:
+    make_run(tmp_path / "sft", (100, 200), weightless=(100,))
+    scan(workbench, tmp_path)
+    found = versions(workbench)["sft/checkpoint-100"]
+    assert (found.state, found.step, found.format) == (State.NO_WEIGHTS, 100, "")
+    assert found.metrics["eval_loss"] == 2.9
+
+
+def test_a_run_whose_checkpoints_were_deleted_is_kept_for_what_is_known(workbench: Workbench, tmp_path: Path) -> None:
+    make_run(tmp_path / "sft", (100,))
+    shutil.rmtree(tmp_path / "sft" / "checkpoint-100")
+    scan(workbench, tmp_path)
+    (version,) = versions(workbench).values()
+    assert (version.name, version.state) == ("sft", State.NO_WEIGHTS)
+    assert version.metrics["train_loss"] == 2.5
+
+
+def test_names_that_clash_begin_with_their_folders(workbench: Workbench, tmp_path: Path) -> None:
+    for place in ("first/sft", "second/sft"):
+        make_run(tmp_path / place, (100,), results=False)
+    make_model(tmp_path / "a" / "final")
+    make_model(tmp_path / "b" / "final", seed=1)
+    scan(workbench, tmp_path)
+    found = versions(workbench)
+    assert set(found) == {"first/sft/checkpoint-100", "second/sft/checkpoint-100", "a/final", "b/final"}
+    assert found["first/sft/checkpoint-100"].model == "first/sft"
+
+
+def test_a_name_once_given_stays(workbench: Workbench, tmp_path: Path) -> None:
+    make_run(tmp_path / "first" / "sft", (100,))
+    scan(workbench, tmp_path)
+    make_run(tmp_path / "first" / "sft", (100, 200))
+    make_run(tmp_path / "second" / "sft", (100,), seed=9)
+    scan(workbench, tmp_path)
+    assert set(versions(workbench)) == {"sft/checkpoint-100", "sft/checkpoint-200", "second/sft/checkpoint-100"}
+
+
+def test_a_folder_of_the_cache_is_called_by_repository_and_commit(workbench: Workbench, tmp_path: Path) -> None:
+    snapshot = make_snapshot(tmp_path / "hub", "org/name", COMMIT)
+    scan(workbench, tmp_path)
+    (version,) = versions(workbench).values()
+    assert (version.name, version.model, version.path) == ("org/name@0123456", "org/name", snapshot)
+    assert (version.state, version.family) == (State.COMPLETE, "llama")
+
+
+def test_an_unfinished_download_is_partial(workbench: Workbench, tmp_path: Path) -> None:
+    snapshot = make_snapshot(tmp_path / "hub", "org/name", COMMIT)
+    (snapshot / "model.safetensors").unlink()
+    (snapshot.parents[1] / "blobs" / "abc.incomplete").write_bytes(b"half")
+    dangling = make_snapshot(tmp_path / "hub", "org/other", COMMIT, seed=1)
+    (dangling / "model.safetensors").resolve().unlink()
+    scan(workbench, tmp_path)
+    assert {version.state for version in versions(workbench).values()} == {State.PARTIAL}
+
+
+@pytest.mark.parametrize("spelling", ["runs/sft/checkpoint-100", "../runs/sft/checkpoint-100", "absolute", "elsewhere"])
+def test_an_adapter_is_tied_to_its_base(workbench: Workbench, tmp_path: Path, spelling: str) -> None:
+    base = make_run(tmp_path / "runs" / "sft", (100,)) / "checkpoint-100"
+    named = {"absolute": str(base), "elsewhere": "/home/other/runs/sft/checkpoint-100"}.get(spelling, spelling)
+    make_adapter(tmp_path / "adapters" / "lora", named)
+    scan(workbench, tmp_path)
+    found = versions(workbench)
+    lineage = found["adapters/lora"].base
+    assert found["adapters/lora"].kind is Kind.ADAPTER
+    assert lineage is not None
+    assert (lineage.name, lineage.parent) == (named, found["sft/checkpoint-100"].id)
+
+
+def test_an_adapter_is_tied_to_a_base_that_comes_later(workbench: Workbench, tmp_path: Path) -> None:
+    make_adapter(tmp_path / "style", "org/name")
+    scan(workbench, tmp_path)
+    make_snapshot(tmp_path / "hub", "org/name", COMMIT)
+    scan(workbench, tmp_path)
+    found = versions(workbench)
+    lineage = found["style"].base
+    assert lineage is not None
+    assert lineage.parent == found["org/name@0123456"].id
+
+
+@pytest.mark.parametrize("age", ["0.4.0", "0.4.5", "0.4.12"])
+def test_an_evaluation_is_given_to_the_version_it_names(workbench: Workbench, tmp_path: Path, age: str) -> None:
+    make_run(tmp_path / "runs" / "sft", (100, 200))
+    make_lm_eval(tmp_path / "eval", "runs/sft/checkpoint-200", {"arith": 0.66}, age=age)
+    scan(workbench, tmp_path)
+    found = versions(workbench)
+    assert set(found) == {"sft/checkpoint-100", "sft/checkpoint-200"}
+    assert found["sft/checkpoint-200"].metrics["arith/acc"] == 0.66
+    assert "arith/acc" not in found["sft/checkpoint-100"].metrics
+    assert workbench.dossier(found["sft/checkpoint-200"]).has_samples
+
+
+def test_an_evaluation_of_an_adapter_is_about_the_adapter(workbench: Workbench, tmp_path: Path) -> None:
+    make_run(tmp_path / "runs" / "sft", (100,))
+    make_adapter(tmp_path / "adapters" / "lora", "runs/sft/checkpoint-100")
+    make_lm_eval(tmp_path / "eval", "runs/sft/checkpoint-100", {"arith": 0.33}, peft="adapters/lora")
+    scan(workbench, tmp_path)
+    found = versions(workbench)
+    assert found["adapters/lora"].metrics["arith/acc"] == 0.33
+    assert "arith/acc" not in found["sft/checkpoint-100"].metrics
+
+
+def test_an_evaluation_of_a_commit_finds_that_snapshot(workbench: Workbench, tmp_path: Path) -> None:
+    make_snapshot(tmp_path / "hub", "org/name", COMMIT)
+    other = make_snapshot(tmp_path / "hub", "org/name", COMMIT[::-1], seed=1)
+    make_lm_eval(tmp_path / "eval", "org/name", {"arith": 0.33}, revision=COMMIT)
+    make_lm_eval(tmp_path / "eval-main", "org/name", {"arith": 0.66})
+    scan(workbench, tmp_path)
+    found = {version.path: version for version in versions(workbench).values()}
+    assert found[other.parent / COMMIT].metrics["arith/acc"] == 0.33
+    # the cache says what `main` was when it was downloaded last
+    assert found[other].metrics["arith/acc"] == 0.66
+
+
+def test_an_evaluation_without_its_model_is_a_version_until_the_model_arrives(
+    workbench: Workbench, tmp_path: Path
+) -> None:
+    make_lm_eval(tmp_path / "eval", "runs/sft/checkpoint-200", {"arith": 0.66})
+    scan(workbench, tmp_path)
+    (alone,) = versions(workbench).values()
+    assert (alone.name, alone.kind, alone.state) == ("runs/sft/checkpoint-200", Kind.RECORD, State.NO_WEIGHTS)
+    assert alone.path is None
+    make_run(tmp_path / "runs" / "sft", (200,), results=False)
+    report = scan(workbench, tmp_path)
+    (version,) = versions(workbench).values()
+    assert (version.name, version.state) == ("sft/checkpoint-200", State.COMPLETE)
+    assert version.metrics["arith/acc"] == 0.66
+    assert alone.key in report.changes.removed
+
+
+def test_evaluations_of_two_commits_stay_apart(workbench: Workbench, tmp_path: Path) -> None:
+    for place, commit in (("one", COMMIT), ("two", COMMIT[::-1])):
+        make_lm_eval(tmp_path / place, "org/away", {"arith": 0.33}, revision=commit)
+    scan(workbench, tmp_path)
+    found = versions(workbench)
+    assert set(found) == {"org/away@0123456", "org/away@7654321"}
+    assert {version.model for version in found.values()} == {"org/away"}
+
+
+def test_what_did_not_change_is_not_read_again(
+    workbench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_run(tmp_path / "runs" / "sft", (100, 200))
+    make_lm_eval(tmp_path / "eval", "runs/sft/checkpoint-200", {"arith": 0.66})
+    first = scan(workbench, tmp_path)
+    opened: list[str] = []
+    open_ = os.open
+
+    def watched(path: str, *arguments: int, **keywords: int) -> int:
+        opened.append(str(path))
+        return open_(path, *arguments, **keywords)
+
+    monkeypatch.setattr(os, "open", watched)
+    report = scan(workbench, tmp_path)
+    assert [path for path in opened if path.startswith(str(tmp_path))] == []
+    assert not report.changes
+    assert (report.versions, report.files) == (first.versions, first.files)
+
+
+def test_a_changed_record_is_read_again(workbench: Workbench, tmp_path: Path) -> None:
+    make_model(tmp_path / "tiny")
+    scan(workbench, tmp_path)
+    write_json(tmp_path / "tiny" / "generation_config.json", {"temperature": 0.2})
+    report = scan(workbench, tmp_path)
+    (version,) = versions(workbench).values()
+    assert version.hyperparameters["gen.temperature"] == 0.2
+    assert report.changes.updated == {version.key}
+
+
+def test_versions_that_are_gone_are_offline_and_come_back(workbench: Workbench, tmp_path: Path) -> None:
+    library = tmp_path / "library"
+    make_model(library / "tiny")
+    make_model(library / "other", seed=1)
+    scan(workbench, library)
+    (library / "tiny").rename(tmp_path / "away")
+    scan(workbench, library)
+    assert {name: version.state for name, version in versions(workbench).items()} == {
+        "tiny": State.OFFLINE,
+        "other": State.COMPLETE,
+    }
+    (tmp_path / "away").rename(library / "tiny")
+    scan(workbench, library)
+    assert versions(workbench)["tiny"].state is State.COMPLETE
+
+
+def test_an_emptied_folder_is_no_version_any_more(workbench: Workbench, tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "tiny")
+    scan(workbench, tmp_path)
+    for file in folder.iterdir():
+        file.unlink()
+    scan(workbench, tmp_path)
+    assert versions(workbench)["tiny"].state is State.OFFLINE
+
+
+def test_a_library_folder_that_is_gone_does_not_stop_the_others(workbench: Workbench, tmp_path: Path) -> None:
+    make_model(tmp_path / "drive" / "tiny")
+    make_model(tmp_path / "local" / "other", seed=1)
+    scan(workbench, tmp_path / "drive")
+    (tmp_path / "drive").rename(tmp_path / "unplugged")
+    report = scan(workbench, tmp_path / "drive", tmp_path / "local")
+    assert versions(workbench)["tiny"].state is State.OFFLINE
+    assert versions(workbench)["other"].state is State.COMPLETE
+    assert [problem.reason for problem in report.problems] == ["is not there; its versions are kept as offline"]
+
+
+def test_a_path_that_never_was_is_an_error(workbench: Workbench, tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="no such folder"):
+        scan(workbench, tmp_path / "nowhere")
+
+
+def test_one_file_brings_the_version_it_belongs_to(workbench: Workbench, tmp_path: Path) -> None:
+    scan(workbench, make_model(tmp_path / "tiny") / "model.safetensors")
+    (version,) = versions(workbench).values()
+    assert version.path == tmp_path / "tiny"
+    assert workbench.roots() == ()
+
+
+def test_weights_that_are_not_read_yet_are_told(workbench: Workbench, tmp_path: Path) -> None:
+    make_model(tmp_path / "old")
+    (tmp_path / "old" / "model.safetensors").rename(tmp_path / "old" / "pytorch_model.bin")
+    (tmp_path / "quantised").mkdir()
+    for name in ("tiny-Q4.gguf", "tiny-Q8.gguf"):
+        (tmp_path / "quantised" / name).write_bytes(b"GGUF" + bytes(100))
+    report = scan(workbench, tmp_path)
+    found = versions(workbench)
+    assert set(found) == {"old", "tiny-Q4", "tiny-Q8"}
+    assert {version.format for version in found.values()} == {""}
+    assert {problem.reason for problem in report.problems} == {"weights in this format are not read yet"}
+    assert len(report.problems) == 3
+
+
+def test_what_only_looks_like_a_model_is_left_alone(workbench: Workbench, tmp_path: Path) -> None:
+    write_json(tmp_path / "website" / "config.json", {"port": 8080})
+    (tmp_path / "tokens").mkdir()
+    (tmp_path / "tokens" / "train.bin").write_bytes(bytes(64))
+    (tmp_path / "README.md").write_text("# Notes\n", "utf-8")
+    report = scan(workbench, tmp_path)
+    assert versions(workbench) == {}
+    assert report.problems == ()
+
+
+@pytest.mark.parametrize("name", [".git", ".venv", "venv", "node_modules", "__pycache__"])
+def test_folders_of_tools_are_not_entered(workbench: Workbench, tmp_path: Path, name: str) -> None:
+    make_model(tmp_path / name / "tiny")
+    scan(workbench, tmp_path)
+    assert versions(workbench) == {}
+
+
+def test_the_revision_of_a_download_is_known(workbench: Workbench, tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "tiny")
+    note = folder / ".cache" / "huggingface" / "download" / "config.json.metadata"
+    note.parent.mkdir(parents=True)
+    note.write_text(f"{COMMIT}\nabc\n1795168800.0\n", "utf-8")
+    scan(workbench, tmp_path)
+    (version,) = versions(workbench).values()
+    facts = [record.evidence.facts.get("revision") for record in workbench.catalog.records(version.key)]
+    assert COMMIT in facts
+
+
+def test_ticks_say_how_far_it_is_and_carry_what_was_stored(workbench: Workbench, tmp_path: Path) -> None:
+    for number in range(3):
+        make_model(tmp_path / f"tiny-{number}", seed=number)
+    job = workbench.scan([tmp_path])
+    ticks = []
+    while True:
+        try:
+            ticks.append(next(job))
+        except StopIteration as stop:
+            report = stop.value
+            break
+    reading = [tick for tick in ticks if tick.total]
+    assert [tick.done for tick in reading] == sorted(tick.done for tick in reading)
+    assert reading[-1].total == 4
+    assert len(report.changes.added) == 3
+
+
+def test_a_cancelled_scan_keeps_what_it_stored_and_loses_nothing(workbench: Workbench, tmp_path: Path) -> None:
+    make_run(tmp_path / "runs" / "sft", (100,))
+    make_lm_eval(tmp_path / "eval", "runs/sft/checkpoint-100", {"arith": 0.66})
+    reference = finish(workbench.scan([tmp_path]))
+    whole = versions(workbench)
+    for steps in range(1, 60):
+        workbench.remove(workbench.keys())
+        job = workbench.scan([tmp_path])
+        for _, _tick in zip(range(steps), job, strict=False):
+            pass
+        job.close()
+        report = scan(workbench, tmp_path)
+        assert report.versions == reference.versions
+        again = versions(workbench)
+        assert {name: version.metrics for name, version in again.items()} == {
+            name: version.metrics for name, version in whole.items()
+        }
+
+
+def test_a_bad_file_is_one_line_and_the_others_are_read(workbench: Workbench, tmp_path: Path) -> None:
+    make_model(tmp_path / "good")
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "model.safetensors").write_bytes(header_bytes({"w": {"dtype": "F99"}}))
+    report = scan(workbench, tmp_path)
+    found = versions(workbench)
+    assert found["good"].state is State.COMPLETE
+    assert found["bad"].state is State.DAMAGED
+    assert len(report.problems) == 1
+    assert report.problems[0].file.endswith("bad/model.safetensors")
+    assert "\n" not in str(report.problems[0])
