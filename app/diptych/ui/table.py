@@ -184,14 +184,19 @@ class SheetTable(QWidget):
         self.model.sort_by(_value(key), descending)
 
 
-def _value(key: str) -> Callable[[Row], object] | None:
+def _value(key: str) -> Callable[[Row], float | str | None] | None:
     if not key:
         return None
     if key == "label":
         return lambda row: (row.label or row.key).casefold()
     if key == "change":
         return lambda row: None if row.magnitude is None else abs(row.magnitude)
-    return lambda row: row.values.get(key)
+
+    def value(row: Row) -> float | str | None:
+        found = row.values.get(key)
+        return found if isinstance(found, int | float | str) else None
+
+    return value
 
 
 class _Titles(QWidget):

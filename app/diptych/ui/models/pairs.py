@@ -12,9 +12,11 @@ from diptych.ui.models.rows import Showing, plain_tip
 from diptych.ui.widgets.lines import Line, Tone
 from diptych.ui.widgets.rowlist import LINE_ROLE
 
-
 BROKEN, FIXED = "A right, B wrong", "A wrong, B right"
 """How the facet names the two ways in which a pair can flip."""
+
+
+_ROOT = QModelIndex()
 
 
 def changed_share(row: Row) -> float:
@@ -75,7 +77,7 @@ class PairsModel(QAbstractListModel):
         """The line of a pair; invalid where it is not shown."""
         return self.index(self._at[key]) if key in self._at else QModelIndex()
 
-    def rowCount(self, parent: QModelIndex | QPersistentModelIndex = QModelIndex()) -> int:  # noqa: B008
+    def rowCount(self, parent: QModelIndex | QPersistentModelIndex = _ROOT) -> int:
         return 0 if parent.isValid() else len(self._rows)
 
     def data(self, index: QModelIndex | QPersistentModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -15,6 +16,7 @@ from diptych.domain.sheet import Cell, Column, Row, Sheet, Status
 from diptych.ui.widgets.lines import Line, Runs, Tone
 from diptych.ui.widgets.rowlist import LINE_ROLE
 
+_ROOT = QModelIndex()
 _LONG = 2_000
 """Characters of a value that a line looks at; the inspector shows the whole."""
 _NUMBERS = (int, float)
@@ -61,13 +63,14 @@ class RowsModel(QAbstractListModel):
         self._sheet = Sheet("", "", "")
         self._showing = Showing()
         self._folded: set[tuple[str, ...]] = set()
-        self._sort: Callable[[Row], object] | None = None
+        self._sort: Callable[[Row], float | str | None] | None = None
         self._descending = True
         self._entries: list[_Entry] = []
         self._lines: dict[int, Line] = {}
         self._by_key: dict[str, int] = {}
         self._headed = False
         self._prefixed = False
+        self._shared: dict[str, str] = {}
         self._lead = 0
 
     def show(self, sheet: Sheet, showing: Showing) -> None:
@@ -79,12 +82,13 @@ class RowsModel(QAbstractListModel):
             self._headed = groups != {""} and len(sheet.rows) >= _WORTH_A_HEADING * len(groups)
             self._lead = _lead(sheet.rows)
             labels = {row.label or row.key for row in sheet.rows}
+            self._shared = _shared_beginnings(sheet.rows) if self._headed else {}
             self._prefixed = not self._headed and len(labels) < len(sheet.rows)
         self._sheet = sheet
         self._showing = showing
         self._arrange()
 
-    def sort_by(self, value: Callable[[Row], object] | None, descending: bool = True) -> None:
+    def sort_by(self, value: Callable[[Row], float | str | None] | None, descending: bool = True) -> None:
         """Order the rows by a value of theirs (None last), or as the sheet has them; groups give way to an order."""
         self._sort = value
         self._descending = descending
@@ -117,7 +121,7 @@ class RowsModel(QAbstractListModel):
             self._arrange()
         return self.index(self._by_key[key]) if key in self._by_key else QModelIndex()
 
-    def rowCount(self, parent: QModelIndex | QPersistentModelIndex = QModelIndex()) -> int:  # noqa: B008
+    def rowCount(self, parent: QModelIndex | QPersistentModelIndex = _ROOT) -> int:
         return 0 if parent.isValid() else len(self._entries)
 
     def data(self, index: QModelIndex | QPersistentModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> object:
@@ -143,11 +147,7 @@ class RowsModel(QAbstractListModel):
     def _ordered(self) -> Iterator[_Entry]:
         rows = [row for row in self._sheet.rows if self._showing.admits(row)]
         if self._sort is not None:
-            sort = self._sort
-            known = [row for row in rows if _orderable(sort(row))]
-            unknown = [row for row in rows if not _orderable(sort(row))]
-            known.sort(key=sort, reverse=self._descending)  # type: ignore[arg-type]
-            for row in known + unknown:
+            for row in _sorted(rows, self._sort, self._descending):
                 yield from self._with_nested(row, 0, (row.key,))
             return
         groups: dict[str, list[Row]] = {}
@@ -186,8 +186,11 @@ class RowsModel(QAbstractListModel):
             )  # fmt: skip
         folded = entry.path in self._folded if entry.row.tree else None
         line = line_of(entry.row, self._sheet.columns, entry.indent, folded)
-        grouped = entry.row.group and self._prefixed and not entry.indent
-        label = f"{display.visible(entry.row.group)} · {line.label}" if grouped else line.label
+        label = line.label
+        if entry.row.group and self._prefixed and not entry.indent:
+            label = f"{display.visible(entry.row.group)} · {label}"
+        elif self._headed and self._sort is None and not entry.row.label:
+            label = label.removeprefix(self._shared.get(entry.row.group, ""))
         return replace(line, label=label, lead=self._lead)
 
 
@@ -273,7 +276,7 @@ def _values(row: Row) -> tuple[Runs, Runs]:
         spans = word_diff(left, right)
         if spans.changed < 1:
             return [(s.text, s.changed) for s in spans.left], [(s.text, s.changed) for s in spans.right]
-    changed = row.status is Status.DIFFERS
+    changed = row.status is Status.DIFFERS and left != right
     return _whole(row.left, left, changed), _whole(row.right, right, changed)
 
 
@@ -297,6 +300,16 @@ def _one_sided(status: Status) -> str:
     return {Status.LEFT_ONLY: "only in A", Status.RIGHT_ONLY: "only in B"}.get(status, "")
 
 
+def _shared_beginnings(rows: tuple[Row, ...]) -> dict[str, str]:
+    """What all keys of a group begin with, up to a dot: the heading stands for it."""
+    ends: dict[str, tuple[str, str]] = {}
+    for row in rows:
+        low, high = ends.get(row.group, (row.key, row.key))
+        ends[row.group] = min(low, row.key), max(high, row.key)
+    shared = {group: os.path.commonprefix(pair) for group, pair in ends.items() if pair[0] != pair[1]}
+    return {group: prefix[: prefix.rfind(".") + 1] for group, prefix in shared.items()}
+
+
 def _lead(rows: tuple[Row, ...]) -> int:
     """Digits before the point of the longest number, where both columns hold little but numbers; else 0."""
     cells = [cell for row in rows for cell in (row.left, row.right) if cell is not None]
@@ -306,8 +319,15 @@ def _lead(rows: tuple[Row, ...]) -> int:
     return min(max(len(cell.text.partition(".")[0]) for cell in numbers), 4)
 
 
-def _orderable(value: object) -> bool:
-    return value is not None and not (isinstance(value, float) and math.isnan(value))
+def _sorted(rows: list[Row], by: Callable[[Row], float | str | None], descending: bool) -> list[Row]:
+    """Numbers before texts, each in order; what has no value last in either direction."""
+    valued = [(by(row), row) for row in rows]
+    numbers = [(value, row) for value, row in valued if isinstance(value, _NUMBERS) and not math.isnan(value)]
+    texts = [(value, row) for value, row in valued if isinstance(value, str)]
+    known = [row for _, row in sorted(numbers, key=lambda pair: pair[0], reverse=descending)]
+    known += [row for _, row in sorted(texts, key=lambda pair: pair[0], reverse=descending)]
+    placed = {id(row) for row in known}
+    return known + [row for row in rows if id(row) not in placed]
 
 
 def _haystack(row: Row) -> str:

@@ -10,6 +10,7 @@ from typing import ClassVar
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
+from diptych import display
 from diptych.domain.changes import Changes
 from diptych.domain.dossier import Dossier
 from diptych.domain.version import Version
@@ -26,6 +27,10 @@ from diptych.ui.widgets.label import hairline, label
 from diptych.ui.widgets.tabs import Tabs
 from diptych.workbench import Workbench
 from diptych.workbench.comparing import Comparison
+
+
+_TAB_NAME = 24
+"""Characters of a name on a tab."""
 
 
 class ComparePage(Page):
@@ -63,7 +68,7 @@ class ComparePage(Page):
             if view is not None and _names(view.comparison) == (_name(left), _name(right)):
                 self.tabs.setCurrentIndex(index)
                 return
-        self._compare(left, right, self._add)
+        self._compare(left, right, self.show_comparison)
 
     def close_tab(self, index: int) -> None:
         """Close a comparison and stop its jobs."""
@@ -111,12 +116,13 @@ class ComparePage(Page):
             if isinstance(entry, dict) and isinstance(entry.get(LEFT), str) and isinstance(entry.get(RIGHT), str):
                 self._compare(_reference(entry[LEFT]), _reference(entry[RIGHT]), partial(self._add_restored, entry))
 
-    def _compare(self, left: object, right: object, done: Callable[[Comparison], None]) -> None:
+    def _compare(self, left: object, right: object, done: Callable[[Comparison], object]) -> None:
         self._opening.setText("Opening…")
         job = opened(self.context.workbench, left, right)
         self.context.runner.start("Open comparison", job, done=done, failed=self._not_opened, quiet=True)
 
-    def _add(self, comparison: Comparison) -> ComparisonView:
+    def show_comparison(self, comparison: Comparison) -> ComparisonView:
+        """Show a comparison in a new tab."""
         view = self._made(comparison)
         index = self.tabs.add(view)
         self.stack.addWidget(view)
@@ -126,7 +132,7 @@ class ComparePage(Page):
         return view
 
     def _add_restored(self, state: dict[str, object], comparison: Comparison) -> None:
-        self._add(comparison).restore(state)
+        self.show_comparison(comparison).restore(state)
 
     def _made(self, comparison: Comparison) -> ComparisonView:
         view = ComparisonView(self.context, comparison)
@@ -141,8 +147,8 @@ class ComparePage(Page):
     def _change_side(self, view: ComparisonView, side: str, value: object) -> None:
         """Another version on one side of a tab; the tab and its way of reading stay."""
         left, right = (each.version for each in _sides(view.comparison))
-        pair = (value, right) if side == LEFT else (left, value)
-        self._compare(*pair, partial(self._replace, view))
+        first, second = (value, right) if side == LEFT else (left, value)
+        self._compare(first, second, partial(self._replace, view))
 
     def _replace(self, old: ComparisonView, comparison: Comparison) -> None:
         index = next((at for at in range(self.tabs.count()) if self._view_at(at) is old), -1)
@@ -174,7 +180,8 @@ class ComparePage(Page):
         view = self._view_at(index)
         if view is not None:
             left, right = (side.version.name for side in _sides(view.comparison))
-            self.tabs.set_text(index, f"{left} ⇄ {right}")
+            short = f"{display.elide(left, _TAB_NAME)} ⇄ {display.elide(right, _TAB_NAME)}"
+            self.tabs.set_text(index, short, f"{left} ⇄ {right}")
 
     def _name_tabs(self) -> None:
         for index in range(self.tabs.count()):

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Signal
 from diptych.domain.sheet import Sheet
 from diptych.job import Job, Tick
 from diptych.ui.context import Context
-from diptych.ui.runner import Running
+from diptych.ui.runner import Phase, Running
 from diptych.workbench.comparing import Comparison, turned
 
 SUMMARY = "summary"
@@ -24,6 +24,8 @@ class Facets(QObject):
     """Facet and its `Running`."""
     failed = Signal(str, object)
     """Facet and the exception."""
+    stopped = Signal(str)
+    """A facet was cancelled."""
     turned = Signal()
     """A and B have changed places; the sheets follow."""
 
@@ -36,8 +38,10 @@ class Facets(QObject):
         self._running: dict[str, Running] = {}
         self._partial: dict[str, Sheet] = {}
         self._waiting: list[str] = []
-        self._summed_for = comparison
+        self._outdated = False
+        """Something was found since the verdict under way began."""
         self._closed = False
+        context.runner.changed.connect(self._look_for_stopped)
 
     def start(self) -> None:
         """Begin with everything that is not known yet."""
@@ -100,7 +104,7 @@ class Facets(QObject):
     def _start(self, key: str) -> None:
         facet = next(facet for facet in self.comparison.facets if facet.key == key)
         title = f"{facet.title} of {self._origin.left.version.name} and {self._origin.right.version.name}"
-        self._running[key] = self._context.runner.start(
+        running = self._context.runner.start(
             title,
             self._origin.sheet(key),
             done=partial(self._done, key),
@@ -108,7 +112,9 @@ class Facets(QObject):
             ticked=partial(self._ticked, key),
             quiet=not facet.heavy,
         )
-        self.ticked.emit(key, self._running[key])
+        if running.active:
+            self._running[key] = running
+            self.ticked.emit(key, running)
 
     def _ticked(self, key: str, tick: Tick) -> None:
         if self._closed or key not in self._running:
@@ -134,6 +140,14 @@ class Facets(QObject):
         self.failed.emit(key, error)
         self._go_on()
 
+    def _look_for_stopped(self) -> None:
+        """A cancelled job calls nobody back."""
+        for key in [key for key, running in self._running.items() if running.phase is Phase.CANCELLED]:
+            del self._running[key]
+            if not self._closed:
+                self.stopped.emit(key)
+                self._go_on()
+
     def _go_on(self) -> None:
         """Begin the next heavy facet once the one before it ended."""
         heavy = {facet.key for facet in self.comparison.facets if facet.heavy}
@@ -141,21 +155,24 @@ class Facets(QObject):
             self._start(self._waiting.pop(0))
 
     def _summarise(self) -> None:
+        self._outdated = True
         if SUMMARY in self._running or SUMMARY not in {facet.key for facet in self.comparison.facets}:
             return
-        self._running[SUMMARY] = self._context.runner.start(
+        self._outdated = False
+        running = self._context.runner.start(
             "Verdict", self.comparison.sheet(SUMMARY), done=self._summed, failed=self._not_summed, quiet=True
         )
-        self._summed_for = self.comparison
+        if running.active:
+            self._running[SUMMARY] = running
 
     def _summed(self, sheet: Sheet) -> None:
         self._running.pop(SUMMARY, None)
         if self._closed:
             return
-        if self._summed_for is self.comparison:
-            self.ready.emit(SUMMARY, sheet)
-        else:
+        if self._outdated:
             self._summarise()
+        else:
+            self.ready.emit(SUMMARY, sheet)
 
     def _not_summed(self, error: Exception) -> None:
         self._running.pop(SUMMARY, None)

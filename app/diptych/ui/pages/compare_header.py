@@ -53,9 +53,9 @@ class Head(QWidget):
         self.swap.setToolTip("Swap A and B  x")
         self.swap.clicked.connect(self.swap_asked)
         self.relation = Elided()
-        self._picker = Picker(theme, "Name, part of an id, or a query", self)
-        self._picker.typed.connect(self._search_for)
-        self._picker.picked.connect(self._picked)
+        self.picker = Picker(theme, "Name, part of an id, or a query", self)
+        self.picker.typed.connect(self._search_for)
+        self.picker.picked.connect(self._picked)
         panels = QHBoxLayout()
         panels.setSpacing(0)
         panels.addWidget(self.left, 1)
@@ -96,7 +96,7 @@ class Head(QWidget):
     def pick(self, side: str) -> None:
         """Open the list of versions for one side."""
         self._picking = side
-        self._picker.open_below(self.left if side == LEFT else self.right)
+        self.picker.open_below(self.left if side == LEFT else self.right)
 
     def step(self, side: str, by: int) -> None:
         """Go to the next (1) or previous (-1) checkpoint of the run on one side."""
@@ -118,16 +118,14 @@ class Head(QWidget):
         if self._search is not None:
             self._search.cancel()
         job = choices(self._context.workbench, text, self._versions.get(self._picking))
-        self._search = self._context.runner.start(
-            "Versions", job, done=self._found, failed=self._not_found, quiet=True
-        )
+        self._search = self._context.runner.start("Versions", job, done=self._found, failed=self._not_found, quiet=True)
 
     def _found(self, found: list[Choice]) -> None:
-        if self._picker.isVisible():
-            self._picker.show_choices(found)
+        if self.picker.isVisible():
+            self.picker.show_choices(found)
 
     def _not_found(self, error: Exception) -> None:
-        self._picker.show_choices([])
+        self.picker.show_choices([])
 
     def _picked(self, value: object) -> None:
         self._choose(self._picking, value)

@@ -48,6 +48,7 @@ class Section(QWidget):
         self._showing = Showing()
         self._running: Running | None = None
         self._error = ""
+        self._was_stopped = False
         self._head = Link(theme, title, theme.font(Size.SECTION, bold=True))
         self._head.clicked.connect(lambda: self.focus_asked.emit(key))
         self._head.setToolTip("Give this section the whole page  ↵")
@@ -84,6 +85,7 @@ class Section(QWidget):
     def show_work(self, running: Running) -> None:
         """Show how far the job has come."""
         fresh = self._running is None
+        self._was_stopped = False
         self._running = running
         self._error = ""
         if fresh and self.sheet is None:
@@ -97,6 +99,13 @@ class Section(QWidget):
         hint = f" {error.hint}" if isinstance(error, DiptychError) and error.hint else ""
         kind = "" if isinstance(error, DiptychError) else f"This is a bug: {type(error).__name__}: "
         self._error = f"{kind}{error}{hint}"
+        self._tell()
+
+    def show_stopped(self) -> None:
+        """Say that the job was cancelled; what it found stays in view."""
+        self._running = None
+        self._error = ""
+        self._was_stopped = True
         self._tell()
 
     def show_rows(self, showing: Showing) -> None:
@@ -172,17 +181,17 @@ class Section(QWidget):
         text = ""
         if self._error:
             text = self._error
+        elif self._was_stopped:
+            text = "Stopped. What was found so far is shown." if sheet is not None else "Stopped."
         elif sheet is None:
             text = "" if self.key == "summary" else f"{_working(running)}" if working else "Not started."
             text = "" if running is not None and not working else text
         elif not sheet.rows and not sheet.clauses:
             text = "" if sheet.notes else NOTHING.get(self.key, f"No {sheet.noun} on either side.")
-        elif _all_same(sheet) and not self._showing.all and self.key != "summary":
-            text = f"All {sheet.total:,} {sheet.noun} are the same." if sheet.complete else ""
         self.state.setText(display.visible(text))
         self.state.setProperty("role", "danger" if self._error else "muted")
         self.state.style().polish(self.state)
-        self._retry.setVisible(bool(self._error))
+        self._retry.setVisible(bool(self._error) or self._was_stopped)
         self._said.setVisible(bool(text))
         notes = sheet.notes[:_NOTES] if sheet is not None and self.key != "summary" else ()
         self.notes.setText("\n".join(display.visible(note) for note in notes))
@@ -212,8 +221,10 @@ class Section(QWidget):
 
 
 def _counts(sheet: Sheet) -> str:
-    if not sheet.rows or not (sheet.differs or sheet.ignored):
+    if not sheet.rows:
         return ""
+    if _all_same(sheet):
+        return f"all {sheet.total:,} {sheet.noun} are the same" if sheet.complete else ""
     rest = ((sheet.undecided, "not comparable"), (sheet.same, "the same"), (sheet.ignored, "ignored"))
     parts = [f"{sheet.differs - sheet.undecided:,} of {sheet.total:,} differ"]
     parts += [f"{count:,} {word}" for count, word in rest if count]

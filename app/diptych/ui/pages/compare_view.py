@@ -57,6 +57,7 @@ class ComparisonView(QWidget):
         self.facets.ready.connect(self._ready)
         self.facets.ticked.connect(self._ticked)
         self.facets.failed.connect(self._failed)
+        self.facets.stopped.connect(self._stopped)
         self.facets.turned.connect(self._turned)
         self.rail.mark(next(iter(self.sections)))
         QTimer.singleShot(0, self, self.facets.start)
@@ -316,6 +317,11 @@ class ComparisonView(QWidget):
     def _failed(self, key: str, error: Exception) -> None:
         if key in self.sections:
             self.sections[key].show_error(error)
+            self._tell()
+
+    def _stopped(self, key: str) -> None:
+        if key in self.sections:
+            self.sections[key].show_stopped()
             self._tell()
 
     def _tell(self) -> None:

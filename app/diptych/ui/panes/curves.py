@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PySide6.QtCore import QEvent, QObject, QRect, QTimer
+from PySide6.QtCore import QEvent, QObject, QRect, Qt, QTimer
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout
 
@@ -62,6 +62,7 @@ class CurvesPane(Pane):
         self._body = body
         self._scroll = QScrollArea()
         self._scroll.setWidgetResizable(True)
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._scroll.hide()
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
@@ -254,9 +255,7 @@ class _Card(QFrame):
 
 def _legend(chart: Chart) -> str:
     sides = {line.side for line in chart.lines}
-    return "   ".join(
-        name for side, name in (("left", "● A solid"), ("right", "■ B dashed")) if side in sides
-    )
+    return "   ".join(name for side, name in (("left", "● A solid"), ("right", "■ B dashed")) if side in sides)
 
 
 def _load() -> Job[Any]:

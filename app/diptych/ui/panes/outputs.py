@@ -40,9 +40,12 @@ class OutputsPane(Pane):
         self.order = QComboBox()
         self.order.addItems(list(ORDERS))
         self.order.setAccessibleName("Order of the pairs")
+        self.order.view().setAccessibleName("Order of the pairs")
         self.order.currentTextChanged.connect(self._reorder)
         self.question = label(role="muted", wrap=True, selectable=True)
         self.target = label(role="muted", wrap=True, selectable=True)
+        self.question.setAccessibleName("Question")
+        self.target.setAccessibleName("Expected answer")
         self.left = DiffText(theme, "Answer of A", "a")
         self.right = DiffText(theme, "Answer of B", "b")
         self._left_title = _side_title("● A", "a")
@@ -218,4 +221,3 @@ def _clip(text: str) -> str:
     lines = display.visible(text[:_QUESTION], keep_newlines=True).strip().split("\n")
     kept = "\n".join(lines[-3:]) if len(lines) > 3 else "\n".join(lines)
     return display.elide(kept, 360)
-

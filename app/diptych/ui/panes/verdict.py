@@ -49,18 +49,20 @@ class VerdictPane(Pane):
             if clauses:
                 line = Flow(gap, _LINE_GAP)
                 for clause in clauses:
-                    line.addWidget(self._link(clause))
+                    line.addWidget(self._link(clause, len(first) == 1))
                 column.addLayout(line)
         self._column.addWidget(self._body)
 
     def changes(self) -> list[str]:
         return []
 
-    def _link(self, clause: Clause) -> Link:
+    def _link(self, clause: Clause, alone: bool) -> Link:
+        """`alone`: the only weighty statement, so that it may be said loud."""
         theme = self.context.theme
         if clause.weight >= _FIRST:
             text, bracket, detail = clause.text.partition(" (")
-            link = Link(theme, text, theme.font(Size.SECTION, bold=True), detail=f"({detail}" if bracket else "")
+            size = Size.TITLE if alone else Size.SECTION
+            link = Link(theme, text, theme.font(size, bold=True), detail=f"({detail}" if bracket else "")
         else:
             link = Link(theme, clause.text, theme.font(), "text" if clause.weight else "muted")
         link.clicked.connect(lambda: self.jump_asked.emit(clause.facet, clause.row))

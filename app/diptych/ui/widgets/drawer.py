@@ -26,6 +26,7 @@ class Drawer(QFrame):
         super().__init__(parent)
         self._theme = theme
         self.setFixedWidth(theme.px(WIDTH))
+        self.setAccessibleName("Tensor")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._title = Elided()
         self._title.setFont(theme.font(Size.BODY, bold=True))

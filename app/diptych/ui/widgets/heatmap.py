@@ -32,6 +32,7 @@ from diptych.ui.theme import Theme
 from diptych.ui.tokens import Size
 from diptych.ui.widgets.label import label
 
+_ROOT = QModelIndex()
 CIVIDIS = (
     "#00224E", "#003170", "#2A3F6D", "#434E6C", "#575D6D", "#6A6C71", "#7D7C78", "#918B78", "#A59C74", "#BCAE6C",
     "#D2C060", "#E9D34E", "#FEE838",
@@ -49,11 +50,14 @@ def cividis(share: float) -> QColor:
     low = min(int(at), len(CIVIDIS) - 2)
     first, second = QColor(CIVIDIS[low]), QColor(CIVIDIS[low + 1])
     part = at - low
+
+    def between(begin: int, end: int) -> int:
+        return round(begin + (end - begin) * part)
+
     return QColor(
-        *(
-            round(a + (b - a) * part)
-            for a, b in zip(first.getRgb()[:3], second.getRgb()[:3], strict=True)  # type: ignore[index]
-        )
+        between(first.red(), second.red()),
+        between(first.green(), second.green()),
+        between(first.blue(), second.blue()),
     )
 
 
@@ -121,10 +125,10 @@ class HeatModel(QAbstractTableModel):
         """The patch of a field; None where the model has no such tensor."""
         return self._patches.get((index.row(), index.column())) if index.isValid() else None
 
-    def rowCount(self, parent: QModelIndex | QPersistentModelIndex = QModelIndex()) -> int:  # noqa: B008
+    def rowCount(self, parent: QModelIndex | QPersistentModelIndex = _ROOT) -> int:
         return 0 if parent.isValid() else len(self.rows)
 
-    def columnCount(self, parent: QModelIndex | QPersistentModelIndex = QModelIndex()) -> int:  # noqa: B008
+    def columnCount(self, parent: QModelIndex | QPersistentModelIndex = _ROOT) -> int:
         return 0 if parent.isValid() else len(self.columns)
 
     def data(self, index: QModelIndex | QPersistentModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> object:
@@ -135,9 +139,7 @@ class HeatModel(QAbstractTableModel):
         patch = self.patch(index)
         return patch.text if patch is not None else ""
 
-    def headerData(
-        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
-    ) -> object:
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         names = self.columns if orientation == Qt.Orientation.Horizontal else self.rows
         if role == Qt.ItemDataRole.DisplayRole and 0 <= section < len(names):
             return names[section]
@@ -212,7 +214,9 @@ class HeatMap(QTableView):
         patch = self.heat.patch(self.currentIndex())
         return patch.text if patch is not None else ""
 
-    def currentChanged(self, current: QModelIndex, previous: QModelIndex) -> None:
+    def currentChanged(
+        self, current: QModelIndex | QPersistentModelIndex, previous: QModelIndex | QPersistentModelIndex
+    ) -> None:
         super().currentChanged(current, previous)
         if current.isValid():
             self.moved.emit(current.row(), current.column())
@@ -386,9 +390,7 @@ class _Modules(QHeaderView):
         painter.setFont(self._theme.font(Size.CAPTION))
         painter.setPen(self._theme.color("text"))
         text = painter.fontMetrics().elidedText(names[section], Qt.TextElideMode.ElideMiddle, rect.width() - 12)
-        painter.drawText(
-            rect.adjusted(0, 0, -10, 0), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, text
-        )
+        painter.drawText(rect.adjusted(0, 0, -10, 0), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, text)
         painter.restore()
 
 

@@ -57,6 +57,8 @@ SYMBOL = 24
 BAR = 72
 EXTRA = 92
 _NARROW = 76
+_FOR_NAMES = 420
+"""Room that name, A and B need before further columns get any."""
 _INSET = 16
 _GAP = 12
 
@@ -91,7 +93,8 @@ class Columns:
 def columns(width: int, extras: int = 0, scale: float = 1.0) -> Columns:
     """Place the columns in `width`: A and B equally wide; further columns stand in the place of the note.
 
-    More than two of them take the place of change and bar as well, which they say in numbers.
+    More than two of them take the place of change and bar as well, which they say in numbers; where there is no room
+    for all, the last are left out.
     """
 
     def px(length: int) -> int:
@@ -101,6 +104,8 @@ def columns(width: int, extras: int = 0, scale: float = 1.0) -> Columns:
     label_x = inset + px(SYMBOL)
     room = max(width - label_x - inset, px(360))
     many = extras > 2
+    while many and extras > 1 and room - extras * px(_NARROW + _GAP) < px(_FOR_NAMES):
+        extras -= 1
     bar = px(BAR) if not many and room >= px(600) else 0
     change = 0 if many else px(148 if bar else 120)
     note = min(px(280), int((room - px(520)) * 0.45))

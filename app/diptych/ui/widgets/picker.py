@@ -60,10 +60,11 @@ class Picker(QFrame):
     def open_below(self, widget: QWidget) -> None:
         """Open under `widget`, empty."""
         self.move(widget.mapToGlobal(QPoint(0, widget.height())))
-        self.field.clear()
-        self.typed.emit("")
+        self.list.clear()
         self.show()
         self.field.setFocus()
+        self.field.clear()
+        self.typed.emit("")
 
     def show_choices(self, choices: Sequence[Choice]) -> None:
         """Replace the list."""

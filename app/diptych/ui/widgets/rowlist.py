@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
+from PySide6.QtCore import (
+    QAbstractItemModel,
+    QItemSelectionModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QRect,
+    QSize,
+    Qt,
+    Signal,
+)
 from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent, QPainter, QPen, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
@@ -63,9 +72,7 @@ class RowList(QListView):
             self.setMinimumHeight(3 * self.theme.row)
             self.setMaximumHeight(16777215)
             return
-        model = self.model()
-        count = model.rowCount() if model is not None else 0
-        self.setFixedHeight(min(count, SHOWN) * self.theme.row)
+        self.setFixedHeight(min(self._count(), SHOWN) * self.theme.row)
 
     def columns(self) -> Columns:
         """Where the columns stand at the present width."""
@@ -81,8 +88,7 @@ class RowList(QListView):
 
     def hidden_below(self) -> tuple[int, int, int]:
         """First and last line in view (from 1), and how many there are."""
-        model = self.model()
-        count = model.rowCount() if model is not None else 0
+        count = self._count()
         first = self.verticalScrollBar().value() // max(self.theme.row, 1)
         return first + 1, min(first + SHOWN, count), count
 
@@ -96,10 +102,12 @@ class RowList(QListView):
         line = index.data(LINE_ROLE) if index.isValid() else None
         return line if isinstance(line, Line) else None
 
-    def currentChanged(self, current: QModelIndex, previous: QModelIndex) -> None:
+    def currentChanged(
+        self, current: QModelIndex | QPersistentModelIndex, previous: QModelIndex | QPersistentModelIndex
+    ) -> None:
         super().currentChanged(current, previous)
         if current.isValid():
-            self.moved.emit(current)
+            self.moved.emit(self.currentIndex())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._columns = None
@@ -137,6 +145,10 @@ class RowList(QListView):
             event.ignore()  # single letters are the page's actions, not a search within the list
         else:
             super().keyPressEvent(event)
+
+    def _count(self) -> int:
+        model: QAbstractItemModel | None = self.model()
+        return model.rowCount() if model else 0
 
     def _bar_width(self) -> int:
         bar = self.verticalScrollBar()

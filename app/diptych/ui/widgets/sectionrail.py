@@ -21,6 +21,7 @@ from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOpti
 from diptych.ui.theme import Theme
 from diptych.ui.tokens import Size
 
+_ROOT = QModelIndex()
 WIDTH = 192
 _ENTRY_ROLE = Qt.ItemDataRole.UserRole + 1
 
@@ -109,7 +110,7 @@ class _EntriesModel(QAbstractListModel):
         at = next((at for at, entry in enumerate(self.entries) if entry.key == key), -1)
         return self.index(at) if at >= 0 else QModelIndex()
 
-    def rowCount(self, parent: QModelIndex | QPersistentModelIndex = QModelIndex()) -> int:  # noqa: B008
+    def rowCount(self, parent: QModelIndex | QPersistentModelIndex = _ROOT) -> int:
         return 0 if parent.isValid() else len(self.entries)
 
     def data(self, index: QModelIndex | QPersistentModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> object:

@@ -44,12 +44,11 @@ class Tabs(QTabBar):
         if index >= 0:
             self.tabCloseRequested.emit(index)
 
-    def set_text(self, index: int, text: str) -> None:
+    def set_text(self, index: int, text: str, whole: str) -> None:
         """Name a tab; the tooltip has the whole."""
-        safe = visible(text)
-        self.setTabText(index, safe.replace("&", "&&"))
-        self.setTabToolTip(index, safe.replace("<", "\u2039").replace(">", "\u203a"))
+        self.setTabText(index, visible(text).replace("&", "&&"))
+        self.setTabToolTip(index, visible(whole).replace("<", "\u2039").replace(">", "\u203a"))
 
     def tabSizeHint(self, index: int) -> QSize:
         hint = super().tabSizeHint(index)
-        return QSize(min(hint.width(), self._theme.px(280)), hint.height())
+        return QSize(min(hint.width(), self._theme.px(380)), hint.height())
