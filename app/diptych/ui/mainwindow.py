@@ -131,7 +131,9 @@ class MainWindow(QMainWindow):
         if key == "version":
             from diptych.ui.pages.version import VersionPage
 
-            return VersionPage(context)
+            version = VersionPage(context)
+            version.left.connect(self.go_back)
+            return version
         from diptych.ui.pages.compare import ComparePage
 
         return ComparePage(context)
