@@ -28,7 +28,8 @@ section { margin: 32px 0; }
 .facts { color: var(--quiet); margin-top: 4px; } .relation { margin: 12px 0 0; color: var(--quiet); }
 code, .mono { font: 12px/1.5 ui-monospace, "DejaVu Sans Mono", monospace; }
 ul.verdict { list-style: none; margin: 16px 0; padding: 0; }
-ul.verdict li { padding: 4px 0; } ul.verdict li.w2 { font-size: 15px; font-weight: 600; }
+ul.verdict { display: flex; flex-wrap: wrap; gap: 4px 24px; }
+ul.verdict li { padding: 2px 0; } ul.verdict li.w2 { font-size: 15px; font-weight: 600; flex-basis: 100%; }
 ul.verdict li.w0 { color: var(--quiet); }
 ul.verdict a { color: inherit; text-decoration: none; border-bottom: 1px solid var(--line); }
 ul.verdict a:hover { border-color: currentColor; }
@@ -38,7 +39,7 @@ table { border-collapse: collapse; width: 100%; table-layout: auto; }
 th, td { text-align: left; vertical-align: top; padding: 4px 12px 4px 0; border-bottom: 1px solid var(--line); }
 th { font-size: 11px; font-weight: 600; color: var(--quiet); white-space: nowrap; }
 td.n, th.n { text-align: right; white-space: nowrap; }
-td.key { width: 26%; } td.val { width: 20%; }
+td.key { width: 26%; } td.val { width: 18%; } td.val + td.val + td { white-space: nowrap; }
 tr.group th { padding-top: 12px; color: var(--ink); font-size: 12px; }
 td.val.a { color: var(--a); } td.val.b { color: var(--b); } td.gone { color: var(--quiet); }
 td .note { display: block; }

@@ -20,7 +20,7 @@ def table(sheet: Sheet, diff: WordDiff | None) -> str:
     if not rows:
         return ""
     shown = rows[:MOST_ROWS]
-    columns = [column for column in sheet.columns if any(_present(row.values.get(column.key)) for row in shown)]
+    columns = [column for column in sheet.columns if any(_told(row, column.key) for row in shown)]
     heads = "".join(f'<th class="{"n" if each.numeric else ""}">{text(each.title)}</th>' for each in columns)
     parts = [
         "<table><thead><tr><th>name</th>",
@@ -41,6 +41,12 @@ def table(sheet: Sheet, diff: WordDiff | None) -> str:
 
 def _present(value: object) -> bool:
     return value is not None and value != ""
+
+
+def _told(row: Row, key: str) -> bool:
+    """Whether a value says more than the words of the change do."""
+    value = row.values.get(key)
+    return _present(value) and not (isinstance(value, str) and value in row.change)
 
 
 def _row(row: Row, columns: list[Column], diff: WordDiff | None) -> str:
