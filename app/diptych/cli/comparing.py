@@ -87,9 +87,12 @@ def _rows(sheet: Sheet, width: int) -> Iterator[str]:
         return
     headings = (Heading(""), Heading("", elastic=True), Heading("A", elastic=True), Heading("B", elastic=True),
                 Heading("CHANGE", elastic=True))  # fmt: skip
+    names = [row.label or row.key for row in rows]
+    if len(set(names)) < len(names):  # labels are short because they stand under a heading; here there is none
+        names = [row.key for row in rows]
     cells = [
-        [row.status.symbol, row.label or row.key, _text(row.left), _text(row.right), row.change or row.note]
-        for row in rows
+        [row.status.symbol, display.visible(name), _text(row.left), _text(row.right), row.change or row.note]
+        for name, row in zip(names, rows, strict=True)
     ]
     yield from (f"  {line}" for line in aligned(headings, cells, width))
 
