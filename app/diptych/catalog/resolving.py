@@ -30,7 +30,8 @@ def resolve(connection: Connection, ref: str) -> int:
     text = ref.strip()
     if text:
         place = Path(text).expanduser() if text.startswith("~/") else Path(text)
-        attempts = [(_NAMED, stored(text)), (_PLACED, place_text(place))]
+        # the name of a folder may end in a blank
+        attempts = [(_NAMED, stored(text)), (_PLACED, place_text(place)), (_PLACED, place_text(Path(ref)))]
         if _ID.fullmatch(text.lower()):
             attempts.append((_BEGUN, text.lower()))
         attempts.append((_PARTLY, stored(text)))
