@@ -91,7 +91,8 @@ def a_setting(page: ComparePage) -> Row:
 def open_script(context: Context, qtbot: QtBot, script: Mapping[str, Job[Sheet]]) -> ComparePage:
     """A page with a comparison whose answers the test wrote."""
     page = shown(context, qtbot)
-    page.show_comparison(scripted(script))
+    view = page.show_comparison(scripted(script))
+    qtbot.waitUntil(lambda: view.sections.keys() == script.keys())
     return page
 
 

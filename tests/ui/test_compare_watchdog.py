@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from making import write_safetensors
 from pytestqt.qtbot import QtBot
 from watchdog import longest_gap
 
@@ -16,6 +15,7 @@ from diptych.ui.pages.compare import ComparePage
 from diptych.ui.runner import Runner
 from diptych.ui.theme import Theme
 from diptych.workbench import Workbench
+from making import write_safetensors
 
 LIMIT = 0.050
 LAYERS, WIDTH = 24, 256

@@ -22,6 +22,8 @@ class Pane(QWidget):
     """Give the section the whole page."""
     left_over = Signal(int)
     """The cursor goes on to the next (1) or the previous (-1) section."""
+    rearranged = Signal()
+    """The differences stand in another order, or others are shown."""
     menu_asked = Signal(object)
     """A context menu is wanted at this global position."""
 

@@ -25,6 +25,7 @@ class SheetTable(QWidget):
     focus_asked = Signal()
     left_over = Signal(int)
     menu_asked = Signal(object)
+    rearranged = Signal()
     opened = Signal(object)
     """Enter on a row."""
 
@@ -41,9 +42,9 @@ class SheetTable(QWidget):
         self.list.setModel(self.model)
         self.titles = _Titles(theme, self.list)
         self.titles.sort_asked.connect(self._sort)
-        self._rest = Link(theme, "", theme.font(), "muted")
+        self._rest = Link(theme, "show equal rows", theme.font(), "muted")
         self._rest.clicked.connect(self._toggle_same)
-        self._more = Link(theme, "", theme.font())
+        self._more = Link(theme, "show all rows", theme.font())
         self._more.clicked.connect(self.focus_asked)
         self._nothing = label(role="muted")
         foot = QHBoxLayout()
@@ -159,6 +160,7 @@ class SheetTable(QWidget):
         self._same_shown = not self._same_shown
         self._show()
         self._return_to(current)
+        self.rearranged.emit()
 
     def _moved(self, index: QModelIndex) -> None:
         if not self._quiet:
@@ -179,9 +181,11 @@ class SheetTable(QWidget):
         self.list.fit()
         self.list.set_cursor(self.model.index(at))
         self._tell_rest()
+        self.rearranged.emit()
 
     def _sort(self, key: str, descending: bool) -> None:
         self.model.sort_by(_value(key), descending)
+        self.rearranged.emit()
 
 
 def _value(key: str) -> Callable[[Row], float | str | None] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -306,8 +305,12 @@ def _shared_beginnings(rows: tuple[Row, ...]) -> dict[str, str]:
     for row in rows:
         low, high = ends.get(row.group, (row.key, row.key))
         ends[row.group] = min(low, row.key), max(high, row.key)
-    shared = {group: os.path.commonprefix(pair) for group, pair in ends.items() if pair[0] != pair[1]}
-    return {group: prefix[: prefix.rfind(".") + 1] for group, prefix in shared.items()}
+    return {group: _beginning(low, high) for group, (low, high) in ends.items() if low != high}
+
+
+def _beginning(low: str, high: str) -> str:
+    same = next((at for at, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
+    return low[: low.rfind(".", 0, same) + 1]
 
 
 def _lead(rows: tuple[Row, ...]) -> int:

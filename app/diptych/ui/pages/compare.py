@@ -28,7 +28,6 @@ from diptych.ui.widgets.tabs import Tabs
 from diptych.workbench import Workbench
 from diptych.workbench.comparing import Comparison
 
-
 _TAB_NAME = 24
 """Characters of a name on a tab."""
 
@@ -68,7 +67,7 @@ class ComparePage(Page):
             if view is not None and _names(view.comparison) == (_name(left), _name(right)):
                 self.tabs.setCurrentIndex(index)
                 return
-        self._compare(left, right, self.show_comparison)
+        self._compare(left, right, self._add)
 
     def close_tab(self, index: int) -> None:
         """Close a comparison and stop its jobs."""
@@ -116,10 +115,13 @@ class ComparePage(Page):
             if isinstance(entry, dict) and isinstance(entry.get(LEFT), str) and isinstance(entry.get(RIGHT), str):
                 self._compare(_reference(entry[LEFT]), _reference(entry[RIGHT]), partial(self._add_restored, entry))
 
-    def _compare(self, left: object, right: object, done: Callable[[Comparison], object]) -> None:
+    def _compare(self, left: object, right: object, done: Callable[[Comparison], None]) -> None:
         self._opening.setText("Opening…")
         job = opened(self.context.workbench, left, right)
         self.context.runner.start("Open comparison", job, done=done, failed=self._not_opened, quiet=True)
+
+    def _add(self, comparison: Comparison) -> None:
+        self.show_comparison(comparison)
 
     def show_comparison(self, comparison: Comparison) -> ComparisonView:
         """Show a comparison in a new tab."""

@@ -1,4 +1,4 @@
-"""Runs the facets of one comparison: the cheap ones at once, the heavy ones after them in the order of reading."""
+"""Runs the facets of one comparison one by one: the cheap ones first, each part in the order of reading."""
 
 from __future__ import annotations
 
@@ -41,18 +41,17 @@ class Facets(QObject):
         self._outdated = False
         """Something was found since the verdict under way began."""
         self._closed = False
+        self._begun = False
         context.runner.changed.connect(self._look_for_stopped)
 
     def start(self) -> None:
         """Begin with everything that is not known yet."""
+        self._begun = True
         known = self.comparison.sheets()
         for key, sheet in known.items():
             self.ready.emit(key, sheet)
         facets = [facet for facet in self.comparison.facets if facet.key not in known and facet.key != SUMMARY]
-        self._waiting = [facet.key for facet in facets if facet.heavy]
-        for facet in facets:
-            if not facet.heavy:
-                self._start(facet.key)
+        self._waiting = [facet.key for facet in sorted(facets, key=lambda facet: facet.heavy)]
         self._go_on()
 
     def retry(self, key: str) -> None:
@@ -71,7 +70,7 @@ class Facets(QObject):
 
     def busy(self) -> bool:
         """Whether a facet is running or waiting."""
-        return bool(self._running or self._waiting)
+        return not self._begun or bool(self._running or self._waiting)
 
     def swap(self) -> None:
         """Make A of B. What is known is turned by a worker, since it may be long; then all changes at once."""
@@ -130,7 +129,8 @@ class Facets(QObject):
         if self._closed:
             return
         self.ready.emit(key, self.comparison.sheets().get(key, sheet))
-        self._summarise()
+        if not any(self._is_cheap(waiting) for waiting in self._waiting):
+            self._summarise()
         self._go_on()
 
     def _failed(self, key: str, error: Exception) -> None:
@@ -149,10 +149,12 @@ class Facets(QObject):
                 self._go_on()
 
     def _go_on(self) -> None:
-        """Begin the next heavy facet once the one before it ended."""
-        heavy = {facet.key for facet in self.comparison.facets if facet.heavy}
-        if self._waiting and not heavy & self._running.keys():
+        """Begin the next facet. They run one after the other: two jobs that compute in Python only slow the window."""
+        if self._waiting and not self._running.keys() - {SUMMARY}:
             self._start(self._waiting.pop(0))
+
+    def _is_cheap(self, key: str) -> bool:
+        return any(facet.key == key and not facet.heavy for facet in self.comparison.facets)
 
     def _summarise(self) -> None:
         self._outdated = True

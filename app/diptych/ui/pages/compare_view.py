@@ -18,7 +18,7 @@ from diptych.ui.pages.compare_header import Head
 from diptych.ui.pages.compare_section import Section
 from diptych.ui.tokens import Space
 from diptych.ui.widgets.label import hairline
-from diptych.ui.widgets.sectionrail import SectionRail
+from diptych.ui.widgets.sectionrail import Entry, SectionRail
 from diptych.workbench.comparing import Comparison
 
 MEASURE = 1320
@@ -47,20 +47,22 @@ class ComparisonView(QWidget):
         self.rail.opened.connect(self.focus_section)
         self.sections: dict[str, Section] = {}
         self._at: tuple[str, str] = ("", "")
+        self._places: dict[tuple[str, str], int] | None = None
         self._alone = ""
         self._scroll_before = 0
         self._jumping = False
-        self._make_sections()
         self._lay_out()
         self.head.show_pair(comparison.left.version, comparison.right.version, comparison.relation)
-        self._tell()
         self.facets.ready.connect(self._ready)
         self.facets.ticked.connect(self._ticked)
         self.facets.failed.connect(self._failed)
         self.facets.stopped.connect(self._stopped)
         self.facets.turned.connect(self._turned)
-        self.rail.mark(next(iter(self.sections)))
-        QTimer.singleShot(0, self, self.facets.start)
+        self._unmade = list(comparison.facets)
+        self.rail.set_entries([Entry(facet.key, facet.title) for facet in self._unmade])
+        self._builder = QTimer(self)
+        self._builder.timeout.connect(self._make_next)
+        self._builder.start(0)
 
     @property
     def comparison(self) -> Comparison:
@@ -69,6 +71,7 @@ class ComparisonView(QWidget):
 
     def close_jobs(self) -> None:
         """Stop what still runs for this view."""
+        self._builder.stop()
         self.facets.close()
 
     # reading -----------------------------------------------------------------------------------------------------
@@ -94,20 +97,23 @@ class ComparisonView(QWidget):
 
     def changes(self) -> list[tuple[str, str]]:
         """Section and row of every difference, in the order of reading."""
-        return [(key, row) for key, section in self.sections.items() for row in section.changes()]
+        return list(self._changes())
 
     def step_change(self, by: int) -> None:
         """Go to the next (1) or previous (-1) difference, around the ends."""
-        changes = self.changes()
-        if not changes:
+        places = self._changes()
+        if not places:
             return
-        known = self._at in changes
-        at = (changes.index(self._at) + by) % len(changes) if known else self._nearest_change(changes, by)
-        self.go(*changes[at])
+        changes = list(places)
+        at = places.get(self._at)
+        next_at = self._nearest_change(changes, by) if at is None else (at + by) % len(changes)
+        self.go(*changes[next_at])
 
     def step_section(self, by: int) -> None:
         """Go to the next or previous section, around the ends."""
         keys = list(self.sections)
+        if not keys:
+            return
         present = self._alone or self._at[0] or self._section_in_view()
         at = (keys.index(present) + by) % len(keys) if present in keys else 0
         if self._alone:
@@ -240,20 +246,32 @@ class ComparisonView(QWidget):
 
     # inside --------------------------------------------------------------------------------------------------------
 
-    def _make_sections(self) -> None:
-        comparison = self.comparison
-        for facet in comparison.facets:
-            section = Section(self.context, comparison, facet.key, facet.title)
-            section.focus_asked.connect(self._toggle_alone)
-            section.retry_asked.connect(self.facets.retry)
-            section.cancel_asked.connect(self.facets.cancel)
-            pane = section.pane
-            pane.jump_asked.connect(self.jump)
-            pane.focus_asked.connect(self._bound(self.focus_section, facet.key))
-            pane.row_entered.connect(self._bound(self._entered, facet.key))
-            pane.left_over.connect(self._bound(self._go_beyond, facet.key))
-            pane.menu_asked.connect(self._show_menu)
-            self.sections[facet.key] = section
+    def _make_next(self) -> None:
+        """Make one section a turn of the event loop, so that the window answers meanwhile; then begin to compare."""
+        if self._unmade:
+            facet = self._unmade.pop(0)
+            self.sections[facet.key] = self._made(facet.key, facet.title)
+            self._column.insertWidget(len(self.sections) - 1, self.sections[facet.key])
+            return
+        self._builder.stop()
+        self.rail.mark(next(iter(self.sections), ""))
+        self._tell()
+        self.facets.start()
+
+    def _made(self, key: str, title: str) -> Section:
+        section = Section(self.context, self.comparison, key, title)
+        section.show_rows(self.bar.showing())
+        section.focus_asked.connect(self._toggle_alone)
+        section.retry_asked.connect(self.facets.retry)
+        section.cancel_asked.connect(self.facets.cancel)
+        pane = section.pane
+        pane.jump_asked.connect(self.jump)
+        pane.focus_asked.connect(self._bound(self.focus_section, key))
+        pane.row_entered.connect(self._bound(self._entered, key))
+        pane.left_over.connect(self._bound(self._go_beyond, key))
+        pane.menu_asked.connect(self._show_menu)
+        pane.rearranged.connect(self._recount)
+        return section
 
     def _bound(self, do: Callable[..., object], key: str) -> Callable[..., None]:
         def call(*args: object) -> None:
@@ -267,8 +285,6 @@ class ComparisonView(QWidget):
         self._column = QVBoxLayout(self._body)
         self._column.setContentsMargins(0, Space.S, 0, 0)
         self._column.setSpacing(Space.L)
-        for section in self.sections.values():
-            self._column.addWidget(section)
         self._spring = QWidget()
         self._spring.setFixedHeight(self.context.theme.px(Space.XXL))
         self._column.addWidget(self._spring)
@@ -312,7 +328,7 @@ class ComparisonView(QWidget):
         job = self.facets.running(key)
         if key in self.sections and job is not None:
             self.sections[key].show_work(job)
-            self._tell()
+            self._tell_rail()
 
     def _failed(self, key: str, error: Exception) -> None:
         if key in self.sections:
@@ -325,13 +341,26 @@ class ComparisonView(QWidget):
             self._tell()
 
     def _tell(self) -> None:
+        self._tell_rail()
+        self._recount()
+
+    def _tell_rail(self) -> None:
         self.rail.set_entries([section.entry() for section in self.sections.values()])
-        self._count()
 
     def _count(self) -> None:
-        changes = self.changes()
-        at = changes.index(self._at) + 1 if self._at in changes else 0
-        self.bar.show_count(at, len(changes))
+        places = self._changes()
+        self.bar.show_count(places.get(self._at, -1) + 1, len(places))
+
+    def _changes(self) -> dict[tuple[str, str], int]:
+        """Every difference with its place; kept until something is shown anew, since they may be many."""
+        if self._places is None:
+            found = ((key, row) for key, section in self.sections.items() for row in section.changes())
+            self._places = {change: at for at, change in enumerate(found)}
+        return self._places
+
+    def _recount(self) -> None:
+        self._places = None
+        self._count()
 
     def _show_rows(self, showing: Showing) -> None:
         for section in self.sections.values():

@@ -29,8 +29,8 @@ _CHART = 210
 _WIDTH = 330
 _SHOWN = 6
 """Charts within a report."""
-_NEXT_MS = 15
-"""Pause between two charts that are built, so that the window stays awake."""
+_NEXT_MS = 30
+"""Between making and drawing a chart, so that the window stays awake."""
 
 
 class CurvesPane(Pane):
@@ -46,7 +46,7 @@ class CurvesPane(Pane):
         self._grid = QGridLayout()
         self._grid.setSpacing(Space.L)
         self._grid.setContentsMargins(Space.L, Space.XS, Space.L, 0)
-        self._more = Link(context.theme, "", context.theme.font())
+        self._more = Link(context.theme, "show all charts", context.theme.font())
         self._more.clicked.connect(self.focus_asked)
         self._more.hide()
         foot = QHBoxLayout()
@@ -158,6 +158,11 @@ class CurvesPane(Pane):
         self._timer.start()
 
     def _build_next(self) -> None:
+        """Make a chart in one turn of the event loop and draw it in the next."""
+        undrawn = next((card for card in self.cards.values() if card.plot.isHidden()), None)
+        if undrawn is not None:
+            undrawn.plot.show()
+            return
         if not self._waiting or self._plot is None:
             self._timer.stop()
             return
@@ -206,6 +211,7 @@ class _Card(QFrame):
         self.plot = plot(theme)
         self._title = Elided(chart.title)
         self._title.setFont(theme.font(bold=True))
+        self.plot.hide()
         self._values = label(role="caption")
         self._values.setText(_legend(chart))
         self._plain = self._values.text()
@@ -261,4 +267,11 @@ def _legend(chart: Chart) -> str:
 def _load() -> Job[Any]:
     """Bring in matplotlib outside the window's thread."""
     yield Tick("Loading charts")
-    return import_module("diptych.ui.widgets.plot").Plot
+    plot = import_module("diptych.ui.widgets.plot").Plot
+    yield Tick("Loading charts")
+    # the first drawing of a process looks for fonts, which takes as long as ten others
+    figure = import_module("matplotlib.figure").Figure()
+    canvas = import_module("matplotlib.backends.backend_agg").FigureCanvasAgg(figure)
+    figure.add_subplot()
+    canvas.draw()
+    return plot

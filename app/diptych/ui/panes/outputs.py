@@ -130,6 +130,7 @@ class OutputsPane(Pane):
     def _reorder(self) -> None:
         if self.sheet is not None:
             self._fill(first=True)
+            self.rearranged.emit()
 
     def _fill(self, first: bool = False) -> None:
         assert self.sheet is not None

@@ -26,6 +26,7 @@ class RowsPane(Pane):
         super().__init__(context, comparison)
         self.table = SheetTable(context.theme, "Compared rows")
         self.table.row_entered.connect(self.row_entered)
+        self.table.rearranged.connect(self.rearranged)
         self.table.focus_asked.connect(self.focus_asked)
         self.table.left_over.connect(self.left_over)
         self.table.menu_asked.connect(self.menu_asked)

@@ -49,11 +49,13 @@ class WeightsPane(Pane):
         self._place_of: dict[str, tuple[int, int]] = {}
         self._rows: dict[str, Row] = {}
         self._running: Running | None = None
+        self._in_table: Sheet | None = None
         self._lay_out()
         self.map.moved.connect(self._moved)
         self.map.opened.connect(self._open_cell)
         self.map.left_over.connect(self.left_over)
         self.table.row_entered.connect(self.row_entered)
+        self.table.rearranged.connect(self.rearranged)
         self.table.opened.connect(self._open_row)
         self.table.focus_asked.connect(self.focus_asked)
         self.table.left_over.connect(self.left_over)
@@ -65,8 +67,6 @@ class WeightsPane(Pane):
         self.comparison = comparison
         self._rows = {row.key: row for row in sheet.rows}
         self._show_grid(sheet.grid)
-        shown = tuple(column for column in sheet.columns if column.key in _COLUMNS)
-        self.table.show_sheet(replace(sheet, columns=shown))
         self._toggled()
 
     def show_rows(self, showing: Showing) -> None:
@@ -146,10 +146,15 @@ class WeightsPane(Pane):
     def _toggled(self) -> None:
         current = self.current_of_other()
         as_table = self._as_table()
+        if as_table and self.sheet is not None and self.sheet is not self._in_table:
+            self._in_table = self.sheet
+            shown = tuple(column for column in self.sheet.columns if column.key in _COLUMNS)
+            self.table.show_sheet(replace(self.sheet, columns=shown))
         self._map_side.setVisible(not as_table)
         self.table.setVisible(as_table)
         self.toggle.setEnabled(self.sheet is not None and self.sheet.grid is not None)
         self.setFocusProxy(self.table if as_table else self.map)
+        self.rearranged.emit()
         if current is not None and self.sheet is not None and self.sender() is self.toggle:
             self.select(current.key)
             (self.table.list if as_table else self.map).setFocus()
