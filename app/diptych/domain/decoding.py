@@ -75,9 +75,9 @@ def codes(raw: NDArray[np.uint8], dtype: str) -> NDArray[np.uint8]:
 def table(dtype: str) -> NDArray[np.float32]:
     """The value of each code of a type of at most eight bits; 2^bits values in float32."""
     if dtype == "F8_E8M0":
-        scales = np.ldexp(np.float64(1), np.arange(256) - 127).astype(np.float32)
+        scales = np.ldexp(np.float64(1), np.arange(256) - 127)
         scales[255] = np.nan
-        return _frozen(scales)
+        return _frozen(scales.astype(np.float32))
     exponent_bits, mantissa_bits, bias = _SMALL[dtype]
     code = np.arange(2 ** DTYPE_BITS[dtype])
     mantissa = code & (2**mantissa_bits - 1)

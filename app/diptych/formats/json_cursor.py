@@ -132,9 +132,9 @@ class JsonCursor:
         if not unfinished or self._taken == len(self._data):
             raise Broken(f"is not JSON: {error.msg.lower()}") from None
         held = len(self._text) - self._at
-        if held > _LONGEST:
+        if held >= _LONGEST:
             raise Broken("a single entry has more than 16 million characters")
-        self._fill(max(2 * held, WINDOW))
+        self._fill(min(max(2 * held, WINDOW), _LONGEST))
 
     def _fill(self, length: int) -> None:
         parts = [self._text[self._at :]]

@@ -227,7 +227,7 @@ def add_f8(a: NDArray[np.uint8], b: NDArray[np.uint8], table: Values, sums: Sums
         add_block(x, y, d, left.shape[0], changed, sums)
 
 
-def add(dtype: str, a: NDArray[np.uint8], b: NDArray[np.uint8], table: Values | None, sums: Sums) -> None:  # fmt: skip
+def add(dtype: str, a: NDArray[np.uint8], b: NDArray[np.uint8], table: Values | None, sums: Sums) -> None:
     """Add a piece of `dtype`, given as bytes."""
     if table is not None:
         add_f8(_aligned(a, "u1"), _aligned(b, "u1"), table, sums)
