@@ -14,6 +14,7 @@ from diptych.cli.verb import Add
 from diptych.errors import Refused
 
 if TYPE_CHECKING:
+    from diptych.domain.evidence import Plain
     from diptych.domain.sheet import Cell, Sheet
     from diptych.workbench.comparing import Comparison
 
@@ -73,29 +74,47 @@ def _report(session: Session, comparison: Comparison, sheets: Mapping[str, Sheet
         yield f"{bold(letter)}  {display.visible(version.name)}  {version.short_id}"
     for sheet in sheets.values():
         yield ""
-        yield bold(f"{sheet.title} · {sheet.counts}" if sheet.key != _SUMMARY else sheet.title)
-        yield from (f"  {display.visible(note)}" for note in sheet.notes)
+        yield bold(sheet.title if sheet.key == _SUMMARY else f"{sheet.title} · {sheet.counts}")
         yield from (f"  {display.visible(clause.text)}" for clause in sheet.clauses)
         if sheet.key != _SUMMARY:
+            yield from (f"  {display.visible(note)}" for note in sheet.notes)
             yield from _rows(sheet, session.terminal.width - 2)
 
 
 def _rows(sheet: Sheet, width: int) -> Iterator[str]:
-    """The rows that differ, with the further columns of the sheet that fit a terminal."""
+    """The rows that differ, with the further numbers of the sheet."""
     rows = [row for row in sheet.rows if row.differs]
     if not rows:
         return
-    headings = (Heading(""), Heading("", elastic=True), Heading("A", elastic=True), Heading("B", elastic=True),
-                Heading("CHANGE", elastic=True))  # fmt: skip
-    names = [row.label or row.key for row in rows]
-    if len(set(names)) < len(names):  # labels are short because they stand under a heading; here there is none
-        names = [row.key for row in rows]
-    cells = [
-        [row.status.symbol, display.visible(name), _text(row.left), _text(row.right), row.change or row.note]
-        for name, row in zip(names, rows, strict=True)
-    ]
+    further = [column for column in sheet.columns if column.numeric]
+    headings = (
+        *(Heading("", elastic=True), Heading(""), Heading("", elastic=True)),
+        *(Heading("A", elastic=True), Heading("B", elastic=True), Heading("CHANGE", elastic=True)),
+        *(Heading(column.title, right=True) for column in further),
+    )
+    cells = []
+    group = ""
+    for row in rows:
+        written = [_number(row.values.get(column.key), column.format) for column in further]
+        named = row.group if row.group != group else ""
+        told = [row.label or row.key, _text(row.left), _text(row.right), row.change or row.note]
+        cells.append([named, row.status.symbol, *told, *written])
+        group = row.group
     yield from (f"  {line}" for line in aligned(headings, cells, width))
 
 
 def _text(cell: Cell | None) -> str:
     return "" if cell is None else display.elide(display.visible(cell.text), _LONGEST)
+
+
+def _number(value: Plain, form: str) -> str:
+    """A number as its column wants it; nothing where it has none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return ""
+    if form == "percent":
+        return f"{display.number(100 * value, 3)} %"
+    if form == "bytes":
+        return display.size(int(value))
+    if form == "count":
+        return display.count(int(value))
+    return display.number(value, int(form[1:])) if form.startswith("g") else display.number(value)
