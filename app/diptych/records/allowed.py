@@ -22,6 +22,8 @@ _PLAIN = frozenset(
         "pathlib.WindowsPath",
         "pathlib._local.Path",
         "pathlib._local.PosixPath",
+        "pathlib._local.PurePosixPath",
+        "pathlib._local.PureWindowsPath",
         "pathlib._local.WindowsPath",
         "torch.Size",
         "torch.device",
