@@ -47,7 +47,10 @@ def _digest(path: Path, on_bytes: Callable[[int], None] | None) -> Digest | None
         sha256 = hashlib.sha256()
         try:
             before = _stamp(os.fstat(file.fileno()))
-            while length := file.readinto(view):
+            # not to its end, which runs ahead while something writes to it
+            left = before[0]
+            while length := file.readinto(view[: min(left, _BUFFER)]):
+                left -= length
                 sha256.update(view[:length])
                 if on_bytes is not None:
                     on_bytes(length)
