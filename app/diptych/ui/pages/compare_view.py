@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QPoint, QRect, Qt, QTimer, Signal
-from PySide6.QtGui import QCursor, QKeyEvent, QResizeEvent
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QMenu, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtCore import QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import QCursor, QKeyEvent
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from diptych.domain.sheet import Row, Sheet
 from diptych.ui.context import Context
@@ -15,14 +15,11 @@ from diptych.ui.pages import compare_text
 from diptych.ui.pages.compare_bar import Bar
 from diptych.ui.pages.compare_facets import SUMMARY, Facets
 from diptych.ui.pages.compare_header import Head
+from diptych.ui.pages.compare_report import Report
 from diptych.ui.pages.compare_section import Section
-from diptych.ui.tokens import Space
 from diptych.ui.widgets.label import hairline
 from diptych.ui.widgets.sectionrail import Entry, SectionRail
 from diptych.workbench.comparing import Comparison
-
-MEASURE = 1320
-"""The report grows no wider: beyond it the eye loses the line."""
 
 
 class ComparisonView(QWidget):
@@ -45,12 +42,11 @@ class ComparisonView(QWidget):
         self.rail = SectionRail(context.theme)
         self.rail.chosen.connect(self.jump)
         self.rail.opened.connect(self.focus_section)
-        self.sections: dict[str, Section] = {}
+        self.report = Report(context.theme)
+        self.report.reading.connect(self._read)
         self._at: tuple[str, str] = ("", "")
         self._places: dict[tuple[str, str], int] | None = None
-        self._alone = ""
-        self._scroll_before = 0
-        self._jumping = False
+        self._wanted: dict[str, object] = {}
         self._lay_out()
         self.head.show_pair(comparison.left.version, comparison.right.version, comparison.relation)
         self.facets.ready.connect(self._ready)
@@ -68,6 +64,11 @@ class ComparisonView(QWidget):
     def comparison(self) -> Comparison:
         """The comparison as its sides stand now."""
         return self.facets.comparison
+
+    @property
+    def sections(self) -> dict[str, Section]:
+        """The sections by facet, in the order of reading."""
+        return self.report.sections
 
     def close_jobs(self) -> None:
         """Stop what still runs for this view."""
@@ -114,9 +115,9 @@ class ComparisonView(QWidget):
         keys = list(self.sections)
         if not keys:
             return
-        present = self._alone or self._at[0] or self._section_in_view()
+        present = self.alone or self._at[0] or self.report.in_view()
         at = (keys.index(present) + by) % len(keys) if present in keys else 0
-        if self._alone:
+        if self.alone:
             self.focus_section(keys[at])
         else:
             self.jump(keys[at])
@@ -125,74 +126,53 @@ class ComparisonView(QWidget):
         """Show a section, at one of its rows."""
         if key not in self.sections:
             return
-        if self._alone and self._alone != key:
+        if self.alone and self.alone != key:
             self.focus_section(key)
         if row and self.go(key, row):
             return
         self._at = (key, "")
-        if not self._alone:
-            self._jumping = True
-            self._area.verticalScrollBar().setValue(max(self.sections[key].y() - Space.S, 0))
-            self._jumping = False
+        self.report.show_section(key)
         self.rail.mark(key)
 
     def go(self, key: str, row: str) -> bool:
         """Put the cursor on a row; False where it is not shown."""
-        if self._alone and self._alone != key:
+        if self.alone and self.alone != key:
             self.focus_section(key)
         pane = self.sections[key].pane
         if not pane.select(row):
             return False
         self._at = (key, row)
         pane.setFocus()
-        self._show_cursor(key)
+        self.report.show_cursor(key)
         self.rail.mark(key)
         self._count()
         return True
 
     def focus_section(self, key: str) -> None:
         """Give a section the whole page."""
-        if key not in self.sections or self._alone == key:
+        if key not in self.sections or self.alone == key:
             return
-        if not self._alone:
-            self._scroll_before = self._area.verticalScrollBar().value()
-        for name, section in self.sections.items():
-            section.setVisible(name == key)
-            section.stand_alone(name == key)
-        self._alone = key
+        self.report.show_alone(key)
         if self._at[0] != key:
             self._at = (key, "")
-        self._column.setStretchFactor(self.sections[key], 1)
-        self._spring.setFixedHeight(0)
-        self._fit_alone()
         self.rail.mark(key)
         self.bar.set_alone(self.sections[key].title)
         self.sections[key].pane.setFocus()
 
     def focus_current(self) -> None:
         """Give the section being read the whole page."""
-        self.focus_section(self._at[0] or self._section_in_view())
+        self.focus_section(self._at[0] or self.report.in_view())
 
     def leave_section(self) -> None:
         """Go back to the report, where it was left."""
-        if not self._alone:
-            return
-        self._column.setStretchFactor(self.sections[self._alone], 0)
-        self._alone = ""
-        self._body.setFixedHeight(16777215)
-        self._body.setMinimumHeight(0)
-        for section in self.sections.values():
-            section.stand_alone(False)
-            section.show()
-        self._spring.setFixedHeight(self.context.theme.px(Space.XXL))
-        self.bar.set_alone("")
-        before = self._scroll_before
-        QTimer.singleShot(0, self, lambda: self._area.verticalScrollBar().setValue(before))
+        if self.alone:
+            self.report.show_all()
+            self.bar.set_alone("")
 
     @property
     def alone(self) -> str:
         """The section that fills the page, or nothing."""
-        return self._alone
+        return self.report.alone
 
     # taking away ---------------------------------------------------------------------------------------------------
 
@@ -234,15 +214,13 @@ class ComparisonView(QWidget):
 
     def state(self) -> dict[str, object]:
         """What to remember of the view."""
-        return {"all": self.bar.showing().all, "scroll": self._area.verticalScrollBar().value(), "alone": self._alone}
+        return {"all": self.bar.showing().all, "scroll": self.report.place(), "alone": self.alone}
 
     def restore(self, state: dict[str, object]) -> None:
         """Take up what `state` returned, once the sheets are there."""
         if state.get("all") is True:
             self.bar.toggle_all()
-        scroll = state.get("scroll")
-        if isinstance(scroll, int):
-            self._wanted_scroll = scroll
+        self._wanted = state
 
     # inside --------------------------------------------------------------------------------------------------------
 
@@ -250,12 +228,14 @@ class ComparisonView(QWidget):
         """Make one section a turn of the event loop, so that the window answers meanwhile; then begin to compare."""
         if self._unmade:
             facet = self._unmade.pop(0)
-            self.sections[facet.key] = self._made(facet.key, facet.title)
-            self._column.insertWidget(len(self.sections) - 1, self.sections[facet.key])
+            self.report.add(self._made(facet.key, facet.title))
             return
         self._builder.stop()
         self.rail.mark(next(iter(self.sections), ""))
         self._tell()
+        alone = self._wanted.get("alone")
+        if isinstance(alone, str) and alone:
+            self.focus_section(alone)
         self.facets.start()
 
     def _made(self, key: str, title: str) -> Section:
@@ -280,32 +260,11 @@ class ComparisonView(QWidget):
         return call
 
     def _lay_out(self) -> None:
-        self._wanted_scroll = 0
-        self._body = QWidget()
-        self._column = QVBoxLayout(self._body)
-        self._column.setContentsMargins(0, Space.S, 0, 0)
-        self._column.setSpacing(Space.L)
-        self._spring = QWidget()
-        self._spring.setFixedHeight(self.context.theme.px(Space.XXL))
-        self._column.addWidget(self._spring)
-        self._column.addStretch(0)
-        self._area = QScrollArea()
-        self._area.setWidgetResizable(True)
-        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        outer = QWidget()
-        beside = QHBoxLayout(outer)
-        beside.setContentsMargins(0, 0, 0, 0)
-        beside.addWidget(self._body, 1)
-        self._body.setMaximumWidth(self.context.theme.px(MEASURE))
-        beside.addStretch(0)
-        self._area.setWidget(outer)
-        self._area.verticalScrollBar().valueChanged.connect(self._spy)
         body = QHBoxLayout()
         body.setSpacing(0)
         body.addWidget(self.rail)
         body.addWidget(hairline(vertical=True))
-        body.addWidget(self._area, 1)
+        body.addWidget(self.report, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -318,11 +277,11 @@ class ComparisonView(QWidget):
         if key in self.sections:
             self.sections[key].show_sheet(sheet, self.comparison)
             self._tell()
-            if self._wanted_scroll and sheet.complete:
-                wanted = self._wanted_scroll
-                QTimer.singleShot(0, self, lambda: self._area.verticalScrollBar().setValue(wanted))
+            scroll = self._wanted.get("scroll")
+            if isinstance(scroll, int) and scroll:
+                self.report.go_to(scroll)
             if not self.facets.busy():
-                self._wanted_scroll = 0
+                self._wanted = {}
 
     def _ticked(self, key: str, running: object) -> None:
         job = self.facets.running(key)
@@ -368,7 +327,7 @@ class ComparisonView(QWidget):
         self._tell()
 
     def _toggle_alone(self, key: str) -> None:
-        if self._alone == key:
+        if self.alone == key:
             self.leave_section()
         else:
             self.focus_section(key)
@@ -382,7 +341,7 @@ class ComparisonView(QWidget):
 
     def _go_beyond(self, key: str, by: int) -> None:
         keys = [name for name, section in self.sections.items() if not section.pane.isHidden() and name != SUMMARY]
-        if self._alone or key not in keys:
+        if self.alone or key not in keys:
             return
         at = keys.index(key) + by
         if 0 <= at < len(keys):
@@ -394,7 +353,7 @@ class ComparisonView(QWidget):
 
     def _nearest_change(self, changes: list[tuple[str, str]], by: int) -> int:
         order = list(self.sections)
-        present = self._at[0] or self._section_in_view()
+        present = self._at[0] or self.report.in_view()
         if present not in order:
             return 0 if by > 0 else len(changes) - 1
         from_here = order.index(present)
@@ -403,39 +362,9 @@ class ComparisonView(QWidget):
             return next((at for at, rank in enumerate(ranked) if rank >= from_here), 0)
         return next((at for at in range(len(ranked) - 1, -1, -1) if ranked[at] < from_here), len(changes) - 1)
 
-    def _section_in_view(self) -> str:
-        top = self._area.verticalScrollBar().value() + Space.XL
-        shown = [key for key, section in self.sections.items() if section.y() <= top]
-        return shown[-1] if shown else next(iter(self.sections), "")
-
-    def _show_cursor(self, key: str) -> None:
-        if self._alone:
-            return
-        QTimer.singleShot(0, self, lambda: self._scroll_to_cursor(key))
-
-    def _scroll_to_cursor(self, key: str) -> None:
-        section = self.sections.get(key)
-        if section is None or self._alone:
-            return
-        pane = section.pane
-        rect = QRect(pane.mapTo(self._body, pane.cursor_rect().topLeft()), pane.cursor_rect().size())
-        bar = self._area.verticalScrollBar()
-        height = self._area.viewport().height()
-        margin = self.context.theme.row * 2
-        self._jumping = True
-        if rect.top() - margin < bar.value() or rect.height() > height:
-            bar.setValue(max(rect.top() - margin * 2, 0))
-        elif rect.bottom() + margin > bar.value() + height:
-            bar.setValue(rect.bottom() + margin - height)
-        self._jumping = False
-
-    def _spy(self) -> None:
-        if not self._alone and not self._jumping and not self.rail.hasFocus():
-            self.rail.mark(self._section_in_view())
-
-    def _fit_alone(self) -> None:
-        if self._alone:
-            self._body.setFixedHeight(self._area.viewport().height())
+    def _read(self, key: str) -> None:
+        if not self.rail.hasFocus():
+            self.rail.mark(key)
 
     def _show_menu(self, place: object) -> None:
         menu = QMenu(self)
@@ -444,16 +373,12 @@ class ComparisonView(QWidget):
         menu.addAction("Copy row as Markdown", self.copy_row_as_markdown)
         menu.popup(place if isinstance(place, QPoint) else QCursor.pos())
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._fit_alone()
-
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() != Qt.Key.Key_Escape:
             super().keyPressEvent(event)
         elif self.bar.field.text():
             self.bar.field.clear()
-        elif self._alone:
+        elif self.alone:
             self.leave_section()
         else:
             super().keyPressEvent(event)

@@ -17,7 +17,8 @@ from diptych.ui.runner import Running
 from diptych.ui.table import SheetTable
 from diptych.ui.tokens import Space
 from diptych.ui.widgets.drawer import Drawer
-from diptych.ui.widgets.heatmap import HeatMap, Legend, Patch
+from diptych.ui.widgets.heatlegend import Legend
+from diptych.ui.widgets.heatmap import HeatMap, Patch
 from diptych.workbench.comparing import Comparison, TensorDetail
 
 _SIGNS = {"=": "identical", "╳": "on one side only", "≠": "another shape", "~": "tied"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from bisect import bisect
 from dataclasses import dataclass
 
@@ -30,61 +29,14 @@ from PySide6.QtWidgets import (
 
 from diptych.ui.theme import Theme
 from diptych.ui.tokens import Size
+from diptych.ui.widgets.cividis import Scale, cividis, scale_of
 from diptych.ui.widgets.label import label
 
 _ROOT = QModelIndex()
-CIVIDIS = (
-    "#00224E", "#003170", "#2A3F6D", "#434E6C", "#575D6D", "#6A6C71", "#7D7C78", "#918B78", "#A59C74", "#BCAE6C",
-    "#D2C060", "#E9D34E", "#FEE838",
-)  # fmt: skip
-"""Evenly spaced stops of the colour map cividis (Nunez, Anderton and Renslow 2018), in between them linear."""
 _HEADER = 20
 _LABEL = 84
 _TIGHT = 12
 """Below this width a cell shows marks in place of signs."""
-
-
-def cividis(share: float) -> QColor:
-    """The colour at a share of the scale, 0 to 1."""
-    at = min(max(share, 0.0), 1.0) * (len(CIVIDIS) - 1)
-    low = min(int(at), len(CIVIDIS) - 2)
-    first, second = QColor(CIVIDIS[low]), QColor(CIVIDIS[low + 1])
-    part = at - low
-
-    def between(begin: int, end: int) -> int:
-        return round(begin + (end - begin) * part)
-
-    return QColor(
-        between(first.red(), second.red()),
-        between(first.green(), second.green()),
-        between(first.blue(), second.blue()),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """Decades between the smallest and the largest value."""
-
-    low: float
-    high: float
-
-    def share(self, value: float) -> float:
-        """Where a value stands, 0 to 1; what is not positive stands at 0, what is not finite at 1."""
-        if not math.isfinite(value):
-            return 1.0
-        if value <= 0:
-            return 0.0
-        return min(max((math.log10(value) - self.low) / (self.high - self.low), 0.0), 1.0)
-
-
-def scale_of(values: list[float]) -> Scale:
-    """A scale over half decades that holds every positive value, at least one decade wide, at most six."""
-    logs = [math.log10(value) for value in values if value > 0 and math.isfinite(value)]
-    if not logs:
-        return Scale(-4.0, 0.0)
-    high = math.ceil(max(logs) * 2) / 2
-    low = max(math.floor(min(logs) * 2) / 2, high - 6)
-    return Scale(min(low, high - 1), high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,56 +344,3 @@ class _Modules(QHeaderView):
         text = painter.fontMetrics().elidedText(names[section], Qt.TextElideMode.ElideMiddle, rect.width() - 12)
         painter.drawText(rect.adjusted(0, 0, -10, 0), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, text)
         painter.restore()
-
-
-class Legend(QWidget):
-    """What the colours and signs of a heat map mean."""
-
-    def __init__(self, theme: Theme, heat: HeatModel, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._theme = theme
-        self._heat = heat
-        self._meaning = ""
-        self._signs: list[tuple[str, str]] = []
-        self.setFixedHeight(theme.px(28))
-        heat.dataChanged.connect(self.update)
-        heat.modelReset.connect(self.update)
-        theme.changed.connect(self.update)
-
-    def explain(self, meaning: str, signs: list[tuple[str, str]]) -> None:
-        """Say what the colour measures, and what each sign in use stands for."""
-        self._meaning, self._signs = meaning, signs
-        words = ", ".join(f"{sign} {name}" for sign, name in signs)
-        self.setAccessibleName(f"Colour shows {meaning} on a logarithmic scale; {words}")
-        self.update()
-
-    def paintEvent(self, event: object) -> None:
-        painter = QPainter(self)
-        theme = self._theme
-        painter.setFont(theme.font(Size.CAPTION))
-        metrics = painter.fontMetrics()
-        middle = self.height() // 2
-        x = 0
-
-        def write(text: str, color: str = "muted") -> None:
-            nonlocal x
-            painter.setPen(theme.color(color))
-            painter.drawText(x, middle + metrics.ascent() // 2 - 1, text)
-            x += metrics.horizontalAdvance(text)
-
-        scale = self._heat.scale
-        write(self._meaning)
-        x += theme.px(12)
-        write(f"{10**scale.low:.0e}".replace("e-0", "e-").replace("e+00", ""))
-        x += theme.px(6)
-        width = theme.px(140)
-        for step in range(width):
-            painter.fillRect(x + step, middle - 5, 1, 10, cividis(step / width))
-        x += width + theme.px(6)
-        write(f"{10**scale.high:.0e}".replace("e-0", "e-").replace("e+00", ""))
-        x += theme.px(24)
-        for sign, name in self._signs:
-            write(sign, "text")
-            x += theme.px(5)
-            write(name)
-            x += theme.px(14)

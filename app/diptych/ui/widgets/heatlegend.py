@@ -1,0 +1,64 @@
+"""What the colours and signs of a heat map mean."""
+
+from __future__ import annotations
+
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QWidget
+
+from diptych.ui.theme import Theme
+from diptych.ui.tokens import Size
+from diptych.ui.widgets.cividis import cividis
+from diptych.ui.widgets.heatmap import HeatModel
+
+
+class Legend(QWidget):
+    """What the colours and signs of a heat map mean."""
+
+    def __init__(self, theme: Theme, heat: HeatModel, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._heat = heat
+        self._meaning = ""
+        self._signs: list[tuple[str, str]] = []
+        self.setFixedHeight(theme.px(28))
+        heat.dataChanged.connect(self.update)
+        heat.modelReset.connect(self.update)
+        theme.changed.connect(self.update)
+
+    def explain(self, meaning: str, signs: list[tuple[str, str]]) -> None:
+        """Say what the colour measures, and what each sign in use stands for."""
+        self._meaning, self._signs = meaning, signs
+        words = ", ".join(f"{sign} {name}" for sign, name in signs)
+        self.setAccessibleName(f"Colour shows {meaning} on a logarithmic scale; {words}")
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        theme = self._theme
+        painter.setFont(theme.font(Size.CAPTION))
+        metrics = painter.fontMetrics()
+        middle = self.height() // 2
+        x = 0
+
+        def write(text: str, color: str = "muted") -> None:
+            nonlocal x
+            painter.setPen(theme.color(color))
+            painter.drawText(x, middle + metrics.ascent() // 2 - 1, text)
+            x += metrics.horizontalAdvance(text)
+
+        scale = self._heat.scale
+        write(self._meaning)
+        x += theme.px(12)
+        write(f"{10**scale.low:.0e}".replace("e-0", "e-").replace("e+00", ""))
+        x += theme.px(6)
+        width = theme.px(140)
+        for step in range(width):
+            painter.fillRect(x + step, middle - 5, 1, 10, cividis(step / width))
+        x += width + theme.px(6)
+        write(f"{10**scale.high:.0e}".replace("e-0", "e-").replace("e+00", ""))
+        x += theme.px(24)
+        for sign, name in self._signs:
+            write(sign, "text")
+            x += theme.px(5)
+            write(name)
+            x += theme.px(14)
