@@ -436,7 +436,10 @@ def test_the_revision_of_a_download_is_known(workbench: Workbench, tmp_path: Pat
     assert COMMIT in facts
 
 
-def test_ticks_say_how_far_it_is_and_carry_what_was_stored(workbench: Workbench, tmp_path: Path) -> None:
+def test_ticks_say_how_far_it_is_and_carry_what_was_stored(
+    workbench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("diptych.workbench.scan.PACE", 0)
     for number in range(3):
         make_model(tmp_path / f"tiny-{number}", seed=number)
     job = workbench.scan([tmp_path])
@@ -453,7 +456,10 @@ def test_ticks_say_how_far_it_is_and_carry_what_was_stored(workbench: Workbench,
     assert len(report.changes.added) == 3
 
 
-def test_a_cancelled_scan_keeps_what_it_stored_and_loses_nothing(workbench: Workbench, tmp_path: Path) -> None:
+def test_a_cancelled_scan_keeps_what_it_stored_and_loses_nothing(
+    workbench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("diptych.workbench.scan.PACE", 0)
     make_run(tmp_path / "runs" / "sft", (100,))
     make_lm_eval(tmp_path / "eval", "runs/sft/checkpoint-100", {"arith": 0.66})
     reference = finish(workbench.scan([tmp_path]))

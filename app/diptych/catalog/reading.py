@@ -9,14 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from diptych.catalog import payload
+from diptych.catalog import parts
 from diptych.catalog.names import Names
 from diptych.catalog.texts import restored, restored_path
-from diptych.domain.evidence import ModelRef
-from diptych.domain.found import Record
-from diptych.domain.tensor import Header
 from diptych.domain.version import Artifact, Kind, State, Version
-from diptych.errors import Damaged
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -35,9 +31,6 @@ _PLACES = """
     CROSS JOIN place AS p ON p.version = asked.value ORDER BY p.version, p.gone, p.position
 """
 _TAGS = "SELECT t.version, t.tag FROM json_each(?) AS asked CROSS JOIN tag AS t ON t.version = asked.value"
-_RECORDS = "SELECT path, reader, evidence, curves FROM record WHERE version = ? ORDER BY path"
-_HEADERS = "SELECT headers FROM detail WHERE version = ?"
-_LAYOUT = "SELECT payload FROM layout WHERE digest = ?"
 _UNHASHED = """
     SELECT p.version, p.path, p.artifacts, v.state FROM place AS p CROSS JOIN version AS v ON v.key = p.version
     WHERE v.id >= '~' AND NOT p.gone ORDER BY v.created DESC, p.path
@@ -46,7 +39,6 @@ _UNTIED = """
     SELECT v.key, v.path, v.base_name FROM version AS v
     WHERE v.base_name IS NOT NULL AND v.base_key IS NULL AND v.path IS NOT NULL
 """
-_ABOUT = "SELECT key, name FROM version WHERE id >= '~' AND key NOT IN (SELECT version FROM place) ORDER BY key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +74,6 @@ class Columns:
 
 
 @dataclass(frozen=True, slots=True)
-class About:
-    """A version without a place, and the records that tell of it."""
-
-    key: int
-    name: str
-    models: tuple[ModelRef, ...]
-    """The model that each record names, in the order of the records; shorter where some name none."""
-    records: tuple[Record, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Untied:
     """A version that names a parent which is not recognised."""
 
@@ -117,7 +98,7 @@ def versions(connection: Connection, keys: Sequence[int], metric: Names, param: 
     there: set[int] = set()
     for key, path, gone, files in connection.execute(_PLACES, (asked,)):
         if key not in artifacts:
-            artifacts[key] = payload.decode_artifacts(files)
+            artifacts[key] = parts.decode_artifacts(files)
         if not gone:
             there.add(key)
         if not gone or key not in there:
@@ -126,7 +107,7 @@ def versions(connection: Connection, keys: Sequence[int], metric: Names, param: 
     for key, tag in connection.execute(_TAGS, (asked,)):
         tags[key].append(restored(tag))
     found = []
-    with payload.decoding("a version"):
+    with parts.decoding("a version"):
         for row in connection.execute(_VERSIONS, (asked,)).fetchall():
             (
                 key, id_, name, model, kind, state, path, step, format_, dtype, family, parameters,
@@ -149,10 +130,10 @@ def versions(connection: Connection, keys: Sequence[int], metric: Names, param: 
                     parameters=parameters,
                     bytes=size,
                     created=created,
-                    base=None if base is None else payload.lineage_from(json.loads(base), parent),
+                    base=None if base is None else parts.lineage_from(json.loads(base), parent),
                     artifacts=artifacts.get(key, ()),
                     places=tuple(places.get(key, ())),
-                    problems=() if problems == "[]" else payload.problems_from(json.loads(problems)),
+                    problems=() if problems == "[]" else parts.problems_from(json.loads(problems)),
                     tags=frozenset(tags.get(key, ())),
                     stars=stars,
                     note=restored(note),
@@ -185,49 +166,15 @@ def values(
     )
 
 
-def records(connection: Connection, key: int) -> tuple[Record, ...]:
-    """The records of one version, their evidence complete."""
-    return tuple(
-        Record(restored_path(path), restored(reader), payload.decode_evidence(evidence, curves))
-        for path, reader, evidence, curves in connection.execute(_RECORDS, (key,)).fetchall()
-    )
-
-
-def headers(connection: Connection, key: int) -> tuple[Header, ...]:
-    """The headers of one version's weight files."""
-    row = connection.execute(_HEADERS, (key,)).fetchone()
-    if row is None:
-        return ()
-    layouts = {}
-    with payload.decoding("a header"):
-        wanted = {digest for _, _, digest, _ in json.loads(row[0])}
-    for digest in wanted:
-        found = connection.execute(_LAYOUT, (digest,)).fetchone()
-        if found is None:
-            raise Damaged(f"the catalog is damaged: layout {digest[:8]} is missing", "Scan the folder again.")
-        layouts[digest] = payload.decode_layout(found[0])
-    return payload.decode_headers(row[0], layouts.__getitem__)
-
-
 def unhashed(connection: Connection, keys: Collection[int] | None) -> list[Place]:
     """The places whose versions still have a provisional id and could be hashed: with weights, and whole."""
     found = []
     for key, path, files, state in connection.execute(_UNHASHED).fetchall():
         if (keys is None or key in keys) and state == State.COMPLETE.value:
-            artifacts = payload.decode_artifacts(files)
+            artifacts = parts.decode_artifacts(files)
             if any(artifact.role == "weights" for artifact in artifacts):
                 found.append(Place(key, restored_path(path), artifacts))
     return found
-
-
-def about(connection: Connection) -> tuple[About, ...]:
-    """Every version without a place, with its records."""
-    found = []
-    for key, name in connection.execute(_ABOUT).fetchall():
-        known = records(connection, key)
-        models = tuple(record.evidence.about for record in known if record.evidence.about is not None)
-        found.append(About(key, restored(name), models, known))
-    return tuple(found)
 
 
 def columns(connection: Connection, metric: Names, param: Names) -> Columns:
@@ -269,6 +216,14 @@ def named(connection: Connection) -> Mapping[Path, str]:
     """Every place, those that are gone included, each with the model of the version it holds."""
     rows = connection.execute("SELECT p.path, v.model FROM place AS p CROSS JOIN version AS v ON v.key = p.version")
     return {restored_path(path): restored(model) for path, model in rows}
+
+
+def looked_at(connection: Connection) -> tuple[dict[str, str], frozenset[str]]:
+    """The stamps by place, and those places that hold a version, all as texts."""
+    rows = connection.execute(
+        "SELECT path, stamp, 0 FROM seen UNION ALL SELECT path, stamp, 1 FROM place WHERE NOT gone"
+    ).fetchall()
+    return {restored(path): stamp for path, stamp, _ in rows}, frozenset(restored(row[0]) for row in rows if row[2])
 
 
 def stamps(connection: Connection) -> Mapping[Path, str]:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from diptych import places
 from diptych.catalog import Catalog, Columns, Root, Undone
 from diptych.domain.changes import Changes
-from diptych.domain.dossier import Dossier
 from diptych.domain.version import Version
 from diptych.errors import NotFound
 from diptych.job import Job
 from diptych.settings import Settings
 
 if TYPE_CHECKING:
+    from diptych.domain.dossier import Dossier
     from diptych.workbench.comparing import Comparison, TensorDetail
     from diptych.workbench.doctor import Check
     from diptych.workbench.hash import HashReport

@@ -41,7 +41,7 @@ def from_path(catalog: Catalog, path: Path) -> Dossier:
     if not place.exists():
         raise NotFound(f"{display.path(path)}: no such file or folder")
     folder = place if place.is_dir() else place.parent
-    listing = _finished(look(folder, own_files(catalog)))
+    listing = _finished(look(str(folder), own_files(catalog)))
     recognised = _finished(Recogniser(Names({})).recognise(listing))
     fitting = [found for found in recognised.versions if found.path == place]
     fitting = fitting or [found for found in recognised.versions if found.path == folder or place == folder]

@@ -14,7 +14,7 @@ _PLAIN = frozenset(
     | {"default", "export", "checkpoint", "checkpoints", "weights", "fp16", "bf16"}
 )
 """Folder names that say nothing by themselves; the folder above is named too."""
-_FILES = (".safetensors", ".gguf")
+FILES = (".safetensors", ".gguf")
 """Endings of weight files that may be versions of their own."""
 
 
@@ -75,7 +75,7 @@ class Names:
         holder = self._taken.get(label, owner)
         if holder == owner:
             return False
-        return holder.exists() or any(holder.with_name(holder.name + ending).exists() for ending in _FILES)
+        return holder.exists() or any(holder.with_name(holder.name + ending).exists() for ending in FILES)
 
     def _keep(self, owner: Path, label: str) -> None:
         self._labels[owner] = label
@@ -88,7 +88,7 @@ def _owner(path: Path) -> Path:
 
 
 def _stem(path: Path) -> Path:
-    return path.with_suffix("") if path.suffix in _FILES else path
+    return path.with_suffix("") if path.suffix in FILES else path
 
 
 def _label(owner: Path, depth: int) -> str:

@@ -18,6 +18,8 @@ from diptych.workbench.walk import Listing
 
 NOT_DOWNLOADED = "is linked to a file that was not downloaded"
 _HEAD = 4096
+_ENDINGS = (".json", ".yaml", ".yml", ".md", ".bin", ".metadata")
+"""Endings of all records."""
 _TOLD = (".json", ".yaml", ".yml", ".metadata")
 """Endings of files whose kind only their first bytes tell."""
 _SAID = 3
@@ -53,6 +55,8 @@ def read_records(listing: Listing, names: Sequence[str]) -> Generator[None, None
     """Read every record among `names`; one that cannot be read becomes a problem. Yields before each."""
     records = Records()
     for name in names:
+        if not name.endswith(_ENDINGS):
+            continue
         reader = reader_for(name, b"")
         if reader is None and name.endswith(_TOLD):
             reader = reader_for(name, _head(listing, name))

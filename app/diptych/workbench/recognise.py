@@ -33,7 +33,7 @@ class Recognised:
     """Records about a version that lies elsewhere."""
     problems: tuple[Problem, ...] = ()
     """What no version tells of itself."""
-    unchanged: tuple[Path, ...] = ()
+    unchanged: tuple[str, ...] = ()
     """Weight files that are versions by themselves, known and as they were."""
 
 
@@ -46,15 +46,15 @@ class Recogniser:
     """Reads headers and records of folders; keeps layouts, and the cards of runs, from one folder to the next."""
 
     def __init__(self, names: Names) -> None:
-        self._names = names
+        self.names = names
         self._headers = HeaderReader()
         self._runs: dict[Path, Lineage | None] = {}
 
-    def recognise(self, listing: Listing, known: Mapping[Path, str] | None = None) -> Generator[None, None, Recognised]:
+    def recognise(self, listing: Listing, known: Mapping[str, str] | None = None) -> Generator[None, None, Recognised]:
         """The versions and records in one folder; yields between its files.
 
-        Nothing in it makes this fail: what cannot be read is a problem. `known` are places with their stamps; a weight
-        file by itself that is among them and did not change is left out of `versions`.
+        Nothing in it makes this fail: what cannot be read is a problem. `known` are stamps by the text of places; a
+        weight file by itself that is among them and did not change is left out of `versions`.
         """
         names = [name for name in sorted(listing.files) if not resumes(name.rpartition("/")[2])]
         records = yield from read_records(listing, names)
@@ -72,10 +72,10 @@ class Recogniser:
             versions.append(found)
         else:
             strays += own
-        unchanged: list[Path] = []
+        unchanged: list[str] = []
         for name in sorted([*(weights.files[0] for weights in loose), *alone]):
-            if (known or {}).get(listing.path / name) == listing.stamp([name]):
-                unchanged.append(listing.path / name)
+            if known and known.get(f"{listing.where}/{name}") == listing.stamp([name]):
+                unchanged.append(f"{listing.where}/{name}")
             else:
                 versions.append((yield from self._lone(folder, name)))
         told = [*listing.problems, *_links(listing)]
@@ -120,7 +120,7 @@ class Recogniser:
             state = State.PARTIAL
         chosen = frozenset(() if main is None else main.files)
         path = listing.path
-        name, model = self._names.of(path)
+        name, model = self.names.of(path)
         return Found(
             path=path,
             name=name,
@@ -147,7 +147,7 @@ class Recogniser:
             read = Weights([], [Problem(display.path(place), _NOT_READ)])
         else:
             read = yield from read_weights(self._headers, listing, WeightSet("safetensors", "", (file,)), {})
-        name, model = self._names.of(place)
+        name, model = self.names.of(place)
         return Found(
             path=place,
             name=name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -16,13 +16,15 @@ from diptych.domain.version import Problem
 from diptych.errors import NotFound
 from diptych.job import Job, Tick
 from diptych.workbench.joining import join
-from diptych.workbench.naming import Names
+from diptych.workbench.naming import FILES, Names
 from diptych.workbench.recognise import Recogniser, likely
 from diptych.workbench.walk import FileId, Listing, look, walk
 
 T = TypeVar("T")
 
-_BATCH = 100
+PACE = 0.03
+"""Seconds between two ticks: more often than anybody looks."""
+_BATCH = 200
 _BATCH_SECONDS = 0.5
 """Finds are stored at the latest after this time, so that they appear while the scan goes on."""
 
@@ -88,56 +90,69 @@ def own_files(catalog: Catalog) -> frozenset[FileId]:
 
 
 class _Sweep:
-    """One scan on its way."""
+    """One scan on its way. Places are texts here: a scan meets each of them, and paths are slow to make."""
 
     def __init__(self, catalog: Catalog) -> None:
         self.changes = Changes()
         self.problems: list[Problem] = []
-        self.versions = 0
         self.files = 0
         self._catalog = catalog
         self._left_out = own_files(catalog)
-        self._stamps = catalog.stamps()
-        self._places = frozenset(catalog.places())
-        self._names = Names(catalog.named())
-        self._recogniser = Recogniser(self._names)
-        self._present: set[Path] = set()
+        self._stamps, self._places = catalog.looked_at()
+        self._recogniser: Recogniser | None = None
+        self._present: set[str] = set()
         self._pending: list[Found] = []
         self._seen: dict[Path, str] = {}
         self._strays: list[Record] = []
         self._unjoined: dict[Path, str] = {}
         """Folders of strays: noted as seen only when the strays are joined, so that cancelling loses none."""
-        self._stored = time.monotonic()
+        self._stored = self._ticked = time.monotonic()
+
+    @property
+    def versions(self) -> int:
+        """How many versions were met."""
+        return len(self._present)
 
     def folder(self, root: Path) -> Job[None]:
         """Everything below a folder."""
         self.changes |= self._catalog.add_root(root)
-        listings: list[Listing] = []
+        text = f"Looking through {display.path(root)}"
+        yield Tick(text, self.files, unit="files", partial=self.changes)
+        changed: list[tuple[Listing, str]] = []
+        closed: list[str] = []
         for listing in walk(root, self._left_out):
             if listing is not None:
-                listings.append(listing)
                 self.files += len(listing.files)
-            yield Tick(f"Looking through {display.path(root)}", self.files, unit="files", partial=self.changes)
-        self._names.expect([listing.path for listing in listings if likely(listing)])
-        closed = [listing.path for listing in listings if listing.closed]
-        for number, listing in enumerate(listings):
-            tick = Tick(f"Reading {display.path(listing.path)}", number, len(listings), "folders", self.changes)
-            yield tick
-            yield from self._read(listing, tick)
-        self._store()
-        self._present.update(place for place in self._places for path in closed if place.is_relative_to(path))
-        self.changes |= self._catalog.missing(root, self._present)
+                self.problems += listing.problems
+                if listing.closed:
+                    closed.append(f"{listing.where.rstrip('/')}/")
+                if (stamp := listing.stamp()) != self._stamps.get(listing.where):
+                    changed.append((listing, stamp))
+                else:
+                    self._meet(listing)
+            if self._due():
+                yield Tick(text, self.files, unit="files", partial=self.changes)
+        yield from self._read_all(changed)
+        below = f"{str(root).rstrip('/')}/"
+        lost = [place for place in self._places - self._present if place == str(root) or place.startswith(below)]
+        kept = [place for place in lost if place.startswith(tuple(closed))]
+        self._present.update(kept)
+        if len(lost) > len(kept):
+            self.changes |= self._catalog.missing(root, [Path(place) for place in self._present])
 
     def file(self, path: Path) -> Job[None]:
         """The version that one file belongs to."""
         tick = Tick(f"Reading {display.path(path)}")
-        listing = yield from _ticking(look(path.parent, self._left_out), tick)
+        listing = yield from _ticking(look(str(path.parent), self._left_out), tick)
         self.files += 1
-        yield from self._read(listing, tick, only=path)
+        self.problems += listing.problems
+        yield from self._read(listing, listing.stamp(), tick, only=path)
         self._store()
 
     def join(self) -> Job[None]:
         """Join records and parents with the versions that are now in the catalog."""
+        if not (self.changes or self._strays):
+            return
         joining = join(self._catalog, self._strays)
         while True:
             try:
@@ -149,31 +164,52 @@ class _Sweep:
         if self._unjoined:
             self.changes |= self._catalog.store((), self._unjoined)
 
-    def _read(self, listing: Listing, tick: Tick, only: Path | None = None) -> Job[None]:
-        """Read one folder, unless it is as it was, and note what it holds."""
-        stamp = listing.stamp()
-        if self._stamps.get(listing.path) == stamp:
-            self.problems += listing.problems
-            self._keep(
-                place for place in (listing.path, *map(listing.path.joinpath, listing.files)) if place in self._places
-            )
+    def _meet(self, listing: Listing) -> None:
+        """Note the versions in a folder that is as it was."""
+        if listing.where in self._places:
+            self._present.add(listing.where)
+        else:
+            places = [f"{listing.where}/{name}" for name in listing.files if name.endswith(FILES)]
+            self._present.update(place for place in places if place in self._places)
+
+    def _read_all(self, changed: Sequence[tuple[Listing, str]]) -> Job[None]:
+        """Read the folders that are new or changed, and name what they hold together."""
+        if changed:
+            self._named().expect([listing.path for listing, _ in changed if likely(listing)])
+        for number, (listing, stamp) in enumerate(changed):
+            tick = Tick("Reading versions", number, len(changed), "folders", self.changes)
+            if not number or self._due():
+                yield replace(tick, text=f"Reading {display.path(listing.where)}")
+            yield from self._read(listing, stamp, tick)
+        self._store()
+
+    def _read(self, listing: Listing, stamp: str, tick: Tick, only: Path | None = None) -> Job[None]:
+        """Read one folder and note what it holds."""
+        if not listing.files and not listing.links:
             return
-        recognised = yield from _ticking(self._recogniser.recognise(listing, self._stamps), tick)
+        self._named()
+        assert self._recogniser is not None
+        recognised = yield from _ticking(self._recogniser.recognise(listing, self._stamps), tick, self._due)
         self.problems += recognised.problems
         self._strays += recognised.strays
         found = [one for one in recognised.versions if only is None or one.path in (only, listing.path)]
         self._pending += found
-        self.problems += [problem for one in found for problem in one.problems]
-        self._keep([*(one.path for one in found if one.path is not None), *recognised.unchanged])
-        if only is None and all(one.path != listing.path for one in found):
+        self._present.update(recognised.unchanged)
+        whole = False
+        for one in found:
+            self.problems += one.problems
+            self._present.add(str(one.path))
+            whole |= str(one.path) == listing.where
+        if only is None and not whole:
             (self._unjoined if recognised.strays else self._seen)[listing.path] = stamp
         if len(self._pending) >= _BATCH or time.monotonic() - self._stored > _BATCH_SECONDS:
             self._store()
 
-    def _keep(self, places: Iterable[Path]) -> None:
-        before = len(self._present)
-        self._present.update(places)
-        self.versions += len(self._present) - before
+    def _named(self) -> Names:
+        """The names there are; read when something must be named."""
+        if self._recogniser is None:
+            self._recogniser = Recogniser(Names(self._catalog.named()))
+        return self._recogniser.names
 
     def _store(self) -> None:
         if self._pending or self._seen:
@@ -181,13 +217,26 @@ class _Sweep:
         self._pending, self._seen = [], {}
         self._stored = time.monotonic()
 
+    def _due(self) -> bool:
+        """Whether it is time for another sign of life."""
+        now = time.monotonic()
+        due = now - self._ticked >= PACE
+        if due:
+            self._ticked = now
+        return due
 
-def _ticking(work: Generator[None, None, T], tick: Tick) -> Job[T]:
-    """Work that only shows that it lives, as a job that repeats `tick`."""
+
+def _always() -> bool:
+    return True
+
+
+def _ticking(work: Generator[None, None, T], tick: Tick, due: Callable[[], bool] = _always) -> Job[T]:
+    """Work that only shows that it lives, as a job that repeats `tick` when it is due."""
     while True:
         try:
             next(work)
         except StopIteration as stop:
             result: T = stop.value
             return result
-        yield tick
+        if due():
+            yield tick

@@ -22,7 +22,7 @@ _BESIDE = {".eval_results": (), ".cache": ("huggingface", "download")}
 """Hidden folders that belong to the version in the folder that holds them, with the way to their files."""
 _STRIDE = 500
 """Entries between two signs of life."""
-_READERS = " ".join(record.key for record in RECORDS).encode()
+_READERS = " ".join(record.key for record in RECORDS)
 """Part of every stamp: what a new version of a reader would read differently counts as changed."""
 
 FileId = tuple[int, int]
@@ -33,7 +33,8 @@ FileId = tuple[int, int]
 class Listing:
     """One folder and the regular files in it; those of hidden folders beside it under their relative names."""
 
-    path: Path
+    where: str
+    """Its path as text: a scan looks at many folders in which nothing changed, and paths are slow to make."""
     files: dict[str, os.stat_result] = field(default_factory=dict)
     folders: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
@@ -44,16 +45,20 @@ class Listing:
     closed: bool = False
     """The folder could not be listed, so nothing is known of it and of what lies below."""
 
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return Path(self.where)
+
     def stamp(self, names: Collection[str] | None = None) -> str:
         """Digest of names, sizes, times and inodes of the files, or of some of them: equal means unchanged."""
-        digest = hashlib.sha256(_READERS)
+        lines = [_READERS]
         for name in sorted(self.files if names is None else names):
             state = self.files[name]
-            told = f"{name}\0{state.st_size}\0{state.st_mtime_ns}\0{state.st_ino}\n"
-            digest.update(told.encode("utf-8", "surrogateescape"))
+            lines.append(f"{name}\0{state.st_size}\0{state.st_mtime_ns}\0{state.st_ino}")
         if names is None:
-            digest.update("\0".join(self.links + self.broken).encode("utf-8", "surrogateescape"))
-        return digest.hexdigest()[:32]
+            lines += self.links + self.broken
+        return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
 def walk(root: Path, left_out: Collection[FileId] = ()) -> Iterator[Listing | None]:
@@ -62,37 +67,35 @@ def walk(root: Path, left_out: Collection[FileId] = ()) -> Iterator[Listing | No
     `left_out` are files that must not be opened. A folder that cannot be listed is a problem of its listing; one that
     is gone by the time it is reached is an empty one.
     """
-    pending = [root]
+    pending = [str(root)]
     while pending:
         listing = yield from look(pending.pop(), left_out)
         yield listing
-        in_cache = listing.path.name.startswith("models--")
-        pending += [
-            listing.path / name
-            for name in sorted(listing.folders, reverse=True)
-            if not (in_cache and name in _OF_CACHE)
-        ]
+        if listing.folders:
+            skipped = _OF_CACHE if listing.where.rpartition("/")[2].startswith("models--") else frozenset()
+            stem = listing.where.rstrip("/")
+            pending += [f"{stem}/{name}" for name in sorted(listing.folders, reverse=True) if name not in skipped]
 
 
-def look(folder: Path, left_out: Collection[FileId] = ()) -> Generator[None, None, Listing]:
+def look(folder: str, left_out: Collection[FileId] = ()) -> Generator[None, None, Listing]:
     """One folder, without what lies below it; yields now and then while it is large."""
     listing = Listing(folder)
     try:
         with os.scandir(folder) as entries:
             for count, entry in enumerate(entries, 1):
-                _take(entry, "", listing, left_out)
+                _take(entry, entry.name, listing, left_out)
                 if count % _STRIDE == 0:
                     yield
     except FileNotFoundError:
         return Listing(folder)
     except OSError as error:
         listing.closed = True
-        listing.problems.append(Problem(display.path(folder), _reason(folder, error)))
-    for hidden, way in _BESIDE.items():
-        if hidden in listing.folders:
-            listing.folders.remove(hidden)
-            yield from _look_beside("/".join((hidden, *way)), listing, left_out)
-    listing.folders = [name for name in listing.folders if name not in SKIPPED and not name.startswith(".")]
+        listing.problems.append(Problem(display.path(folder), _reason(Path(folder), error)))
+    if listing.folders:
+        for hidden, way in _BESIDE.items():
+            if hidden in listing.folders:
+                yield from _look_beside("/".join((hidden, *way)), listing, left_out)
+        listing.folders = [name for name in listing.folders if name not in SKIPPED and not name.startswith(".")]
     listing.links.sort()
     listing.broken.sort()
     return listing
@@ -102,9 +105,9 @@ def _look_beside(place: str, listing: Listing, left_out: Collection[FileId]) -> 
     """The files of a hidden folder, which may be missing."""
     kept = len(listing.folders)
     try:
-        with os.scandir(listing.path / place) as entries:
+        with os.scandir(f"{listing.where}/{place}") as entries:
             for count, entry in enumerate(entries, 1):
-                _take(entry, place + "/", listing, left_out)
+                _take(entry, f"{place}/{entry.name}", listing, left_out)
                 if count % _STRIDE == 0:
                     yield
     except OSError:
@@ -113,36 +116,37 @@ def _look_beside(place: str, listing: Listing, left_out: Collection[FileId]) -> 
         del listing.folders[kept:]
 
 
-def _take(entry: os.DirEntry[str], prefix: str, listing: Listing, left_out: Collection[FileId]) -> None:
+def _take(entry: os.DirEntry[str], name: str, listing: Listing, left_out: Collection[FileId]) -> None:
     """Put one entry where it belongs. One that vanishes meanwhile was never there."""
-    name = prefix + entry.name
     try:
         if entry.is_dir(follow_symlinks=False):
             listing.folders.append(name)
             return
-        if entry.is_symlink():
-            blob = blob_of(Path(entry.path))
-            if blob is None:
-                listing.links.append(name)
-                return
-            try:
-                state = blob.stat(follow_symlinks=False)
-            except FileNotFoundError:
-                listing.broken.append(name)
-                return
-        else:
-            state = entry.stat(follow_symlinks=False)
+        state = _behind(entry, name, listing) if entry.is_symlink() else entry.stat(follow_symlinks=False)
     except FileNotFoundError:
         return
     except OSError as error:
         listing.problems.append(Problem(display.path(entry.path), _reason(Path(entry.path), error)))
         return
-    if (state.st_dev, state.st_ino) in left_out:
+    if state is None or (state.st_dev, state.st_ino) in left_out:
         return
     if stat.S_ISREG(state.st_mode):
         listing.files[name] = state
     else:
         listing.problems.append(Problem(display.path(entry.path), "is not a regular file"))
+
+
+def _behind(link: os.DirEntry[str], name: str, listing: Listing) -> os.stat_result | None:
+    """The state of the blob behind a link of a snapshot; None, and a note, for any other link."""
+    blob = blob_of(Path(link.path))
+    if blob is None:
+        listing.links.append(name)
+        return None
+    try:
+        return blob.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        listing.broken.append(name)
+        return None
 
 
 def _reason(path: Path, error: OSError) -> str:
