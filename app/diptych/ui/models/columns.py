@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from diptych import display
 from diptych.domain.version import Kind, State, Version
-from diptych.ui.dialogs.columns import Choice
 from diptych.ui.models.summary import Summary, best
 from diptych.ui.widgets.cells import EMPTY, Align, Cell
+
+if TYPE_CHECKING:
+    from diptych.ui.dialogs.columns import Choice
 
 METRIC = "metric:"
 PARAM = "param:"
@@ -250,6 +253,8 @@ def usual(metrics: Sequence[tuple[str, int]]) -> tuple[str, ...]:
 
 def choices(metrics: Sequence[tuple[str, int]], hyperparameters: Sequence[tuple[str, int]]) -> list[Choice]:
     """Every column there is, for choosing: facts first, then metrics and hyperparameters by how many have them."""
+    from diptych.ui.dialogs.columns import Choice  # a window starts without its dialogs
+
     found = [Choice(fixed.key, fixed.title, fixed.tip) for fixed in FIXED]
     for beginning, noun, counted in ((METRIC, "metric", metrics), (PARAM, "hyperparameter", hyperparameters)):
         for name, count in counted:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -378,6 +377,8 @@ class VersionsModel(QAbstractTableModel):
             lines = [f"{version.kind}, {version.state}", STATE_REASONS.get(version.state, "")]
             lines += [display.visible(str(problem)) for problem in version.problems[:8]]
             return "\n".join(filter(None, lines))
+        if key == "step" and version.step is not None:
+            return f"step {version.step:,}"
         if key == "size":
             return f"{version.bytes:,} bytes"
         if key == "parameters" and version.parameters is not None:
@@ -391,4 +392,6 @@ class VersionsModel(QAbstractTableModel):
 
 def plain_tip(text: str) -> str:
     """`text` for a tooltip, shown letter by letter: Qt would otherwise take markup in foreign text for its own."""
-    return f'<p style="white-space: pre-wrap">{html.escape(text)}</p>' if text else ""
+    from html import escape  # with its table of two thousand entities only when a tip is shown
+
+    return f'<p style="white-space: pre-wrap">{escape(text)}</p>' if text else ""

@@ -13,7 +13,6 @@ from diptych import display
 from diptych.domain.changes import Changes
 from diptych.ui.actions import Action
 from diptych.ui.context import Context
-from diptych.ui.dialogs.columns import ColumnsDialog
 from diptych.ui.models.arrangement import Arrangement, View, arrange
 from diptych.ui.models.columns import choices, usual
 from diptych.ui.models.versions import FIRST, VersionsModel
@@ -204,6 +203,8 @@ class LibraryPage(Page):
 
     def choose_columns(self) -> None:
         """Ask which columns to show."""
+        from diptych.ui.dialogs.columns import ColumnsDialog  # a window starts without its dialogs
+
         columns = self.context.workbench.columns()
         offered = choices(columns.metrics, columns.hyperparameters)
         dialog = ColumnsDialog(self.context.theme, offered, self.table.order(), usual(columns.metrics), self)

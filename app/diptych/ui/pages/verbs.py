@@ -17,8 +17,6 @@ from diptych.domain.version import Version
 from diptych.errors import DiptychError
 from diptych.job import Job, Tick
 from diptych.ui.context import Alert, Context
-from diptych.ui.dialogs.note import NoteDialog
-from diptych.ui.dialogs.tags import TagsDialog
 from diptych.ui.models.partners import Partner, partners
 
 READ_AT_ONCE = 2000
@@ -59,6 +57,8 @@ class Verbs(QObject):
 
     def tag(self, keys: Sequence[int]) -> None:
         """Ask for the tags of versions."""
+        from diptych.ui.dialogs.tags import TagsDialog  # a window starts without its dialogs
+
         if not keys:
             return
         versions = self._context.workbench.versions(list(keys[:READ_AT_ONCE]))
@@ -86,6 +86,8 @@ class Verbs(QObject):
 
     def note(self, version: Version) -> None:
         """Ask for the note on a version."""
+        from diptych.ui.dialogs.note import NoteDialog  # a window starts without its dialogs
+
         dialog = NoteDialog(self._context.theme, version.name, version.note, self._page)
         if dialog.exec() and dialog.text() != version.note:
             self.write_note(version.key, dialog.text())

@@ -15,6 +15,9 @@ from diptych.ui.tokens import ICON, RAIL_ICON, Size, Space
 from diptych.ui.widgets.chips import Chips, Stars
 from diptych.ui.widgets.label import Elided, label
 
+BASE_LETTERS = 30
+"""Of a longer base the tooltip has the whole name."""
+
 
 class VersionHeader(QWidget):
     """Asks; the page does."""
@@ -129,7 +132,7 @@ class VersionHeader(QWidget):
         self._base_word.setText(f"· {version.base.relation}" if version.base else "")
         self.base.setVisible(version.base is not None)
         if version.base is not None:
-            self.base.setText(display.elide(base_text(version.base.name), 40))
+            self.base.setText(display.elide(base_text(version.base.name), BASE_LETTERS))
             self.base.setEnabled(base_known)
             where = "Open the base" if base_known else "Not in the catalog"
             self.base.setToolTip(plain_tip(f"{where}: {display.visible(version.base.name)}"))
