@@ -34,14 +34,6 @@ Annotations = Mapping[int, tuple[int, str, tuple[str, ...]]]
 """Stars, note and tags by key."""
 
 
-@dataclass(frozen=True, slots=True)
-class Undone:
-    """What was undone or redone."""
-
-    label: str
-    changes: Changes
-
-
 class Step(Protocol):
     """One thing a person did."""
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from diptych.catalog import identity, payload
+from diptych.catalog import identity, parts
 from diptych.catalog.texts import below, place_text, restored_path
 from diptych.catalog.writing import Writer
 from diptych.domain.changes import Changes
@@ -46,9 +46,9 @@ def digests(writer: Writer, place: Path, known: Mapping[str, Digest]) -> Changes
         raise NotFound(f"{place}: not in the catalog", "Scan the folder first.")
     key, files, id_ = row
     artifacts = tuple(
-        dataclasses.replace(one, digest=known.get(one.path, one.digest)) for one in payload.decode_artifacts(files)
+        dataclasses.replace(one, digest=known.get(one.path, one.digest)) for one in parts.decode_artifacts(files)
     )
-    connection.execute("UPDATE place SET artifacts = ? WHERE path = ?", (payload.encode_artifacts(artifacts), path))
+    connection.execute("UPDATE place SET artifacts = ? WHERE path = ?", (parts.encode_artifacts(artifacts), path))
     final = identity.final(artifacts)
     if final is None or not id_.startswith("~"):
         return Changes(updated=frozenset({key}))
@@ -129,7 +129,7 @@ def _merge(
     connection = writer.connection
     keeper = newer if newcomer == older else older
     there = [
-        (path, payload.decode_artifacts(files))
+        (path, parts.decode_artifacts(files))
         for path, files, gone in connection.execute(
             "SELECT path, artifacts, gone FROM place WHERE version = ? ORDER BY position", (keeper,)
         )

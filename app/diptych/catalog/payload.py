@@ -10,34 +10,26 @@ import json
 import zlib
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
 
+from diptych.catalog.parts import (
+    Parts,
+    decoding,
+    lineage_from,
+    lineage_parts,
+    problem_parts,
+    problems_from,
+    source_parts,
+)
 from diptych.domain.evidence import DatasetRef, Evidence, HyperParameter, Metric, ModelRef, Series
 from diptych.domain.tensor import Header, Layout
-from diptych.domain.version import Artifact, Digest, Lineage, Problem, Relation, Role, Source
-from diptych.errors import Damaged
+from diptych.domain.version import Source
 
 _LINE = 256
 """Values on one line of JSON."""
 _POINTS = 1 << 16
 """Points packed or unpacked in one call."""
-
-Parts = list[Any]
-
-
-@contextmanager
-def decoding(what: str) -> Iterator[None]:
-    """Say `Damaged` where stored bytes do not decode."""
-    try:
-        yield
-    except (ValueError, TypeError, KeyError, IndexError, zlib.error, EOFError, RecursionError) as error:
-        raise Damaged(
-            f"the catalog is damaged: {what} cannot be read ({type(error).__name__})",
-            "Rename the catalog and start again: the library folders can be scanned anew.",
-        ) from error
 
 
 def encode_evidence(evidence: Evidence) -> tuple[bytes, bytes]:
@@ -47,7 +39,7 @@ def encode_evidence(evidence: Evidence) -> tuple[bytes, bytes]:
         "step": evidence.step,
         "samples": [str(file) for file in evidence.sample_files],
         "datasets": [
-            [data.name, _source(data.source), data.config, data.split, data.revision, data.role]
+            [data.name, source_parts(data.source), data.config, data.split, data.revision, data.role]
             for data in evidence.datasets
         ],
         "lineage": [lineage_parts(line) for line in evidence.lineage],
@@ -57,7 +49,7 @@ def encode_evidence(evidence: Evidence) -> tuple[bytes, bytes]:
     }
     lines = chain(
         [head],
-        _lines("h", ([one.key, one.value, _source(one.source), one.raw] for one in evidence.hyperparameters)),
+        _lines("h", ([one.key, one.value, source_parts(one.source), one.raw] for one in evidence.hyperparameters)),
         _lines("m", (_metric(one) for one in evidence.metrics)),
         _lines("s", (_curve(one) for one in evidence.series)),
     )
@@ -128,64 +120,26 @@ def decode_headers(text: str, layout: Callable[[str], Layout]) -> tuple[Header, 
         )
 
 
-def encode_artifacts(artifacts: Iterable[Artifact]) -> str:
-    """Artifacts as JSON."""
-    return json.dumps(
-        [
-            [one.path, one.bytes, one.modified_ns, one.role.value]
-            + ([one.digest.algorithm, one.digest.value] if one.digest else [])
-            for one in artifacts
-        ]
-    )
-
-
-def decode_artifacts(text: str) -> tuple[Artifact, ...]:
-    """The artifacts that `encode_artifacts` was given."""
-    with decoding("a list of files"):
-        return tuple(
-            Artifact(path, size, modified, Role(role), Digest(*digest) if digest else None)
-            for path, size, modified, role, *digest in json.loads(text)
-        )
-
-
-def lineage_parts(line: Lineage) -> Parts:
-    """A lineage without its parent, ready for JSON."""
-    return [line.relation.value, line.name, line.revision, _source(line.source), line.parent]
-
-
-def lineage_from(parts: Parts, parent: str | None = None) -> Lineage:
-    """The lineage that `lineage_parts` was given; `parent` replaces the stored one."""
-    relation, name, revision, source, stored_parent = parts
-    return Lineage(Relation(relation), name, revision, Source(*source), parent or stored_parent)
-
-
-def problem_parts(problems: Iterable[Problem]) -> Parts:
-    """Problems, ready for JSON."""
-    return [[problem.file, problem.reason] for problem in problems]
-
-
-def problems_from(parts: Parts) -> tuple[Problem, ...]:
-    """The problems that `problem_parts` was given."""
-    return tuple(Problem(file, reason) for file, reason in parts)
-
-
-def _source(source: Source) -> Parts:
-    return [source.file, source.pointer, source.reader]
-
-
 def _model(model: ModelRef) -> Parts:
-    return [model.name, _source(model.source), model.revision, model.adapter]
+    return [model.name, source_parts(model.source), model.revision, model.adapter]
 
 
 def _metric(metric: Metric) -> Parts:
     return [
-        metric.task, metric.name, metric.value, _source(metric.source), metric.filter, metric.stderr, metric.n,
+        metric.task, metric.name, metric.value, source_parts(metric.source), metric.filter, metric.stderr, metric.n,
         metric.higher_is_better, metric.step, metric.split, dict(metric.conditions),
     ]  # fmt: skip
 
 
 def _curve(series: Series) -> Parts:
-    return [series.name, _source(series.source), series.note, len(series.steps), len(series.values), len(series.epochs)]
+    return [
+        series.name,
+        source_parts(series.source),
+        series.note,
+        len(series.steps),
+        len(series.values),
+        len(series.epochs),
+    ]
 
 
 def _lines(kind: str, rows: Iterable[object]) -> Iterator[dict[str, list[object]]]:

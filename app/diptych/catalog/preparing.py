@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from diptych.catalog import identity, payload
+from diptych.catalog import identity, parts, payload
 from diptych.catalog.texts import place_text, sorting, stored
 from diptych.domain.evidence import Evidence
 from diptych.domain.found import Found, Record
@@ -148,8 +148,8 @@ def _row(found: Found) -> tuple[object, ...]:
         found.bytes,
         found.created,
         None if found.base is None else stored(found.base.name),
-        None if found.base is None else json.dumps(payload.lineage_parts(found.base)),
-        json.dumps(payload.problem_parts(found.problems)),
+        None if found.base is None else json.dumps(parts.lineage_parts(found.base)),
+        json.dumps(parts.problem_parts(found.problems)),
     )
 
 

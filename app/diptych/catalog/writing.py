@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from diptych.catalog import identity, payload
+from diptych.catalog import identity, parts, payload
 from diptych.catalog.names import Names
 from diptych.catalog.preparing import PackedRecord, Prepared, Shown, param_value, show
 from diptych.catalog.texts import stored, words
@@ -93,7 +93,7 @@ class Writer:
         if row is None:
             return self._add(one)
         key, files, id_ = row
-        before = payload.decode_artifacts(files)
+        before = parts.decode_artifacts(files)
         one = dataclasses.replace(one, artifacts=_with_digests(one.artifacts, before))
         if id_.startswith("~"):
             return self._update(one, key, one.provisional)
@@ -229,7 +229,7 @@ class Writer:
         if one.place is not None:
             connection.execute(
                 _PLACE,
-                (one.place, key, key, one.found.stamp, one.found.state.value, payload.encode_artifacts(one.artifacts)),
+                (one.place, key, key, one.found.stamp, one.found.state.value, parts.encode_artifacts(one.artifacts)),
             )
         if one.base_parent is not None:
             connection.execute(
@@ -292,7 +292,7 @@ class Writer:
 
 def unpacked(shown: str) -> list[Any]:
     """Keys and values of the metrics, then of the hyperparameters, from what lists show."""
-    with payload.decoding("what lists show"):
+    with parts.decoding("what lists show"):
         metric_keys, measured, param_keys, settings = json.loads(shown)
         return [metric_keys, measured, param_keys, settings]
 

@@ -25,3 +25,11 @@ class Changes:
 
     def __bool__(self) -> bool:
         return bool(self.added or self.updated or self.removed or self.settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What was undone or redone."""
+
+    label: str
+    changes: Changes

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from PySide6.QtCore import QByteArray, QTimer
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QResizeEvent
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from diptych.domain.changes import Changes
 from diptych.ui import session
@@ -16,12 +16,8 @@ from diptych.ui.actions import Action, Bound, bind
 from diptych.ui.alerts import AlertBar
 from diptych.ui.context import Context
 from diptych.ui.inspector import Inspector
-from diptych.ui.pages.activity import ActivityPage
 from diptych.ui.pages.library import LibraryPage
 from diptych.ui.pages.page import Page
-from diptych.ui.pages.welcome import WelcomePage
-from diptych.ui.palette import CommandPalette
-from diptych.ui.shortcuts import ShortcutSheet
 from diptych.ui.status import StatusStrip
 from diptych.ui.tasks import Tasks
 from diptych.ui.widgets.label import hairline
@@ -34,7 +30,7 @@ WIDE_ENOUGH_TO_INSPECT = 1500
 
 
 class MainWindow(QMainWindow):
-    """The window. Pages other than the first are built when they are first shown."""
+    """The window. Pages other than the first are imported and built when they are first shown, dialogs likewise."""
 
     actions_table: ClassVar[tuple[Action, ...]]
 
@@ -121,8 +117,12 @@ class MainWindow(QMainWindow):
         if key == "library":
             return LibraryPage(context)
         if key == "welcome":
+            from diptych.ui.pages.welcome import WelcomePage
+
             return WelcomePage(context, self.add_folder, self.tasks.scan)
         if key == "activity":
+            from diptych.ui.pages.activity import ActivityPage
+
             return ActivityPage(context)
         if key == "settings":
             from diptych.ui.pages.settings import SettingsPage
@@ -186,9 +186,8 @@ class MainWindow(QMainWindow):
         for page in self._pages.values():
             page.refresh(changes)
         current = self.stack.currentWidget()
-        if isinstance(current, WelcomePage) and self.context.workbench.count():
-            self.show_page("library")
-        if isinstance(current, LibraryPage) and not self.context.workbench.count():
+        front = current.key if isinstance(current, Page) else ""
+        if front == ("welcome" if self.context.workbench.count() else "library"):
             self.show_page("library")
 
     def _count_jobs(self) -> None:
@@ -198,16 +197,22 @@ class MainWindow(QMainWindow):
 
     def add_folder(self) -> None:
         """Ask for a folder and scan it."""
+        from PySide6.QtWidgets import QFileDialog
+
         folder = QFileDialog.getExistingDirectory(self, "Add a folder with models")
         if folder:
             self.tasks.scan([Path(folder)])
 
     def show_palette(self) -> None:
         """Open the command palette over everything that can be done here."""
+        from diptych.ui.palette import CommandPalette
+
         CommandPalette(self.context, self._here(), self).open()
 
     def show_shortcuts(self) -> None:
         """Open the sheet of keys."""
+        from diptych.ui.shortcuts import ShortcutSheet
+
         page = self.stack.currentWidget()
         assert isinstance(page, Page)
         ShortcutSheet(((page.title, self._bound[page.key]), ("Everywhere", self._window_actions)), self).open()
