@@ -110,3 +110,11 @@ def test_closing_cancels_what_runs(qapp: QApplication) -> None:
     assert started.wait(10)
     runner.close()
     assert cleaned == [True]
+
+
+def test_after_closing_nothing_starts(qapp: QApplication) -> None:
+    runner = Runner()
+    runner.close()
+    running = runner.start("Count", counting(3))
+    assert running.phase is Phase.CANCELLED
+    assert runner.active == []

@@ -144,6 +144,9 @@ class Runner(QObject):
     ) -> Running:
         """Run `job` in a worker. The callbacks run in the GUI thread; prefer bound methods of QObjects."""
         running = Running(title, job, done, failed, ticked, quiet)
+        if self._closed:  # a timer of a page may still fire while the window goes
+            running.phase = Phase.CANCELLED
+            return running
         self.jobs.append(running)
         self._timer.start()
         self.changed.emit()
