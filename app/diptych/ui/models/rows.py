@@ -16,6 +16,8 @@ from diptych.ui.widgets.lines import Line, Runs, Tone
 from diptych.ui.widgets.rowlist import LINE_ROLE
 
 _ROOT = QModelIndex()
+_MOST_LEAD = 2
+"""Digits before the point for which room is kept; a longer number begins where the column does."""
 _LONG = 2_000
 """Characters of a value that a line looks at; the inspector shows the whole."""
 _NUMBERS = (int, float)
@@ -319,7 +321,7 @@ def _lead(rows: tuple[Row, ...]) -> int:
     numbers = [cell for cell in cells if isinstance(cell.value, _NUMBERS) and not isinstance(cell.value, bool)]
     if not cells or len(numbers) < 0.9 * len(cells):
         return 0
-    return min(max(len(cell.text.partition(".")[0]) for cell in numbers), 4)
+    return min(max(len(cell.text.partition(".")[0]) for cell in numbers), _MOST_LEAD)
 
 
 def _sorted(rows: list[Row], by: Callable[[Row], float | str | None], descending: bool) -> list[Row]:

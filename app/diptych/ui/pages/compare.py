@@ -131,6 +131,8 @@ class ComparePage(Page):
         self._name_tab(index)
         self.tabs.setCurrentIndex(index)
         self._show_tab(index)
+        if self.isVisible():
+            view.rail.setFocus()
         return view
 
     def _add_restored(self, state: dict[str, object], comparison: Comparison) -> None:

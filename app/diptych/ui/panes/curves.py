@@ -251,6 +251,10 @@ class _Card(QFrame):
             "   ".join(f"{signs.get(name, '')} {display.number(y)} at {display.number(at)}" for name, at, y in values)
         )
 
+    def values_text(self) -> str:
+        """What stands beside the name: the legend, or the values under the crosshair."""
+        return self._values.text()
+
     def mark(self, chosen: bool) -> None:
         """Show that the cursor is here."""
         self._title.setFont(self._theme.font(Size.BODY, bold=True))

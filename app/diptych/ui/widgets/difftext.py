@@ -42,6 +42,10 @@ class DiffText(QPlainTextEdit):
         self._runs = list(capped(runs))
         self._draw()
 
+    def marked(self) -> list[str]:
+        """The texts that stand on a tint."""
+        return [text for text, changed in self._runs if changed]
+
     def set_within_report(self, within: bool) -> None:
         """Whether the page scrolls in place of the text."""
         self._within_report = within

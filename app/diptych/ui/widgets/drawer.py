@@ -81,6 +81,10 @@ class Drawer(QFrame):
         self._state.setText(text)
         self._state.setVisible(bool(text))
 
+    def state(self) -> str:
+        """The sentence in place of the histograms."""
+        return self._state.text()
+
     def show_counts(self, which: int, counts: Sequence[int], edges: Sequence[float]) -> None:
         """Show the histogram of A (0), B (1) or the change (2)."""
         self.histograms[which].show_counts(counts, edges)

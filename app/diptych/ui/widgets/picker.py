@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Signal
-from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QFrame, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QPainter
+from PySide6.QtWidgets import (
+    QFrame,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QVBoxLayout,
+    QWidget,
+)
 
 from diptych.display import elide, visible
 from diptych.ui.theme import Theme
-from diptych.ui.tokens import Space
+from diptych.ui.tokens import Size, Space
 
 WIDTH = 420
 _ROWS = 10
@@ -47,6 +57,9 @@ class Picker(QFrame):
         self.list = QListWidget()
         self.list.setAccessibleName("Versions")
         self.list.setUniformItemSizes(True)
+        self.list.setMouseTracking(True)
+        self._delegate = _ChoiceDelegate(theme, self.list)
+        self.list.setItemDelegate(self._delegate)
         self.list.setFixedHeight(_ROWS * theme.row)
         self.list.itemActivated.connect(self._pick)
         self.list.itemClicked.connect(self._pick)
@@ -71,7 +84,7 @@ class Picker(QFrame):
         self.list.clear()
         for choice in choices:
             text = elide(visible(choice.text), _NAME)
-            item = QListWidgetItem(f"{text}     {visible(choice.note)}" if choice.note else text)
+            item = QListWidgetItem(f"{text}  {visible(choice.note)}" if choice.note else text)
             item.setData(Qt.ItemDataRole.UserRole, choice)
             self.list.addItem(item)
         self.list.setCurrentRow(0)
@@ -91,3 +104,40 @@ class Picker(QFrame):
         if isinstance(choice, Choice):
             self.close()
             self.picked.emit(choice.value)
+
+
+class _ChoiceDelegate(QStyledItemDelegate):
+    """The name at the left, what is said about it at the right."""
+
+    def __init__(self, theme: Theme, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._theme = theme
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        return QSize(64, self._theme.row)
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        choice = index.data(Qt.ItemDataRole.UserRole)
+        if not isinstance(choice, Choice):
+            return
+        theme = self._theme
+        rect: QRect = option.rect
+        painter.save()
+        if option.state & QStyle.StateFlag.State_Selected:
+            painter.fillRect(rect, theme.color("selected"))
+        elif option.state & QStyle.StateFlag.State_MouseOver:
+            painter.fillRect(rect, theme.color("hover"))
+        inner = rect.adjusted(Space.S, 0, -Space.S, 0)
+        middle = Qt.AlignmentFlag.AlignVCenter
+        painter.setFont(theme.font(Size.CAPTION))
+        painter.setPen(theme.color("muted"))
+        note = visible(choice.note)
+        painter.drawText(inner, middle | Qt.AlignmentFlag.AlignRight, note)
+        inner.setRight(inner.right() - painter.fontMetrics().horizontalAdvance(note) - Space.M)
+        painter.setFont(theme.font())
+        painter.setPen(theme.color("text"))
+        text = painter.fontMetrics().elidedText(visible(choice.text), Qt.TextElideMode.ElideMiddle, inner.width())
+        painter.drawText(inner, middle | Qt.AlignmentFlag.AlignLeft, text)
+        painter.restore()
