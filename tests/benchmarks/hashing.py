@@ -1,7 +1,7 @@
 """SHA-256 of files beside `openssl dgst` and `sha256sum`, in one run.
 
-`python tests/benchmarks/hashing.py --size 500` makes a file of so many megabytes for each core. Goals: 0.9 of OpenSSL on
-one core, four times `sha256sum` with all of them.
+`python tests/benchmarks/hashing.py --size 500` makes a file of so many megabytes for each core. Goals: 0.9 of OpenSSL
+on one core, four times `sha256sum` with all of them.
 """
 
 from __future__ import annotations
