@@ -9,7 +9,6 @@ from PySide6.QtCore import QEvent, QModelIndex, QPoint, Qt, QTimer
 from PySide6.QtGui import QAction, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
-from diptych import display
 from diptych.domain.changes import Changes
 from diptych.ui.actions import Action
 from diptych.ui.context import Context
@@ -23,7 +22,7 @@ from diptych.ui.pages.library_strip import collections
 from diptych.ui.pages.library_suggest import Vocabulary
 from diptych.ui.pages.library_table import LibraryTable, Place
 from diptych.ui.pages.page import Page
-from diptych.ui.pages.verbs import Verbs
+from diptych.ui.pages.verbs import Verbs, ratings
 from diptych.ui.pages.version_facts import inspection
 from diptych.ui.tokens import Space
 from diptych.ui.widgets.filterfield import Suggestion
@@ -236,6 +235,7 @@ class LibraryPage(Page):
         header = self.table.horizontalHeader()
         section = header.logicalIndexAt(place)
         menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         if section >= FIRST:
             column = self.model.columns[section - FIRST]
             menu.addAction(f"Hide {column.title}").setData(column.key)
@@ -306,6 +306,7 @@ class LibraryPage(Page):
     def _show_menu(self, place: QPoint) -> None:
         bound = {action.text(): action for action in self.actions()}
         menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         for action in self.actions_table:
             if action.text in bound and (action.when is None or action.when(self)):
                 menu.addAction(bound[action.text])
@@ -372,22 +373,13 @@ def _one(page: LibraryPage) -> bool:
     return len(page.selection.keys()) == 1
 
 
-def _rating(stars: int) -> Action:
-    text = f"Rate {display.plural(stars, 'star')}" if stars else "Remove stars"
-
-    def rate(page: LibraryPage) -> None:
-        page.selection.star(stars)
-
-    return Action(f"library.star{stars}", text, rate, (str(stars),), "star", when=_any)
-
-
 LibraryPage.actions_table = (
     Action("library.open", "Open", LibraryPage.open, ("Return",), "open", when=_any),
     Action("library.compare", "Compare", lambda page: page.selection.compare(), ("C",), "compare", when=_any),
     Action("library.mark", "Mark as A or B", LibraryPage.mark, ("Space",), "check", when=_any),
     Action("library.tag", "Tag…", lambda page: page.selection.tag(), ("T",), "tag", when=_any),
     Action("library.note", "Note…", lambda page: page.selection.note(), ("N",), "note", when=_one),
-    *(_rating(stars) for stars in range(6)),
+    *ratings("library", lambda page, stars: page.selection.star(stars), _any),
     Action("library.copy", "Copy name", lambda page: page.selection.copy_names(), ("Ctrl+C",), "copy", when=_any),
     Action("library.copy_id", "Copy id", lambda page: page.selection.copy_ids(), ("Ctrl+Shift+C",), "fingerprint",
            when=_any),

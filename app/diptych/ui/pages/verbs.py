@@ -6,9 +6,10 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from PySide6.QtCore import QObject, QPoint, QUrl
-from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtCore import QObject, QPoint, Qt, QUrl
+from PySide6.QtGui import QAction, QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QMenu, QWidget
 
 from diptych import display
@@ -16,6 +17,7 @@ from diptych.domain.changes import Changes
 from diptych.domain.version import Version
 from diptych.errors import DiptychError
 from diptych.job import Job, Tick
+from diptych.ui.actions import Action
 from diptych.ui.context import Alert, Context
 from diptych.ui.models.partners import Partner, partners
 
@@ -40,7 +42,8 @@ class Verbs(QObject):
         self._waiting: deque[_Write] = deque()
         self._writing: _Write | None = None
         self._last: tuple[object, object] | None = None
-        self._menu: QMenu | None = None
+        self._place = QPoint()
+        self._version: Version | None = None
         context.comparison_asked.connect(self._compared)
 
     def compare(self, left: Version, right: Version) -> None:
@@ -156,6 +159,7 @@ class Verbs(QObject):
 
     def _offer(self, found: list[Partner]) -> None:
         menu = QMenu(self._page)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.setAccessibleName("Compare with")
         for partner in found:
             action = menu.addAction(f"{partner.reason}:  {display.elide(display.visible(partner.version.name), 48)}")
@@ -163,14 +167,13 @@ class Verbs(QObject):
         if not found:
             menu.addAction("Select a second version to compare with").setEnabled(False)
         menu.triggered.connect(self._chosen)
-        self._menu = menu
         menu.popup(self._place)
         if found:
             menu.setActiveAction(menu.actions()[0])
 
-    def _chosen(self, action: object) -> None:
-        partner = action.data()  # type: ignore[attr-defined]
-        if isinstance(partner, Version):
+    def _chosen(self, action: QAction) -> None:
+        partner = action.data()
+        if isinstance(partner, Version) and self._version is not None:
             self.compare(partner, self._version)
 
     def _compared(self, left: object, right: object) -> None:
@@ -185,3 +188,13 @@ class Verbs(QObject):
 def _written(write: _Write) -> Job[Changes]:
     yield Tick(write.title)
     return write.do()
+
+
+def ratings(scope: str, rate: Callable[[Any, int], object], when: Callable[[Any], bool]) -> tuple[Action, ...]:
+    """The actions of the keys 0 to 5."""
+
+    def rating(stars: int) -> Action:
+        text = f"Rate {display.plural(stars, 'star')}" if stars else "Remove stars"
+        return Action(f"{scope}.star{stars}", text, lambda page: rate(page, stars), (str(stars),), "star", when=when)
+
+    return tuple(rating(stars) for stars in range(6))

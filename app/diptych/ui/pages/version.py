@@ -23,7 +23,7 @@ from diptych.ui.models.facts import Facts, FactsModel
 from diptych.ui.models.partners import parent as parent_of
 from diptych.ui.pages import version_tables as tables
 from diptych.ui.pages.page import Page
-from diptych.ui.pages.verbs import Verbs
+from diptych.ui.pages.verbs import Verbs, ratings
 from diptych.ui.pages.version_curves import Curves
 from diptych.ui.pages.version_facts import inspection
 from diptych.ui.pages.version_focus import FocusPage
@@ -385,21 +385,12 @@ def _known(page: VersionPage) -> bool:
     return page.version is not None
 
 
-def _rating(stars: int) -> Action:
-    text = f"Rate {display.plural(stars, 'star')}" if stars else "Remove stars"
-
-    def rate(page: VersionPage) -> None:
-        page.star(stars)
-
-    return Action(f"version.star{stars}", text, rate, (str(stars),), "star", when=_known)
-
-
 VersionPage.actions_table = (
     Action("version.back", "Back", VersionPage.back, ("Escape", "Alt+Left"), "back"),
     Action("version.compare", "Compare with…", VersionPage.compare, ("C",), "compare", when=_known),
     Action("version.tag", "Tag…", VersionPage.tag, ("T",), "tag", when=_known),
     Action("version.note", "Note…", VersionPage.note, ("N",), "note", when=_known),
-    *(_rating(stars) for stars in range(6)),
+    *ratings("version", lambda page, stars: page.star(stars), _known),
     Action("version.copy", "Copy", VersionPage.copy, ("Ctrl+C",), "copy", when=_known),
     Action("version.copy_id", "Copy id", VersionPage.copy_id, ("Ctrl+Shift+C",), "fingerprint", when=_known),
     Action("version.reveal", "Reveal in folder", VersionPage.reveal, (), "folder", when=_known),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from PySide6.QtCore import QRect, QSize, Qt, Signal
+from PySide6.QtCore import QRect, QSize, Qt, Signal, SignalInstance
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QToolButton, QWidget
 
@@ -69,12 +69,12 @@ class Chips(QWidget):
 class _Emit:
     """Emits one word; holds no widget alive."""
 
-    def __init__(self, signal: object, word: str) -> None:
+    def __init__(self, signal: SignalInstance, word: str) -> None:
         self._signal = signal
         self._word = word
 
     def __call__(self) -> None:
-        self._signal.emit(self._word)  # type: ignore[attr-defined]
+        self._signal.emit(self._word)
 
 
 class Stars(QWidget):
