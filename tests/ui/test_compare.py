@@ -115,7 +115,7 @@ def test_next_change_visits_each_once_and_wraps(page: ComparePage, qtbot: QtBot)
     visited = []
     for at in range(total):
         press(qtbot, Key.Key_N)
-        visited.append((view.rail.currentIndex().row(), view.current_row().key))  # type: ignore[union-attr]
+        visited.append((view.rail.currentIndex().row(), current(view)))
         assert view.bar.count_text() == f"change {at + 1} of {total}"
     assert len(set(visited)) == total
     press(qtbot, Key.Key_N)

@@ -71,7 +71,7 @@ class SectionRail(QListView):
     def mark(self, key: str) -> None:
         """Show which section is being read, without choosing it."""
         index = self._entries.find(key)
-        if index.isValid() and index != self.currentIndex():
+        if index.isValid() and not self.selectionModel().isSelected(index):
             self.selectionModel().setCurrentIndex(index, QItemSelectionModel.SelectionFlag.ClearAndSelect)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
