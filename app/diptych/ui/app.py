@@ -8,20 +8,23 @@ import traceback
 from pathlib import Path
 from types import TracebackType
 
-from PySide6.QtCore import QTimer
-from PySide6.QtGui import QGuiApplication, QIcon
-from PySide6.QtWidgets import QApplication
-
 from diptych import places
 from diptych.catalog import Catalog, set_aside
 from diptych.errors import DiptychError
 from diptych.settings import Settings
+from diptych.workbench import Workbench
+
+# isort: split
+# Qt's part follows what needs no Qt: PySide watches imports, and every one after its own takes half as long again.
+from PySide6.QtCore import QTimer
+from PySide6.QtGui import QGuiApplication, QIcon
+from PySide6.QtWidgets import QApplication
+
 from diptych.ui.context import Alert, Context
-from diptych.ui.dialogs.unusable import UnusableCatalog
 from diptych.ui.mainwindow import MainWindow
 from diptych.ui.runner import Runner
 from diptych.ui.theme import Theme
-from diptych.workbench import Workbench
+from diptych.ui.warming import AFTER_START_MS, warm
 
 
 def has_display() -> bool:
@@ -44,21 +47,31 @@ def main(catalog: Path | None = None, sample: bool = False) -> int:
     app.setApplicationDisplayName("Diptych")
     app.setDesktopFileName("diptych")
     app.setWindowIcon(QIcon(str(places.resources() / "icons" / "diptych.svg")))
-    settings = Settings.load()
-    theme = Theme(app, settings.appearance, settings.compact)
-    workbench = open_workbench(catalog or (sample_catalog() if sample else places.catalog_file()), settings)
-    if workbench is None:
+    window = open_window(app, catalog or (sample_catalog() if sample else places.catalog_file()))
+    if window is None:
         return 1
-    context = Context(workbench, Runner(), theme)
-    window = MainWindow(context)
-    _show_bugs_once(context)
-    window.restore_session()
-    window.show()
+    workbench = window.context.workbench
+    _show_bugs_once(window.context)
     if sample and not workbench.count():
         QTimer.singleShot(0, lambda: window.tasks.scan([workbench.sample_library()]))
+    runner = window.context.runner
+    QTimer.singleShot(AFTER_START_MS, lambda: runner.start("Warm up", warm(), quiet=True))
     code = app.exec()
     workbench.catalog.close()
     return code
+
+
+def open_window(app: QApplication, file: Path) -> MainWindow | None:
+    """The window on a catalog, as it was left; None if the catalog cannot be read and the user leaves it so."""
+    settings = Settings.load()
+    theme = Theme(app, settings.appearance, settings.compact)
+    workbench = open_workbench(file, settings)
+    if workbench is None:
+        return None
+    window = MainWindow(Context(workbench, Runner(), theme))
+    window.restore_session()
+    window.show()
+    return window
 
 
 def open_workbench(file: Path, settings: Settings) -> Workbench | None:
@@ -66,6 +79,8 @@ def open_workbench(file: Path, settings: Settings) -> Workbench | None:
     try:
         return Workbench(Catalog(file), settings)
     except DiptychError as error:
+        from diptych.ui.dialogs.unusable import UnusableCatalog
+
         if not UnusableCatalog(error).asked_to_start_empty():
             return None
         set_aside(file)

@@ -1,0 +1,28 @@
+"""What the first comparison needs is imported in a worker, soon after the window is there, so that it opens at once."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from diptych.job import Job, Tick
+
+AFTER_START_MS = 700
+"""When the first page has been drawn and read."""
+_MODULES = (
+    "numpy",
+    "matplotlib.colors",
+    "matplotlib.figure",
+    "matplotlib.backends.backend_qtagg",
+    "diptych.ui.widgets.plot",
+    "diptych.workbench.comparing",
+    "diptych.ui.pages.compare",
+    "diptych.ui.pages.version",
+)
+"""In this order; one a tick, since each holds the interpreter's lock for up to half a frame."""
+
+
+def warm() -> Job[None]:
+    """Import them one by one."""
+    for name in _MODULES:
+        yield Tick(name)
+        import_module(name)
