@@ -489,3 +489,27 @@ def test_a_bad_file_is_one_line_and_the_others_are_read(workbench: Workbench, tm
     assert len(report.problems) == 1
     assert report.problems[0].file.endswith("bad/model.safetensors")
     assert "\n" not in str(report.problems[0])
+
+
+def test_what_was_said_of_an_evaluation_is_kept_when_its_model_arrives(workbench: Workbench, tmp_path: Path) -> None:
+    make_lm_eval(tmp_path / "eval", "ghost/m", {"arith": 0.66})
+    make_adapter(tmp_path / "adapters" / "lora", "ghost/m")
+    scan(workbench, tmp_path)
+    (alone,) = (version for version in versions(workbench).values() if version.kind is Kind.RECORD)
+    child = versions(workbench)["adapters/lora"]
+    assert child.base is not None
+    assert child.base.parent == alone.id
+    workbench.tag([alone.key], add=["ship"])
+    workbench.star([alone.key], 4)
+    workbench.note(alone.key, "the good one")
+    make_model(tmp_path / "ghost" / "m", seed=4)
+    report = scan(workbench, tmp_path)
+    found = versions(workbench)
+    (arrived,) = (version for version in found.values() if version.kind is Kind.MODEL)
+    assert alone.key in report.changes.removed
+    assert (arrived.tags, arrived.stars, arrived.note) == (frozenset({"ship"}), 4, "the good one")
+    assert workbench.keys("tag:ship") == [arrived.key]
+    base = found["adapters/lora"].base
+    assert base is not None
+    assert base.parent == arrived.id
+    assert child.key in report.changes.updated

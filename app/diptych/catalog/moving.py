@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from diptych.catalog import identity, parts
 from diptych.catalog.texts import below, place_text, restored_path
+from diptych.catalog.uniting import unite
 from diptych.catalog.writing import Writer
 from diptych.domain.changes import Changes
 from diptych.domain.version import Artifact, Digest
@@ -24,12 +25,6 @@ _FOLLOW = """
         (SELECT name, sort_name, model, kind, step, created, base_name, base, problems, format, dtype, family,
             parameters, bytes FROM version WHERE key = ?)
     WHERE key = ?
-"""
-_NOTES = """
-    UPDATE version SET stars = max(version.stars, other.stars), note = CASE
-        WHEN other.note = '' OR other.note = version.note THEN version.note
-        WHEN version.note = '' THEN other.note ELSE version.note || char(10) || other.note END
-    FROM (SELECT stars, note FROM version WHERE key = ?) AS other WHERE version.key = ?
 """
 
 
@@ -144,16 +139,14 @@ def _merge(
         "UPDATE OR IGNORE place SET position = position + (SELECT coalesce(max(position), 0) FROM place"
         " WHERE version = ?1), version = ?1 WHERE version = ?2",
         "UPDATE OR IGNORE record SET version = ?1 WHERE version = ?2",
-        "INSERT OR IGNORE INTO tag (version, tag) SELECT ?1, tag FROM tag WHERE version = ?2",
-        "UPDATE version SET base_key = ?1 WHERE base_key = ?2",
     ):
         connection.execute(statement, (older, newer))
-    connection.execute(_NOTES, (newer, older))
+    children = unite(connection, older, newer)
     writer.forget([newer])
     connection.execute("UPDATE version SET id = ? WHERE key = ?", (final, older))
     writer.settle([older])
     writer.show_again(older)
-    return Changes(updated=frozenset({older}), removed=frozenset({newer}))
+    return Changes(updated=children | {older}, removed=frozenset({newer}))
 
 
 def _drop_copies(

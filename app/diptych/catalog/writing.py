@@ -13,6 +13,7 @@ from diptych.catalog import identity, parts, payload
 from diptych.catalog.names import Names
 from diptych.catalog.preparing import PackedRecord, Prepared, Shown, param_value, show
 from diptych.catalog.texts import stored, words
+from diptych.catalog.uniting import unite
 from diptych.domain.changes import Changes
 from diptych.domain.version import Artifact
 
@@ -114,7 +115,7 @@ class Writer:
     def detach(self, key: int, paths: Sequence[str]) -> Changes:
         """Take records that lie elsewhere away from all other versions: each is about one version only.
 
-        A version without a place that has no record left is forgotten.
+        A version without a place that has no record left is forgotten; what people said of it is said of `key`.
         """
         changes = Changes()
         rows = self.connection.execute(
@@ -136,8 +137,9 @@ class Writer:
                 self.show_again(holder)
                 changes |= Changes(updated=frozenset({holder}))
             else:
+                children = unite(self.connection, key, holder)
                 self.forget([holder])
-                changes |= Changes(removed=frozenset({holder}))
+                changes |= Changes(updated=children, removed=frozenset({holder}))
         return changes
 
     def show_again(self, key: int) -> None:
