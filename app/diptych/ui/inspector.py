@@ -34,7 +34,6 @@ class Inspector(QFrame):
         self._shown: Inspection | None = None
         self._pending: Inspection | None = None
         context.inspected.connect(self.inspect)
-        self._fill(None)
 
     def inspect(self, inspection: Inspection | None) -> None:
         """Show `inspection`; while the panel is hidden, only remember it."""
@@ -44,7 +43,7 @@ class Inspector(QFrame):
 
     def showEvent(self, event: object) -> None:
         """Catch up with what was inspected while the panel was hidden."""
-        if self._pending is not self._shown:
+        if self._pending is not self._shown or self._scroll.widget() is None:
             self._fill(self._pending)
 
     def _fill(self, inspection: Inspection | None) -> None:

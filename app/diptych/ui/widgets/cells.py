@@ -58,6 +58,10 @@ class Cell:
 
 EMPTY = Cell()
 _Index = QModelIndex | QPersistentModelIndex
+_LEFT = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+_CENTER = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignHCenter
+_RIGHT = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
+_SELECTED = QStyle.StateFlag.State_Selected
 
 
 class CellDelegate(QStyledItemDelegate):
@@ -131,7 +135,7 @@ class CellDelegate(QStyledItemDelegate):
 
     def _background(self, painter: QPainter, option: QStyleOptionViewItem, rect: QRect, index: _Index) -> None:
         state = option.state
-        selected = bool(state & QStyle.StateFlag.State_Selected)
+        selected = bool(state & _SELECTED)
         if selected:
             painter.fillRect(rect, self._theme.color("selected"))
         elif index.row() == self.hovered:
@@ -170,37 +174,35 @@ class CellDelegate(QStyledItemDelegate):
             return
         if cell.align is Align.RIGHT:
             text = metrics.elidedText(cell.text, Qt.TextElideMode.ElideMiddle, area.width())
-            painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, text)
+            painter.drawText(area, _RIGHT, text)
             return
         behind = f"  {cell.after}" if cell.after else ""
         room = area.width() - (min(metrics.horizontalAdvance(behind), area.width() // 2) if behind else 0)
         text = metrics.elidedText(cell.text, Qt.TextElideMode.ElideMiddle, room)
-        flag = Qt.AlignmentFlag.AlignHCenter if cell.align is Align.CENTER else Qt.AlignmentFlag.AlignLeft
-        painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | flag, text)
+        painter.drawText(area, _CENTER if cell.align is Align.CENTER else _LEFT, text)
         if behind:
             area.setLeft(area.left() + metrics.horizontalAdvance(text))
             quiet, quiet_metrics = self._fonts[False, False]
             painter.setFont(quiet)
             painter.setPen(self._theme.color("muted"))
             behind = quiet_metrics.elidedText(behind, Qt.TextElideMode.ElideRight, area.width())
-            painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, behind)
+            painter.drawText(area, _LEFT, behind)
 
     def _number(self, painter: QPainter, text: str, metrics: QFontMetrics, area: QRect) -> None:
-        right = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
         whole, point, fraction = text.partition(".")
         room = self._fonts[False, False][1].horizontalAdvance("." + FRACTION)
         behind = metrics.horizontalAdvance(point + fraction)
         before = QRect(area.left(), area.top(), area.width() - room, area.height())
         if behind > room + Space.XS or metrics.horizontalAdvance(whole) > before.width():
-            painter.drawText(area, right, metrics.elidedText(text, Qt.TextElideMode.ElideRight, area.width()))
+            painter.drawText(area, _RIGHT, metrics.elidedText(text, Qt.TextElideMode.ElideRight, area.width()))
             return
-        painter.drawText(before, right, whole)
+        painter.drawText(before, _RIGHT, whole)
         after = QRect(before.right() + 1, area.top(), room + Space.XS, area.height())
-        painter.drawText(after, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, point + fraction)
+        painter.drawText(after, _LEFT, point + fraction)
 
     def _lively(self, option: QStyleOptionViewItem, index: _Index) -> bool:
         state = option.state
-        return index.row() == self.hovered or bool(state & QStyle.StateFlag.State_Selected)
+        return index.row() == self.hovered or bool(state & _SELECTED)
 
     def _icon(self, name: str, color: str) -> QIcon:
         made = self._icons.get((name, color))
