@@ -513,3 +513,30 @@ def test_what_was_said_of_an_evaluation_is_kept_when_its_model_arrives(workbench
     assert base is not None
     assert base.parent == arrived.id
     assert child.key in report.changes.updated
+
+
+def test_a_base_beside_the_adapter_is_found_by_its_relative_name(workbench: Workbench, tmp_path: Path) -> None:
+    for place in ("lib/sharded", "other/sharded"):
+        make_model(tmp_path / place)
+    make_adapter(tmp_path / "lib" / "lora", "../sharded")
+    make_adapter(tmp_path / "lib" / "runs" / "deep", "./.././../sharded/")
+    scan(workbench, tmp_path)
+    found = {version.path: version for version in versions(workbench).values()}
+    bases = [found[tmp_path / "lib" / name].base for name in ("lora", "runs/deep")]
+    assert [base and base.parent for base in bases] == [found[tmp_path / "lib" / "sharded"].id] * 2
+
+
+def test_notes_of_the_downloader_are_no_part_of_a_version(workbench: Workbench, tmp_path: Path) -> None:
+    for place, moment in (("one", "1763690000.0"), ("two", "1763699999.0"), ("three", "")):
+        folder = make_model(tmp_path / place / "tiny")
+        for name in ("tokenizer.json", "model.safetensors.index.json", "config.json") if moment else ():
+            notes = folder / ".cache" / "huggingface" / "download"
+            notes.mkdir(parents=True, exist_ok=True)
+            (notes / f"{name}.metadata").write_text(f"{COMMIT}\nabc\n{moment}\n", "utf-8")
+            (notes / f"{name}.lock").write_text(moment, "utf-8")
+        (folder / "tokenizer.lock").write_text(place, "utf-8")
+    scan(workbench, tmp_path)
+    finish(workbench.hash())
+    (version,) = versions(workbench).values()
+    assert version.hashed
+    assert len(version.places) == 3

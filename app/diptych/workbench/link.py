@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable
@@ -45,11 +46,14 @@ class Places:
         return found or (record.parent if record.parent in self._places else None)
 
     def find(self, name: str, near: Path, revision: str = "") -> Path | None:
-        """The place called `name`: a path seen from `near` or a folder above it, an absolute path, a Hub name."""
+        """The place called `name`: a path seen from `near` or a folder above it, an absolute path, a Hub name.
+
+        Paths are taken by their text (`../base`), as places are: links among library folders are not followed.
+        """
         if not name.strip() or "\0" in name:
             return None
         for above in (near, *near.parents):
-            place = Path(re.sub(r"/\.(?=/|$)", "", str(above / name)))
+            place = Path(os.path.normpath(above / name))
             if place in self._places:
                 return place
         return self._snapshot(name, revision) or self._by_ending(name)

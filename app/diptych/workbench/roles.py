@@ -24,12 +24,16 @@ _CONFIGURING = frozenset(
     | {"processor_config.json", "quantize_config.json"}
 )
 _RECORDS = (".json", ".jsonl", ".yaml", ".yml")
+_DOWNLOADER = (".metadata", ".lock")
+"""Endings of what the Hub's client notes of a download: it differs from one download to the next."""
 _TEMPORARY = (".incomplete", ".tmp", ".part")
 
 
 def role(name: str, weights: Collection[str]) -> Role:
     """The role of a file within its version; `weights` are the names of the set that the version is made of."""
     last = name.rpartition("/")[2]
+    if name.startswith(".cache/") or last.endswith(_DOWNLOADER):
+        return Role.OTHER
     if name in weights or unread(last):
         return Role.WEIGHTS
     if resumes(last):
