@@ -30,8 +30,8 @@ from making import header_bytes
 
 ENVIRONMENT = Path(tempfile.gettempdir()) / "diptych-benchmark-hub"
 TENSORS = 300
-LAYOUTS = 40
-"""Different headers, as of runs: the checkpoints of one share theirs."""
+LAYOUTS = 5
+"""Different headers, as of five models: the checkpoints of one share theirs."""
 PEER = """
 import os, sys, time
 from sqlmodel import Field, Session, SQLModel, create_engine

@@ -126,6 +126,8 @@ class _Sweep:
                 self.problems += listing.problems
                 if listing.closed:
                     closed.append(f"{listing.where.rstrip('/')}/")
+                if not listing.files and not listing.links:
+                    continue
                 if (stamp := listing.stamp()) != self._stamps.get(listing.where):
                     changed.append((listing, stamp))
                 else:
@@ -185,8 +187,6 @@ class _Sweep:
 
     def _read(self, listing: Listing, stamp: str, tick: Tick, only: Path | None = None) -> Job[None]:
         """Read one folder and note what it holds."""
-        if not listing.files and not listing.links:
-            return
         self._named()
         assert self._recogniser is not None
         recognised = yield from _ticking(self._recogniser.recognise(listing, self._stamps), tick, self._due)
