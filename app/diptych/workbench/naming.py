@@ -32,6 +32,7 @@ class Names:
         for place, model in known.items():
             if snapshot_of(place) is None:
                 self._keep(_owner(place), model)
+        self._old = frozenset(self._labels)
 
     def expect(self, folders: Iterable[Path]) -> None:
         """Name folders together, so that no two of them have to share the shorter name by who came first."""
@@ -73,8 +74,8 @@ class Names:
     def _is_taken(self, label: str, owner: Path) -> bool:
         """Whether another place has the label and is still there: a folder that was moved takes its name along."""
         holder = self._taken.get(label, owner)
-        if holder == owner:
-            return False
+        if holder == owner or holder not in self._old:
+            return holder != owner
         return holder.exists() or any(holder.with_name(holder.name + ending).exists() for ending in FILES)
 
     def _keep(self, owner: Path, label: str) -> None:

@@ -15,7 +15,7 @@ from diptych.records import reader_for
 from diptych.records.hub import snapshot_of
 from diptych.workbench.naming import Names
 from diptych.workbench.reading import NOT_DOWNLOADED, Records, Weights, read_indexes, read_records, read_weights
-from diptych.workbench.roles import CHECKPOINT, CONFIGS, resumes, role, temporary, unread
+from diptych.workbench.roles import CHECKPOINT, CONFIGS, resumes, role, temporary, unread, unread_format
 from diptych.workbench.walk import Listing
 
 _STANDARD = frozenset({"model", "adapter_model", "diffusion_pytorch_model", "consolidated", "pytorch_model"})
@@ -103,7 +103,7 @@ class Recogniser:
     ) -> Generator[None, None, Found]:
         """The version that a folder is as a whole."""
         listing = folder.listing
-        weights = Weights(state=State.COMPLETE if others else State.NO_WEIGHTS)
+        weights = Weights(state=State.UNREAD if others else State.NO_WEIGHTS)
         if main is not None:
             weights = yield from read_weights(self._headers, listing, main, folder.indexes)
         problems = [
@@ -116,7 +116,9 @@ class Recogniser:
         ]
         state = weights.state
         unfinished = folder.records.partial or any(map(temporary, listing.files)) or bool(listing.broken)
-        if (state is State.COMPLETE and unfinished) or (state is State.NO_WEIGHTS and _downloading(listing)):
+        if (state in (State.COMPLETE, State.UNREAD) and unfinished) or (
+            state is State.NO_WEIGHTS and _downloading(listing)
+        ):
             state = State.PARTIAL
         chosen = frozenset(() if main is None else main.files)
         path = listing.path
@@ -129,7 +131,7 @@ class Recogniser:
             state=state,
             stamp=listing.stamp(),
             step=_step(path, own),
-            format="safetensors" if weights.headers else "",
+            format="safetensors" if weights.headers else _format(listing, others),
             family=next((family for record in own if (family := record.evidence.facts.get("family"))), ""),
             created=_written(listing, chosen or others or listing.files),
             artifacts=tuple(_artifact(listing, name, chosen) for name in sorted(listing.files)),
@@ -144,7 +146,7 @@ class Recogniser:
         listing = folder.listing
         place = listing.path / file
         if unread(file):
-            read = Weights([], [Problem(display.path(place), _NOT_READ)])
+            read = Weights([], [Problem(display.path(place), _NOT_READ)], State.UNREAD)
         else:
             read = yield from read_weights(self._headers, listing, WeightSet("safetensors", "", (file,)), {})
         name, model = self.names.of(place)
@@ -155,7 +157,7 @@ class Recogniser:
             kind=Kind.MODEL,
             state=read.state,
             stamp=listing.stamp([file]),
-            format="safetensors" if read.headers else "",
+            format="safetensors" if read.headers else _format(listing, [file] if unread(file) else []),
             created=_written(listing, [file]),
             artifacts=(_artifact(listing, file, (file,)),),
             headers=tuple(read.headers),
@@ -195,6 +197,12 @@ def _arranged(sets: Sequence[WeightSet], whole: bool) -> tuple[WeightSet | None,
         return (sets[0] if sets else None), []
     main = sets[0] if len(sets[0].files) != 1 or sets[0].stem in _STANDARD else None
     return main, [one for one in sets if one is not main and len(one.files) == 1 and not one.missing]
+
+
+def _format(listing: Listing, unread_files: Sequence[str]) -> str:
+    """The format of the largest of the files that are not read yet; empty without any."""
+    largest = max(unread_files, key=lambda name: listing.files[name].st_size, default=None)
+    return "" if largest is None else unread_format(largest)
 
 
 def _links(listing: Listing) -> list[Problem]:

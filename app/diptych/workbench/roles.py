@@ -16,6 +16,8 @@ _UNREAD = re.compile(
     r"(pytorch_model|adapter_model|consolidated|model|ckpt|checkpoint|weights)[^/]*\.(bin|pt|pth|ckpt)"
     r"|[^/]+\.(gguf|ckpt)|(model|decoder|encoder)[^/]*\.onnx|flax_model[^/]*\.msgpack|tf_model[^/]*\.h5"
 )
+_FORMATS = {"gguf": "gguf", "onnx": "onnx", "msgpack": "flax", "h5": "tensorflow"}
+"""What endings of unread files stand for; the others are pickles of PyTorch."""
 _TOKENIZER = re.compile(
     r"(tokenizer|special_tokens|added_tokens|vocab|merges|spiece|sentencepiece|chat_template)[^/]*|[^/]*\.(jinja|tiktoken)"
 )
@@ -57,6 +59,11 @@ def resumes(name: str) -> bool:
 def unread(name: str) -> bool:
     """Whether the file holds weights in a format that is not read yet."""
     return bool(_UNREAD.fullmatch(name)) and not resumes(name)
+
+
+def unread_format(name: str) -> str:
+    """The format of a file that is `unread`, by its ending."""
+    return _FORMATS.get(name.rpartition(".")[2], "pytorch")
 
 
 def temporary(name: str) -> bool:
