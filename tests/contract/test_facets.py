@@ -154,7 +154,7 @@ def compared(facet: Facet, left: Dossier, right: Dossier) -> Sheet:
 def test_facets_stand_in_the_order_of_the_report() -> None:
     wanted = "summary hyperparameters metrics curves outputs weights tokenizer config files"
     assert " ".join(facet.key for facet in FACETS) == wanted
-    assert {facet.key for facet in FACETS if facet.heavy} == {"curves", "outputs", "weights", "tokenizer"}
+    assert {facet.key for facet in FACETS if facet.heavy} == {"curves", "outputs", "weights", "tokenizer", "files"}
 
 
 def test_a_sheet_is_complete_and_holds_together(facet: Facet, pair: tuple[Dossier, Dossier]) -> None:
@@ -164,7 +164,7 @@ def test_a_sheet_is_complete_and_holds_together(facet: Facet, pair: tuple[Dossie
     assert sheet.title == facet.title
     keys = [row.key for row in sheet.rows]
     assert len(keys) == len(set(keys))
-    assert sheet.differs + sheet.same + sheet.ignored == sheet.total
+    assert sheet.differs + sheet.undecided + sheet.same + sheet.ignored == sheet.total
     for row in sheet.rows:
         assert (row.left is None) == (row.status is Status.RIGHT_ONLY)
         assert (row.right is None) == (row.status is Status.LEFT_ONLY)
@@ -179,8 +179,7 @@ def test_a_sheet_is_complete_and_holds_together(facet: Facet, pair: tuple[Dossie
 def test_a_version_beside_itself_has_no_difference(facet: Facet, pair: tuple[Dossier, Dossier]) -> None:
     for side in pair:
         sheet = compared(facet, side, side)
-        known = [row for row in sheet.rows if row.differs and row.status is not Status.NOT_COMPARABLE]
-        assert known == []
+        assert sheet.differs == 0
 
 
 def test_swapping_the_sides_mirrors_every_status(facet: Facet, pair: tuple[Dossier, Dossier]) -> None:
@@ -232,5 +231,5 @@ def test_a_hundred_thousand_rows_take_seconds_and_ticks_keep_coming(facet: Facet
     start = time.perf_counter()
     sheet = compared(facet, left, right)
     assert time.perf_counter() - start < 30
-    least = {"hyperparameters": 100_000, "summary": 4, "config": 0, "tokenizer": 1_000, "curves": 2_000}
+    least = {"hyperparameters": 100_000, "summary": 3, "config": 0, "tokenizer": 1_000, "curves": 2_000}
     assert sheet.total >= least.get(facet.key, 20_000)

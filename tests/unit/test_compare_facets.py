@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -241,7 +242,33 @@ def test_digests_decide_and_sizes_only_deny() -> None:
         "open": Status.NOT_COMPARABLE,
     }
     assert found["sized"].change == "+2 B"
-    assert "not hashed yet" in found["open"].note
+    assert found["open"].note.startswith("same size, not hashed: ")
+
+
+def test_files_without_a_digest_are_read_where_they_lie(tmp_path: Path) -> None:
+    sides = []
+    for side, text in (("a", "same size"), ("b", "size same")):
+        folder = tmp_path / side
+        folder.mkdir()
+        (folder / "equal").write_bytes(b"x" * (3 << 20))
+        (folder / "other").write_text(text)
+        listed = (artifact("equal", 3 << 20), artifact("other", 9))
+        sides.append(dossier(version=version(side, path=folder, artifacts=listed)))
+    sheet = finish(Files().compare(*sides, Rules()))
+    assert {key: row.status for key, row in rows(sheet).items()} == {"equal": Status.SAME, "other": Status.DIFFERS}
+    assert (sheet.differs, sheet.undecided, sheet.same) == (1, 0, 1)
+
+
+def test_a_file_equals_itself_even_where_it_cannot_be_read() -> None:
+    side = dossier(version=version(artifacts=(artifact("gone", 10),)))
+    assert [row.status for row in finish(Files().compare(side, side, Rules())).rows] == [Status.SAME]
+
+
+def test_what_cannot_be_compared_is_no_difference() -> None:
+    found = tuple(Row(status.value, status) for status in (Status.NOT_COMPARABLE, Status.DIFFERS, Status.SAME))
+    sheet = Sheet("x", "X", "things", found)
+    assert (sheet.differs, sheet.undecided, sheet.same) == (1, 1, 1)
+    assert sheet.counts == "1 of 3 things differ · 1 not comparable · 1 the same"
 
 
 def test_a_renamed_file_is_two_rows() -> None:

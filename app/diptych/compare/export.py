@@ -45,6 +45,7 @@ def _sheet(sheet: Sheet) -> Plain:
         "total": sheet.total,
         "same": sheet.same,
         "ignored": sheet.ignored,
+        "not_comparable": sheet.undecided,
         "rows": [_row(row) for row in sheet.rows],
     }
     if sheet.clauses:

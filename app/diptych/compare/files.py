@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
+from pathlib import Path
+
 from diptych import display
 from diptych.domain.dossier import Dossier
 from diptych.domain.rules import Rules
 from diptych.domain.sheet import Cell, Clause, Column, Row, Sheet, Status
-from diptych.domain.version import Artifact, Role, Source
+from diptych.domain.version import Artifact, Role, Source, Version
+from diptych.errors import DiptychError
 from diptych.job import Job, Tick
+from diptych.opening import open_regular
 
 _ROLES = {
     Role.WEIGHTS: "Weights",
@@ -19,15 +25,17 @@ _ROLES = {
     Role.CODE: "Code",
     Role.OTHER: "Other",
 }
+_PIECE = 1 << 20
+"""Bytes of either file between two ticks."""
 _COLUMNS = (Column("bytes_left", "size A", format="bytes"), Column("bytes_right", "size B", format="bytes"))
 
 
 class Files:
-    """Which files are equal byte for byte, told by their digests."""
+    """Which files are equal byte for byte: told by their digests, else by reading both until they part."""
 
     key = "files"
     title = "Files"
-    heavy = False
+    heavy = True
 
     def compare(self, left: Dossier, right: Dossier, rules: Rules) -> Job[Sheet]:
         """A row for each file name of either side."""
@@ -35,14 +43,66 @@ class Files:
         ours = {artifact.path: artifact for artifact in left.version.artifacts}
         theirs = {artifact.path: artifact for artifact in right.version.artifacts}
         names = sorted(ours.keys() | theirs.keys(), key=lambda name: _order(name, ours.get(name) or theirs[name]))
-        rows = tuple(_row(name, ours.get(name), theirs.get(name)) for name in names)
+        rows = yield from _read(
+            {name: _row(name, ours.get(name), theirs.get(name)) for name in names}, left.version, right.version
+        )
         open_ones = [row for row in rows if row.status is Status.NOT_COMPARABLE]
         notes = []
         if open_ones:
-            notes.append(f"{display.plural(len(open_ones), 'file')} of equal size not hashed yet")
+            notes.append(f"{display.plural(len(open_ones), 'file')} of equal size could not be read")
         code = [row for row in rows if row.differs and row.values.get("role") == Role.CODE]
         clauses = [Clause(f"code differs: {row.label}", self.key, row.key, 1) for row in code[:2]]
         return Sheet(self.key, self.title, self.key, rows, _COLUMNS, clauses=tuple(clauses), notes=tuple(notes))
+
+
+def _read(rows: dict[str, Row], left: Version, right: Version) -> Job[tuple[Row, ...]]:
+    """Settle what sizes and digests leave open, the small files first."""
+    waiting = [name for name, row in rows.items() if row.status is Status.NOT_COMPARABLE]
+    waiting.sort(key=lambda name: _bytes(rows[name]))
+    total = sum(_bytes(rows[name]) for name in waiting)
+    done = 0
+    for name in waiting:
+        status, note = yield from _content(_place(left, name), _place(right, name), (done, total))
+        rows[name] = replace(rows[name], status=status, note=note)
+        done += _bytes(rows[name])
+    return tuple(rows.values())
+
+
+def _bytes(row: Row) -> int:
+    size = row.values["bytes_left"]
+    return size if isinstance(size, int) else 0
+
+
+def _place(version: Version, name: str) -> Path | None:
+    """Where a file of a version lies; a loose weight file is its own place. None where the version is not here."""
+    if version.path is None:
+        return None
+    return version.path if version.path.name == name else version.path / name
+
+
+def _content(left: Path | None, right: Path | None, progress: tuple[int, int]) -> Job[tuple[Status, str]]:
+    """Whether two files hold the same bytes now, and why that is not known."""
+    if left is None or right is None:
+        return Status.NOT_COMPARABLE, "same size, not hashed, not here"
+    if left == right:
+        return Status.SAME, "one and the same file"
+    done, total = progress
+    try:
+        with open_regular(left) as ours, open_regular(right) as theirs:
+            if os.path.sameopenfile(ours.fileno(), theirs.fileno()):
+                return Status.SAME, "one and the same file"
+            while True:
+                yield Tick("Comparing files", done, total, "bytes")
+                piece = ours.read(_PIECE)
+                if piece != theirs.read(_PIECE):
+                    return Status.DIFFERS, ""
+                if not piece:
+                    return Status.SAME, ""
+                done += len(piece)
+    except DiptychError as error:
+        return Status.NOT_COMPARABLE, f"same size, not hashed: {display.visible(error.message)}"
+    except OSError as error:
+        return Status.NOT_COMPARABLE, f"same size, not hashed: {os.strerror(error.errno or 0)}"
 
 
 def _order(name: str, artifact: Artifact) -> tuple[int, str]:
@@ -85,7 +145,7 @@ def _status(left: Artifact | None, right: Artifact | None) -> tuple[Status, str]
         return Status.DIFFERS, ""
     if left.digest and right.digest and left.digest.algorithm == right.digest.algorithm:
         return (Status.SAME if left.digest == right.digest else Status.DIFFERS), ""
-    return Status.NOT_COMPARABLE, "same size, not hashed yet"
+    return Status.NOT_COMPARABLE, "same size, not compared yet"
 
 
 def _cell(artifact: Artifact | None) -> Cell | None:

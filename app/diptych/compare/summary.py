@@ -100,10 +100,9 @@ def _told(sheet: Sheet) -> list[Clause]:
     clauses = list(sheet.clauses)
     if not sheet.rows:
         return clauses
-    decided = sheet.differs - sheet.undecided
-    if decided:
+    if sheet.differs:
         first = next(row.key for row in sheet.rows if row.differs and row.status is not Status.NOT_COMPARABLE)
-        text = f"{decided:,} of {sheet.total:,} {sheet.noun} differ"
+        text = f"{sheet.differs:,} of {sheet.total:,} {sheet.noun} differ"
         clauses.insert(0, Clause(text, sheet.key, first, 0 if sheet.key in _QUIET else 1))
     elif sheet.undecided:
         if not clauses:
@@ -115,8 +114,7 @@ def _told(sheet: Sheet) -> list[Clause]:
 
 
 def _row(sheet: Sheet) -> Row:
-    decided = sheet.differs - sheet.undecided
-    status = Status.DIFFERS if decided else Status.NOT_COMPARABLE if sheet.undecided else Status.SAME
+    status = Status.DIFFERS if sheet.differs else Status.NOT_COMPARABLE if sheet.undecided else Status.SAME
     counts = Cell(sheet.counts, sheet.differs)
     return Row(
         sheet.key,

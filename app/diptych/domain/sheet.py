@@ -67,7 +67,7 @@ class Row:
 
     @property
     def differs(self) -> bool:
-        """Whether the row counts as a difference."""
+        """Whether there is something to look at: it is not known to be the same, and no rule ignores it."""
         return self.status is not Status.SAME and not self.ignored
 
 
@@ -182,8 +182,8 @@ class Sheet:
 
     @property
     def differs(self) -> int:
-        """How many rows differ, ignored ones apart."""
-        return sum(row.differs for row in self.rows)
+        """How many rows are known to differ, ignored ones apart."""
+        return sum(row.differs and row.status is not Status.NOT_COMPARABLE for row in self.rows)
 
     @property
     def ignored(self) -> int:
@@ -198,11 +198,11 @@ class Sheet:
     @property
     def same(self) -> int:
         """How many rows are equal."""
-        return self.total - self.differs - self.ignored
+        return self.total - self.differs - self.undecided - self.ignored
 
     @property
     def undecided(self) -> int:
-        """How many of the rows that differ could not be compared at all."""
+        """How many rows could not be compared; they are neither equal nor different."""
         return sum(row.status is Status.NOT_COMPARABLE and row.differs for row in self.rows)
 
     @property
@@ -210,7 +210,7 @@ class Sheet:
         """The counts in words: `14 of 62 hyperparameters differ · 48 the same`."""
         if not self.rows:
             return f"no {self.noun}"
-        parts = [f"{self.differs - self.undecided:,} of {self.total:,} {self.noun} differ"]
+        parts = [f"{self.differs:,} of {self.total:,} {self.noun} differ"]
         if self.undecided:
             parts.append(f"{self.undecided:,} not comparable")
         parts.append(f"{self.same:,} the same")

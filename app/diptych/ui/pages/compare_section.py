@@ -136,7 +136,7 @@ class Section(QWidget):
         badge = f"{sheet.differs:,}/{sheet.total:,}" if sheet.rows else "–"
         if not sheet.complete and self._running is not None:
             badge += " …"
-        return Entry(self.key, self.title, badge, not sheet.differs, sheet.counts)
+        return Entry(self.key, self.title, badge, not sheet.differs and not sheet.undecided, sheet.counts)
 
     def _lay_out(self) -> None:
         head = QHBoxLayout()
@@ -226,13 +226,13 @@ def _counts(sheet: Sheet) -> str:
     if _all_same(sheet):
         return f"all {sheet.total:,} {sheet.noun} are the same" if sheet.complete else ""
     rest = ((sheet.undecided, "not comparable"), (sheet.same, "the same"), (sheet.ignored, "ignored"))
-    parts = [f"{sheet.differs - sheet.undecided:,} of {sheet.total:,} differ"]
+    parts = [f"{sheet.differs:,} of {sheet.total:,} differ"]
     parts += [f"{count:,} {word}" for count, word in rest if count]
     return " · ".join(parts)
 
 
 def _all_same(sheet: Sheet) -> bool:
-    return bool(sheet.rows) and not sheet.differs and not sheet.ignored
+    return bool(sheet.rows) and sheet.same == sheet.total
 
 
 def _working(running: Running | None) -> str:
