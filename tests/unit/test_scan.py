@@ -403,7 +403,16 @@ def test_weights_that_are_not_read_yet_are_told(workbench: Workbench, tmp_path: 
     report = scan(workbench, tmp_path)
     found = versions(workbench)
     assert set(found) == {"old", "tiny-Q4", "tiny-Q8"}
-    assert {version.format for version in found.values()} == {""}
+    assert {name: version.format for name, version in found.items()} == {
+        "old": "pytorch",
+        "tiny-Q4": "gguf",
+        "tiny-Q8": "gguf",
+    }
+    assert {version.state for version in found.values()} == {State.UNREAD}
+    assert len(workbench.keys("format:gguf")) == 2
+    assert workbench.count("state:complete") == 0
+    finish(workbench.hash())
+    assert all(version.hashed for version in versions(workbench).values() if version.name == "old")
     assert {problem.reason for problem in report.problems} == {"weights in this format are not read yet"}
     assert len(report.problems) == 3
 

@@ -40,6 +40,8 @@ _UNTIED = """
     WHERE v.base_name IS NOT NULL AND v.base_key IS NULL AND v.path IS NOT NULL
 """
 
+_WHOLE = (State.COMPLETE, State.UNREAD)
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -167,10 +169,13 @@ def values(
 
 
 def unhashed(connection: Connection, keys: Collection[int] | None) -> list[Place]:
-    """The places whose versions still have a provisional id and could be hashed: with weights, and whole."""
+    """The places whose versions still have a provisional id and could be hashed: with weights, and whole.
+
+    Whether the format of the weights can be read makes no difference.
+    """
     found = []
     for key, path, files, state in connection.execute(_UNHASHED).fetchall():
-        if (keys is None or key in keys) and state == State.COMPLETE.value:
+        if (keys is None or key in keys) and state in _WHOLE:
             artifacts = parts.decode_artifacts(files)
             if any(artifact.role == "weights" for artifact in artifacts):
                 found.append(Place(key, restored_path(path), artifacts))

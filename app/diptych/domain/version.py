@@ -74,6 +74,8 @@ class State(StrEnum):
     COMPLETE = "complete"
     PARTIAL = "partial"
     """Still being written, or a shard is missing."""
+    UNREAD = "format not read yet"
+    """Its weights are here, in a format that is told and hashed but not looked into."""
     NO_WEIGHTS = "no weights here"
     OFFLINE = "offline"
     """Its files were there at an earlier scan and are not now."""
@@ -131,7 +133,7 @@ class Version:
     path: Path | None
     step: int | None = None
     format: str = ""
-    """`safetensors`, or empty without weights."""
+    """`safetensors`; what the name says of a format that is not read yet (`pytorch`, `gguf`); empty without weights."""
     dtype: str = ""
     """The dtype that holds most elements, in the format's own spelling (`BF16`)."""
     family: str = ""

@@ -25,13 +25,15 @@ KIND_SYMBOLS = {Kind.MODEL: "cube", Kind.CHECKPOINT: "database", Kind.ADAPTER: "
 STATE_SYMBOLS = {
     State.COMPLETE: "check",
     State.PARTIAL: "partial",
+    State.UNREAD: "file",
     State.NO_WEIGHTS: "file",
     State.OFFLINE: "offline",
     State.DAMAGED: "damaged",
 }
-STATE_WORDS = {State.NO_WEIGHTS: "no weights"}
+STATE_WORDS = {State.UNREAD: "not read yet", State.NO_WEIGHTS: "no weights"}
 STATE_REASONS = {
     State.PARTIAL: "Still being written, or a part is missing.",
+    State.UNREAD: "Its weights are in a format that is not read yet.",
     State.NO_WEIGHTS: "Known from records only: its weights are not on this machine.",
     State.OFFLINE: "Its files were here at an earlier scan and are not now.",
     State.DAMAGED: "A file breaks the rules of its format.",
