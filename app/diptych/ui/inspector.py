@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QLabel, QPlainTextEdit, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QPlainTextEdit, QScrollArea, QVBoxLayout, QWidget
 
 from diptych.display import visible
 from diptych.ui.context import Context, Inspection
-from diptych.ui.tokens import Space
+from diptych.ui.tokens import Size, Space
 from diptych.ui.widgets.label import label
+from diptych.ui.widgets.passage import Passage
 
 WIDTH = 320
 _LONG = 10_000
@@ -56,11 +57,11 @@ class Inspector(QFrame):
         if inspection is None:
             column.addWidget(label("Move through a list to see the facts of each row here.", "muted", wrap=True))
         else:
-            column.addWidget(_whole(inspection.title, "section"))
+            column.addWidget(self._whole("Title", inspection.title, Size.SECTION))
             column.addSpacing(Space.S)
             for name, value in inspection.facts:
                 column.addWidget(label(name, "caption"))
-                column.addWidget(_whole(value))
+                column.addWidget(self._whole(name, value))
                 column.addSpacing(Space.XS)
             for name, text in inspection.texts:
                 column.addWidget(label(name, "caption"))
@@ -68,9 +69,12 @@ class Inspector(QFrame):
                 column.addSpacing(Space.XS)
             if inspection.source:
                 column.addWidget(label("Source", "caption"))
-                column.addWidget(_whole(inspection.source, "muted"))
+                column.addWidget(Passage("Source", inspection.source[:_LONG], muted=True))
         column.addStretch(1)
         self._scroll.setWidget(body)
+
+    def _whole(self, name: str, value: str, size: Size = Size.BODY) -> Passage:
+        return Passage(name, value[:_LONG], self._theme.font(size, bold=size is not Size.BODY))
 
     def _text(self, name: str, text: str) -> QPlainTextEdit:
         field = QPlainTextEdit(visible(text[:_LONG], keep_newlines=True))
@@ -79,15 +83,3 @@ class Inspector(QFrame):
         field.setFont(self._theme.code())
         field.setMaximumHeight(self._theme.px(220))
         return field
-
-
-def _whole(text: str, role: str = "") -> QLabel:
-    made = label("", role, wrap=True, selectable=True)
-    made.setText(_breakable(text))  # after the label has shown what hides: the places to break are ours
-    return made
-
-
-def _breakable(text: str) -> str:
-    """Let long paths and keys break after their separators."""
-    cut = text[:_LONG]
-    return visible(cut).replace("/", "/\u200b").replace("_", "_\u200b")

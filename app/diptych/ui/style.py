@@ -58,6 +58,10 @@ def style_sheet(p: Palette, scale: float = 1.0) -> str:
     QLineEdit[problem="true"] {{ border: 1px solid {p.danger}; }}
     QComboBox::drop-down {{ border: none; width: {px(Space.L)}; }}
 
+    QTextEdit[role="passage"], QTextEdit[role="muted-passage"] {{ background: transparent; border: none;
+        padding: 0; }}
+    QTextEdit[role="muted-passage"] {{ color: {p.muted}; }}
+
     QAbstractItemView {{ background: {p.surface}; border: none; outline: none; gridline-color: {p.hairline};
         selection-background-color: {p.selected}; selection-color: {p.text}; }}
     QHeaderView {{ background: {p.surface}; border: none; }}
