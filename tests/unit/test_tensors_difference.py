@@ -340,7 +340,17 @@ def test_a_child_that_fails_is_not_started_again(tmp_path: Path, monkeypatch: py
 def test_a_filled_cache_is_found_by_the_next_process(filled: Engine, tmp_path: Path) -> None:
     assert filled.kernels(2**40) is sys.modules["diptych.tensors.kernels"]
     again = Engine(filled._folder)
+    assert again.wait()
+    assert again._child is None
     assert again.kernels(2**40) is filled.kernels(2**40)
+
+
+def test_loading_the_cache_makes_nobody_wait(filled: Engine) -> None:
+    again = Engine(filled._folder)
+    begin = time.perf_counter()
+    again.kernels(2**40)
+    assert time.perf_counter() - begin < 0.1
+    assert again.wait()
 
 
 def test_plain_sums_do_not_depend_on_the_pieces() -> None:

@@ -14,7 +14,7 @@ import sys
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 from types import ModuleType
 
 from diptych import places
@@ -34,6 +34,7 @@ class Engine:
         self._ready = folder / f"{_fingerprint()}.ready"
         self._child: subprocess.Popen[bytes] | None = None
         self._kernels: ModuleType | None = None
+        self._loader: Thread | None = None
         self._given_up = False
         self._lock = Lock()
 
@@ -42,10 +43,8 @@ class Engine:
         if size < _WORTH:
             return None
         with self._lock:
-            if self._kernels is None and not self._given_up and self._filled():
-                # read by the compiler when it is imported
-                os.environ["NUMBA_CACHE_DIR"] = str(self._folder)
-                self._kernels = import_module("diptych.tensors.kernels")
+            if self._kernels is None:
+                self._prepare()
             return self._kernels
 
     def warm(self) -> None:
@@ -54,12 +53,28 @@ class Engine:
             self._filled()
 
     def wait(self) -> bool:
-        """Wait until the cache is filled; False where it cannot be."""
+        """Wait until the compiled arithmetic is there; False where it cannot be had."""
         self.warm()
         if self._child is not None:
             self._child.wait()
         with self._lock:
-            return self._filled()
+            self._prepare()
+        if self._loader is not None:
+            self._loader.join()
+        return self._kernels is not None
+
+    def _prepare(self) -> None:
+        """Start to load what the cache holds, once it is filled: beside the work, which goes on and can be stopped."""
+        if self._loader is None and self._filled():
+            self._loader = Thread(target=self._load, name="load-kernels")
+            self._loader.start()
+
+    def _load(self) -> None:
+        # read by the compiler when it is imported
+        os.environ["NUMBA_CACHE_DIR"] = str(self._folder)
+        kernels = import_module("diptych.tensors.kernels")
+        kernels.fill_cache()
+        self._kernels = kernels
 
     def _filled(self) -> bool:
         """Whether the cache is filled. Starts the child process where it is not, once."""
