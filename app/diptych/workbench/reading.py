@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from diptych import display
 from diptych.domain.found import Record
-from diptych.domain.tensor import Header
+from diptych.domain.tensor import Header, Layout
 from diptych.domain.version import Problem, State
 from diptych.errors import DiptychError
 from diptych.formats import HeaderReader, Index, Partial, WeightSet, read_index
@@ -113,12 +114,7 @@ def read_weights(
 
 def _check_shards(listing: Listing, chosen: WeightSet, weights: Weights, index: Index | None) -> None:
     """Every tensor lies in one shard, the one that the index names."""
-    place: dict[str, str] = {}
-    twice = []
-    for header in weights.headers:
-        for name, *_ in header.layout.entries:
-            if place.setdefault(name, header.file) != header.file:
-                twice.append(name)
+    place, twice = _placed(tuple((header.file, _Entries(header.layout)) for header in weights.headers))
     if twice:
         weights.fault(
             Problem(_shown(listing, chosen.files[0]), f"other shards hold the same tensors: {_named(twice)}"),
@@ -132,6 +128,31 @@ def _check_shards(listing: Listing, chosen: WeightSet, weights: Weights, index: 
             weights.fault(Problem(shown, f"names tensors that are not where it says: {_named(astray)}"), State.DAMAGED)
         if unlisted:
             weights.problems.append(Problem(shown, f"does not name every tensor: {_named(unlisted)}"))
+
+
+class _Entries:
+    """A layout that is compared by its digest alone."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Entries) and other.layout.digest == self.layout.digest
+
+    def __hash__(self) -> int:
+        return hash(self.layout.digest)
+
+
+@lru_cache(maxsize=16)
+def _placed(shards: tuple[tuple[str, _Entries], ...]) -> tuple[Mapping[str, str], Sequence[str]]:
+    """The shard of each tensor, and the tensors that are in several. The checkpoints of a run give one answer."""
+    place: dict[str, str] = {}
+    twice = []
+    for file, entries in shards:
+        for name, *_ in entries.layout.entries:
+            if place.setdefault(name, file) != file:
+                twice.append(name)
+    return place, twice
 
 
 def problem_of(error: DiptychError, listing: Listing, name: str) -> Problem:

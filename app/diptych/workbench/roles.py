@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 
 from diptych.domain.version import Role
 
@@ -36,7 +37,13 @@ def role(name: str, weights: Collection[str]) -> Role:
     last = name.rpartition("/")[2]
     if name.startswith(".cache/") or last.endswith(_DOWNLOADER):
         return Role.OTHER
-    if name in weights or unread(last):
+    return Role.WEIGHTS if name in weights else _by_name(last)
+
+
+@lru_cache(maxsize=4096)
+def _by_name(last: str) -> Role:
+    """The role of a file by its name alone; folder after folder brings the same names."""
+    if unread(last):
         return Role.WEIGHTS
     if resumes(last):
         return Role.RESUME
@@ -51,11 +58,13 @@ def role(name: str, weights: Collection[str]) -> Role:
     return Role.RECORD if last.endswith(_RECORDS) or last == "training_args.bin" else Role.OTHER
 
 
+@lru_cache(maxsize=4096)
 def resumes(name: str) -> bool:
     """Whether the file only continues a training."""
     return bool(_RESUME.fullmatch(name))
 
 
+@lru_cache(maxsize=4096)
 def unread(name: str) -> bool:
     """Whether the file holds weights in a format that is not read yet."""
     return bool(_UNREAD.fullmatch(name)) and not resumes(name)
