@@ -25,6 +25,7 @@ from hostile_records import (
 )
 
 import diptych
+from diptych.domain import trust
 from diptych.errors import DiptychError, NotFound, Refused
 from diptych.records import RECORDS, Record, reader_for
 
@@ -33,6 +34,7 @@ GOOD: dict[str, tuple[str, bytes]] = {
     "generation_config": ("generation_config.json", b'{"temperature": 0.7}'),
     "adapter_config": ("adapter_config.json", b'{"peft_type": "LORA", "r": 8, "base_model_name_or_path": "org/base"}'),
     "training_args": ("training_args.bin", torch_zip(arguments({"learning_rate": 0.001, "seed": 1}))),
+    "training_args_text": ("training_args.json", b'{"learning_rate": 3e-4, "seed": 1}'),
     "trainer_state": ("trainer_state.json", b'{"global_step": 1, "log_history": [{"step": 1, "loss": 2.0}]}'),
     "lm_eval": (
         "results_2026-01-02T03-04-05.678901.json",
@@ -49,7 +51,10 @@ GOOD: dict[str, tuple[str, bytes]] = {
         b"0123456789abcdef0123456789abcdef01234567\nabc\n1700000000.5\n",
     ),
 }
-JSON = ("config", "generation_config", "adapter_config", "trainer_state", "lm_eval", "trainer_results")
+JSON = (
+    "config", "generation_config", "adapter_config", "training_args_text", "trainer_state", "lm_eval",
+    "trainer_results",
+)  # fmt: skip
 
 
 def named(record: Record) -> str:
@@ -90,6 +95,10 @@ def check(record: Record, case: Case, path: Path) -> None:
         assert case.says in reason
         assert reason.isprintable()
         assert len(reason) < 200
+
+
+def test_readers_stand_in_the_order_in_which_they_are_believed() -> None:
+    assert tuple(named(record) for record in RECORDS) == trust.ORDER
 
 
 def test_every_reader_has_a_good_sample() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from diptych.catalog import Catalog
-from diptych.domain.evidence import DatasetRef, Evidence, HyperParameter, Metric, ModelRef, Series
+from diptych.domain.evidence import DatasetRef, Evidence, HyperParameter, Metric, ModelRef, Plain, Series
 from diptych.domain.found import Found, Record
 from diptych.domain.tensor import Header, Layout
 from diptych.domain.version import Artifact, Digest, Kind, Lineage, Problem, Relation, Role, Source, State
@@ -293,6 +293,26 @@ def test_the_newest_record_decides_what_lists_show(catalog: Catalog) -> None:
     catalog.store([find(str(place), artifacts=files, records=records)])
     assert catalog.page()[0].metrics == {"mmlu/acc": 0.6, "gsm8k/acc": 0.1}
     assert len(catalog.records(only(catalog))) == 2
+
+
+def test_of_settings_the_record_to_be_believed_decides_not_the_newest(catalog: Catalog) -> None:
+    place = Path("/data/a/one")
+    files = tuple(
+        Artifact(name, 1, moment, Role.RECORD) for name, moment in (("training_args.bin", 10**9), ("state", 9 * 10**9))
+    )
+
+    def given(epochs: Plain) -> Evidence:
+        return Evidence(hyperparameters=(HyperParameter("train.num_train_epochs", epochs, SOURCE),))
+
+    records = [
+        Record(place / "state", "trainer_state/1", given(4)),
+        Record(place / "training_args.bin", "training_args/1", given(3.0)),
+    ]
+    catalog.store([find(str(place), artifacts=files, records=tuple(records))])
+    assert catalog.page()[0].hyperparameters == {"train.num_train_epochs": 3.0}
+    records[1] = replace(records[1], evidence=given("too long for lists" * 100))
+    catalog.store([find(str(place), "two", artifacts=files, records=tuple(records))])
+    assert catalog.page()[0].hyperparameters == {}
 
 
 def test_a_base_is_recognised_by_its_place_whenever_it_arrives(catalog: Catalog) -> None:

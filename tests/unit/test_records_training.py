@@ -11,6 +11,7 @@ import pytest
 from contract.hostile_records import arguments, torch_zip
 from diptych.domain.evidence import Evidence
 from diptych.domain.version import Relation
+from diptych.errors import Damaged
 from diptych.records import reader_for
 
 
@@ -254,3 +255,23 @@ def test_the_note_of_a_download(tmp_path: Path) -> None:
     note = f"{'a' * 40}\n{'b' * 64}\n1700000000.123\n"
     evidence = read(tmp_path, ".cache/huggingface/download/model.safetensors.metadata", note)
     assert evidence.facts == {"revision": "a" * 40, "etag": "b" * 64}
+
+
+@pytest.mark.parametrize("ending", ["json", "yaml", "yml"])
+def test_arguments_written_as_text_are_settings_too(tmp_path: Path, ending: str) -> None:
+    text = """{"learning_rate": 0.0003, "optim": {"name": "adamw"}, "hub_token": "hf_abcdefghijklmnopqrstuvwxyz"}"""
+    content = text if ending == "json" else "learning_rate: 3e-4\noptim:\n  name: adamw\nhub_token: hf_abcdefghijkl\n"
+    evidence = read(tmp_path, f"training_args.{ending}", content.encode())
+    assert {one.key: one.value for one in evidence.hyperparameters} == {
+        "train.learning_rate": 0.0003,
+        "train.optim.name": "adamw",
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"- a\n- b\n", "is a list, not an object"), (b"a: [", "is not valid YAML"), (b"\xff\xfe\x00", "is not UTF-8")],
+)
+def test_arguments_that_are_no_settings_are_damaged(tmp_path: Path, content: bytes, reason: str) -> None:
+    with pytest.raises(Damaged, match=rf"training_args\.yaml: {reason}"):
+        read(tmp_path, "training_args.yaml", content)

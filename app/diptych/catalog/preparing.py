@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from diptych.catalog import identity, parts, payload
 from diptych.catalog.texts import place_text, sorting, stored
-from diptych.domain.evidence import Evidence
+from diptych.domain.evidence import Evidence, Plain
 from diptych.domain.found import Found, Record
+from diptych.domain.trust import rank
 from diptych.domain.version import Artifact
 
 _LONGEST = 1000
@@ -21,10 +22,20 @@ _LONGEST = 1000
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """The newest value of each metric and hyperparameter of one version."""
+    """The value of each metric and hyperparameter that lists show of one version."""
 
     metrics: Mapping[str, float]
     hyperparameters: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one record says, with what decides which of several records is shown."""
+
+    reader: str
+    path: str
+    moment: float
+    evidence: Evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +47,11 @@ class PackedRecord:
     moment: float
     evidence: bytes
     curves: bytes
+
+    @property
+    def told(self) -> Told:
+        """What it says, for lists."""
+        return Told(self.record.reader, self.path, self.moment, self.record.evidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,22 +109,26 @@ def pack(record: Record, folder: Path | None = None, artifacts: Sequence[Artifac
     return PackedRecord(record, place_text(record.path), _moment(record, folder, artifacts), evidence, curves)
 
 
-def show(dated: Iterable[tuple[float, Evidence]]) -> Shown:
-    """What lists show of all the evidence for one version: of each key the newest value, by record, then by step."""
+def show(told: Sequence[Told]) -> Shown:
+    """What lists show of all the evidence for one version.
+
+    Of each metric the newest value, by record, then by step; of each hyperparameter the value of the record that is
+    to be believed first (`domain.trust`), then of the first by path, as comparisons have it.
+    """
     metrics: dict[str, float] = {}
-    ranks: dict[str, tuple[float, float]] = {}
-    hyperparameters: dict[str, object] = {}
-    for moment, evidence in sorted(dated, key=lambda pair: pair[0]):
-        for one in evidence.hyperparameters:
-            if (shown := _shown(one.value)) is not None:
-                hyperparameters[one.key] = shown[0]
-        for metric in evidence.metrics:
-            rank = (moment, -math.inf if metric.step is None else metric.step)
+    ages: dict[str, tuple[float, float]] = {}
+    for one in sorted(told, key=lambda one: one.moment):
+        for metric in one.evidence.metrics:
+            age = (one.moment, -math.inf if metric.step is None else metric.step)
             key = metric.key
-            if key not in ranks or rank >= ranks[key]:
-                ranks[key] = rank
+            if key not in ages or age >= ages[key]:
+                ages[key] = age
                 metrics[key] = float(metric.value)
-    return Shown(metrics, hyperparameters)
+    settings: dict[str, Plain] = {}
+    for one in sorted(told, key=lambda one: (rank(one.reader), one.path)):
+        for setting in one.evidence.hyperparameters:
+            settings.setdefault(setting.key, setting.value)
+    return Shown(metrics, {key: value for key, value in settings.items() if _short(value)})
 
 
 def param_value(value: object) -> int | float | str:
@@ -122,15 +142,15 @@ def param_value(value: object) -> int | float | str:
     return json.dumps(value)
 
 
-def _shown(value: object) -> tuple[object] | None:
-    """The value in a tuple, or None where it is too long for a list."""
+def _short(value: Plain) -> bool:
+    """Whether a list can show the value."""
     if isinstance(value, str):
-        return (value,) if len(value) <= _LONGEST else None
+        return len(value) <= _LONGEST
     if isinstance(value, dict):
-        return (value,) if not value else None
+        return not value
     if isinstance(value, list):
-        return (value,) if len(value) <= _LONGEST // 4 and len(json.dumps(value)) <= _LONGEST else None
-    return (value,)
+        return len(value) <= _LONGEST // 4 and len(json.dumps(value)) <= _LONGEST
+    return True
 
 
 def _row(found: Found) -> tuple[object, ...]:

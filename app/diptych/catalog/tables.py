@@ -91,7 +91,7 @@ class RecordRow(SQLModel, table=True):
     """The place of the version that the record lies in; null for one that lies elsewhere and is about the version."""
     reader: str
     moment: float
-    """When it was written, seconds since 1970: the newest record decides what lists show."""
+    """When it was written, seconds since 1970: lists show each metric as the newest record has it."""
     evidence: bytes
     curves: bytes
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from diptych.catalog import identity, parts, payload
 from diptych.catalog.names import Names
-from diptych.catalog.preparing import PackedRecord, Prepared, Shown, param_value, show
+from diptych.catalog.preparing import PackedRecord, Prepared, Shown, Told, param_value, show
 from diptych.catalog.texts import stored, words
 from diptych.catalog.uniting import unite
 from diptych.domain.changes import Changes
@@ -144,8 +144,14 @@ class Writer:
 
     def show_again(self, key: int) -> None:
         """Work out anew what lists show of a version, from all its records."""
-        rows = self.connection.execute("SELECT moment, evidence FROM record WHERE version = ?", (key,)).fetchall()
-        self._show(key, show((moment, payload.decode_evidence(evidence, None)) for moment, evidence in rows))
+        rows = self.connection.execute(
+            "SELECT reader, path, moment, evidence FROM record WHERE version = ?", (key,)
+        ).fetchall()
+        told = [
+            Told(reader, path, moment, payload.decode_evidence(evidence, None))
+            for reader, path, moment, evidence in rows
+        ]
+        self._show(key, show(told))
         self.index_words(key)
 
     def settle(self, keys: Collection[int]) -> None:
@@ -195,7 +201,7 @@ class Writer:
         inserted = self.connection.execute(_INSERT, (one.provisional, one.place, one.found.state.value, *one.row))
         key = inserted.lastrowid or 0
         self._write(one, key)
-        settings = self._show(key, show((packed.moment, packed.record.evidence) for packed in one.records), one.headers)
+        settings = self._show(key, show([packed.told for packed in one.records]), one.headers)
         name, model, family = one.found.name, one.found.model, one.found.family
         self._index(
             key,

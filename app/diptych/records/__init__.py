@@ -14,12 +14,14 @@ from diptych.records.tokenizer import has_tokenizer, read_tokenizer
 from diptych.records.trainer_results import TrainerResults
 from diptych.records.trainer_state import TrainerState
 from diptych.records.training_args import TrainingArguments
+from diptych.records.training_args_text import TrainingArgumentsText
 
 RECORDS: tuple[Record, ...] = (
     Config(),
     GenerationConfig(),
     AdapterConfig(),
     TrainingArguments(),
+    TrainingArgumentsText(),
     TrainerState(),
     LmEval(),
     TrainerResults(),
@@ -27,7 +29,7 @@ RECORDS: tuple[Record, ...] = (
     EvalResults(),
     Download(),
 )
-"""In order of trust: where two records give one setting differently, the earlier is nearer to what was meant."""
+"""In the order of `domain.trust`."""
 
 
 def reader_for(name: str, head: bytes) -> Record | None:

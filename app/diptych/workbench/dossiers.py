@@ -11,14 +11,15 @@ from typing import TypeVar
 from diptych import display
 from diptych.catalog import Catalog
 from diptych.domain.dossier import Dossier
-from diptych.domain.evidence import DatasetRef, HyperParameter, Sample, Series
+from diptych.domain.evidence import DatasetRef, Evidence, HyperParameter, Sample, Series
 from diptych.domain.found import Found, Record
 from diptych.domain.tensor import Header, TensorInfo, TensorSource
 from diptych.domain.tokenizer import Tokenizer
+from diptych.domain.trust import rank
 from diptych.domain.version import State, Version
 from diptych.errors import NotFound
 from diptych.formats import open_weights
-from diptych.records import RECORDS, has_tokenizer, read_samples, read_tokenizer
+from diptych.records import has_tokenizer, read_samples, read_tokenizer
 from diptych.workbench.naming import Names
 from diptych.workbench.recognise import Recogniser
 from diptych.workbench.roles import CHECKPOINT
@@ -26,8 +27,6 @@ from diptych.workbench.scan import own_files
 from diptych.workbench.walk import Listing, look
 
 T = TypeVar("T")
-
-_RANK = {record.key: rank for rank, record in enumerate(RECORDS)}
 
 
 def from_catalog(catalog: Catalog, version: Version) -> Dossier:
@@ -73,7 +72,7 @@ def _hint(listing: Listing) -> str:
 
 def _version(found: Found) -> Version:
     layouts = [header.layout for header in found.headers]
-    evidence = [record.evidence for record in found.records]
+    evidence = _ranked(found.records)
     return Version(
         key=0,
         id="",
@@ -94,13 +93,14 @@ def _version(found: Found) -> Version:
         places=(found.path,) if found.path else (),
         problems=found.problems,
         metrics={metric.key: metric.value for one in evidence for metric in one.metrics},
-        hyperparameters={setting.key: setting.value for one in evidence for setting in one.hyperparameters},
+        hyperparameters={
+            setting.key: setting.value for setting in _first(given for one in evidence for given in one.hyperparameters)
+        },
     )
 
 
 def _dossier(version: Version, records: Sequence[Record], headers: Iterable[Header]) -> Dossier:
-    ranked = sorted(records, key=lambda record: (_RANK.get(record.reader, len(_RANK)), str(record.path)))
-    evidence = [record.evidence for record in ranked]
+    evidence = _ranked(records)
     files = tuple(dict.fromkeys(path for one in evidence for path in one.sample_files))
     here = version.path if version.state is not State.OFFLINE else None
     names = [artifact.path for artifact in version.artifacts]
@@ -122,6 +122,11 @@ def _dossier(version: Version, records: Sequence[Record], headers: Iterable[Head
         weights=weights,
         tokenizer=tokenizer,
     )
+
+
+def _ranked(records: Iterable[Record]) -> list[Evidence]:
+    """What the records say, first those to be believed first; lists go by the same order."""
+    return [record.evidence for record in sorted(records, key=lambda record: (rank(record.reader), str(record.path)))]
 
 
 def _first(settings: Iterable[HyperParameter]) -> tuple[HyperParameter, ...]:
