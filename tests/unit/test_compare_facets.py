@@ -213,6 +213,12 @@ def test_equal_tokenizers_say_so_in_a_word() -> None:
     assert [clause.text for clause in tokens(same, same).clauses] == ["tokenizer identical"]
 
 
+def test_a_tokenizer_that_is_not_here_is_a_note_and_no_difference() -> None:
+    tokenizer = Tokenizer(HERE, "BPE", {"a": 0})
+    sheet = finish(Tokenizers().compare(dossier(), dossier(tokenizer=lambda: tokenizer), Rules()))
+    assert (sheet.differs, sheet.notes) == (0, ("A has no tokenizer here",))
+
+
 def test_a_tokenizer_that_cannot_be_read_is_a_note() -> None:
     def broken() -> Tokenizer:
         raise Damaged("tokenizer.json: line 1 is no JSON")

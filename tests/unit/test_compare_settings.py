@@ -11,9 +11,9 @@ from diptych.domain.dossier import Dossier
 from diptych.domain.evidence import HyperParameter, Series
 from diptych.domain.rules import Rules
 from diptych.domain.sheet import Row, Sheet, Status
-from diptych.domain.version import Source
+from diptych.domain.version import Problem, Role, Source
 from diptych.job import finish
-from dossiers import HERE, dossier, parameters, version
+from dossiers import HERE, artifact, dossier, parameters, version
 
 
 def compared(left: dict[str, Any] | Dossier, right: dict[str, Any] | Dossier, rules: Rules | None = None) -> Sheet:
@@ -241,6 +241,20 @@ def test_config_holds_what_hyperparameters_leave_out() -> None:
         ("gen.top_p", Status.SAME),
     ]
     assert sheet.clauses[0].text == "hidden_size 128 → 256 (×2)"
+
+
+def test_a_configuration_that_is_not_here_is_no_difference() -> None:
+    ours = dossier({"arch.hidden_size": 128})
+    listed = (artifact("config.json", role=Role.CONFIG),)
+    broken = dossier(
+        version=version("b/1", artifacts=listed), problems=(Problem("/models/b/1/config.json", "is not JSON"),)
+    )
+    for other, note in (
+        (dossier(), "no configuration of B is here"),
+        (broken, "B's configuration cannot be read: config.json: is not JSON"),
+    ):
+        sheet = finish(Config().compare(ours, other, Rules()))
+        assert (sheet.differs, sheet.rows, sheet.notes) == (0, (), (note,))
 
 
 def test_torch_dtype_is_dtype() -> None:

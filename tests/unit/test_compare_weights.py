@@ -15,7 +15,7 @@ from diptych.domain.dossier import Dossier
 from diptych.domain.rules import Rules
 from diptych.domain.sheet import Row, Sheet, Status
 from diptych.domain.tensor import TensorInfo
-from diptych.domain.version import Kind
+from diptych.domain.version import Kind, Problem, Role, State
 from diptych.job import finish
 from dossiers import artifact, dossier, version
 
@@ -201,6 +201,25 @@ def test_without_weights_structure_is_shown_and_nothing_is_claimed() -> None:
     sheet = compared(ours, weighted(llama()))
     assert {row.status for row in sheet.rows} == {Status.NOT_COMPARABLE}
     assert sheet.notes == ("values not compared: the weights of A are not here",)
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({}, "no weights of A are here"),
+        ({"format": "pytorch"}, "A's weights are in a format that is not read yet: pytorch"),
+        ({"state": State.DAMAGED}, "A's weights are damaged: ends in the middle of its header"),
+        ({"state": State.PARTIAL}, "A's weights are not complete: ends in the middle of its header"),
+    ],
+)
+def test_a_side_without_tensors_is_explained_and_is_no_difference(fields: dict[str, Any], why: str) -> None:
+    listed = (artifact("model.safetensors", role=Role.WEIGHTS),)
+    told = (Problem("~/models/x/model.safetensors", "ends in the middle of its header"),) if "state" in fields else ()
+    bare = dossier(version=version("bare/1", artifacts=listed, **fields), problems=told)
+    sheet = compared(bare, weighted(llama()))
+    assert (sheet.differs, sheet.notes, texts(sheet)) == (0, (why,), [f"weights not compared: {why}"])
+    back = compared(weighted(llama()), bare)
+    assert (back.differs, back.notes) == (0, (why.replace("of A", "of B").replace("A's", "B's"),))
 
 
 def test_files_that_changed_since_the_scan_are_not_compared_as_if_they_had_not() -> None:

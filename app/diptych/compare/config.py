@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from diptych.compare import settings
+from diptych.compare import absent, settings
 from diptych.compare.hyperparameters import sentence
 from diptych.domain.dossier import Dossier
 from diptych.domain.evidence import HyperParameter
@@ -33,12 +33,18 @@ class Config:
         yield Tick("Comparing configurations")
         ours = settings.by_key(filter(_belongs, left.hyperparameters), rules)
         theirs = settings.by_key(filter(_belongs, right.hyperparameters), rules)
+        notes = [
+            absent.configuration(each, side)
+            for side, each, mine in (("A", left, ours), ("B", right, theirs))
+            if not mine and (ours or theirs)
+        ]
+        if notes:
+            # what a side has that is compared with nothing is no difference
+            return Sheet(self.key, self.title, "config values", notes=tuple(notes))
         rows = tuple(settings.rows(ours, theirs, rules, _group, _order))
         both = [row for row in rows if row.differs and row.status is Status.DIFFERS and row.key.startswith("arch.")]
         clauses = [Clause(sentence(row), self.key, row.key, 1) for row in both if row.key[5:] in _RANK][:3]
-        one_sided = [side for side, mine, other in (("A", ours, theirs), ("B", theirs, ours)) if other and not mine]
-        notes = [f"no configuration of {side} is here" for side in one_sided]
-        return Sheet(self.key, self.title, "config values", rows, clauses=tuple(clauses), notes=tuple(notes))
+        return Sheet(self.key, self.title, "config values", rows, clauses=tuple(clauses))
 
 
 def _belongs(setting: HyperParameter) -> bool:

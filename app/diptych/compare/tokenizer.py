@@ -35,18 +35,15 @@ class Tokenizers:
         ours, fault = _read(left, "A")
         yield Tick("Reading the tokenizer of B")
         theirs, other = _read(right, "B")
-        notes = [text for text in (fault, other) if text]
         if ours is None or theirs is None:
-            rows: list[Row] = []
-            if (ours or theirs) and not any("cannot" in note for note in notes):
-                rows = [_alone(ours, theirs)]
-            return Sheet(self.key, self.title, "tokenizer parts", tuple(rows), notes=tuple(notes))
+            notes = tuple(text for text in (fault, other) if text)
+            return Sheet(self.key, self.title, "tokenizer parts", notes=notes)
         rows = list(_parts(ours, theirs, rules))
         tokens = yield from _vocabulary(ours, theirs)
         rows += tokens
         rows += _merges(ours, theirs)
         clauses = tuple(_clauses(rows))
-        return Sheet(self.key, self.title, "tokenizer parts", tuple(rows), clauses=clauses, notes=tuple(notes))
+        return Sheet(self.key, self.title, "tokenizer parts", tuple(rows), clauses=clauses)
 
 
 def _read(dossier: Dossier, side: str) -> tuple[Tokenizer | None, str]:
@@ -56,14 +53,6 @@ def _read(dossier: Dossier, side: str) -> tuple[Tokenizer | None, str]:
         return dossier.tokenizer(), ""
     except DiptychError as error:
         return None, f"the tokenizer of {side} cannot be read: {display.visible(error.message)}"
-
-
-def _alone(left: Tokenizer | None, right: Tokenizer | None) -> Row:
-    tokenizer = left or right
-    assert tokenizer is not None
-    cell = Cell(_size(tokenizer.vocabulary), len(tokenizer.vocabulary), tokenizer.source)
-    status = Status.LEFT_ONLY if left else Status.RIGHT_ONLY
-    return Row("tokenizer", status, cell if left else None, cell if right else None, group="Tokenizer")
 
 
 def _size(vocabulary: Mapping[str, int]) -> str:

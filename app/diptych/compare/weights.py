@@ -7,11 +7,11 @@ it stands in the grid as a field without value, so that nothing is called equal 
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from diptych import display
-from diptych.compare import adapted, measured, moved
+from diptych.compare import absent, adapted, measured, moved
 from diptych.compare.grid import grid
 from diptych.compare.structure import Pairing, pairings, tied_on_both
 from diptych.domain.dossier import Dossier
@@ -49,10 +49,10 @@ class Weights:
         """Structure first, then numbers in the order of the network."""
         if adapted.applies(left, right):
             return (yield from adapted.compare(left, right))
-        progress = _Progress(left, right)
-        if not progress.pairs:
+        if not (left.tensors and right.tensors):
             yield Tick("Comparing weights")
-            return progress.sheet(complete=True)
+            return _one_sided(left, right)
+        progress = _Progress(left, right)
         yield progress.tick()
         note = yield from _measure(left, right, progress)
         if note:
@@ -123,9 +123,8 @@ class _Progress:
         if not complete:
             left_over = len(self.names) - len(rows)
             notes.append(f"{display.plural(left_over, 'tensor')} not yet compared")
-        notes += _missing(self.left, self.right)
         clauses: tuple[Clause, ...] = tuple(moved.clauses(rows)) if complete else ()
-        heat = grid(self.names, self.rows, self.tied) if self.names else None
+        heat = grid(self.names, self.rows, self.tied)
         return Sheet(
             "weights", "Weights", "tensors", rows, _COLUMNS, grid=heat, clauses=clauses, notes=tuple(notes),
             complete=complete,
@@ -142,10 +141,11 @@ def _unique(names: Sequence[str]) -> list[str]:
     return found
 
 
-def _missing(left: Dossier, right: Dossier) -> Iterator[str]:
-    for side, dossier, other in (("A", left, right), ("B", right, left)):
-        if not dossier.tensors and other.tensors:
-            yield f"no weights of {side} are here"
+def _one_sided(left: Dossier, right: Dossier) -> Sheet:
+    """What can be said where a side has no tensors: why. What the other side has is no difference."""
+    notes = tuple(absent.weights(each, side) for side, each in (("A", left), ("B", right)) if not each.tensors)
+    clauses = tuple(Clause(f"weights not compared: {note}", "weights", weight=1) for note in notes)
+    return Sheet("weights", "Weights", "tensors", columns=_COLUMNS, clauses=clauses, notes=notes)
 
 
 def _measure(left: Dossier, right: Dossier, progress: _Progress) -> Job[str]:
