@@ -29,6 +29,7 @@ class AlertBar(QWidget):
         self._message = Elided()
         self._hint = label(role="muted")
         self._remedy = QPushButton()
+        self._remedy.hide()  # shown with a text only
         self._remedy.setAccessibleName("Remedy")
         self._remedy.clicked.connect(self._act)
         close = QToolButton()

@@ -21,6 +21,7 @@ class RowTable(QTableView):
         self._theme = theme
         # where Qt has made the widget itself, PySide compares it with every class of widget before it wraps it
         canvas = QWidget()
+        canvas.setObjectName("qt_scrollarea_viewport")  # as Qt calls its own
         canvas.setAutoFillBackground(True)
         canvas.setBackgroundRole(QPalette.ColorRole.Base)
         self.setViewport(canvas)
