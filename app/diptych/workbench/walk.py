@@ -44,11 +44,14 @@ class Listing:
     problems: list[Problem] = field(default_factory=list)
     closed: bool = False
     """The folder could not be listed, so nothing is known of it and of what lies below."""
+    _path: Path | None = None
 
     @property
     def path(self) -> Path:
         """The folder."""
-        return Path(self.where)
+        if self._path is None:
+            self._path = Path(self.where)
+        return self._path
 
     def stamp(self, names: Collection[str] | None = None) -> str:
         """Digest of names, sizes, times and inodes of the files, or of some of them: equal means unchanged."""
