@@ -53,10 +53,12 @@ def test_every_byte_name_and_role_matters(place: int) -> None:
     assert identity.final((*FILES[:place], *FILES[place + 1 :])) not in (None, identity.final(FILES))
 
 
-def test_no_final_id_before_everything_is_hashed_or_without_weights() -> None:
+def test_no_final_id_before_everything_is_hashed_or_without_anything_of_its_own() -> None:
     assert identity.final((replace(FILES[0], digest=None), *FILES[1:])) is None
     assert identity.final((replace(FILES[0], digest=Digest("md5", "0" * 32)), *FILES[1:])) is None
-    assert identity.final(FILES[2:]) is None
+    assert identity.final(FILES[2:5]) is None
+    assert identity.final(BESIDE) is None
+    assert identity.final(FILES[2:]) not in (None, identity.final(FILES))
     assert identity.final((*FILES, replace(BESIDE[1], digest=None))) == identity.final(FILES)
 
 

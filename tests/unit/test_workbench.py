@@ -228,6 +228,38 @@ def test_a_copy_is_a_second_place(workbench: Workbench, tmp_path: Path) -> None:
     assert set(version.places) == {tmp_path / "first", tmp_path / "second"}
 
 
+def test_what_was_moved_or_touched_is_no_duplicate(workbench: Workbench, tmp_path: Path) -> None:
+    for number, name in enumerate(("moved", "touched")):
+        make_model(tmp_path / name, seed=number)
+    scan(workbench, tmp_path)
+    finish(workbench.hash())
+    workbench.tag(workbench.keys(), add=["keep"])
+    (tmp_path / "moved").rename(tmp_path / "elsewhere")
+    os.utime(tmp_path / "touched" / "model.safetensors", (1, 1))
+    scan(workbench, tmp_path)
+    report = finish(workbench.hash())
+    assert (len(report.changes.removed), report.duplicates) == (2, 0)
+    assert {version.path for version in workbench.page("tag:keep")} == {tmp_path / "elsewhere", tmp_path / "touched"}
+
+
+def test_a_moved_run_takes_along_what_was_said_of_checkpoints_without_weights(
+    workbench: Workbench, tmp_path: Path
+) -> None:
+    make_run(tmp_path / "runs" / "sft", (100, 200, 300), weightless=(100, 200))
+    scan(workbench, tmp_path)
+    finish(workbench.hash())
+    workbench.tag(workbench.keys("step<300"), add=["keep"])
+    (tmp_path / "runs").rename(tmp_path / "archive")
+    scan(workbench, tmp_path)
+    finish(workbench.hash())
+    assert workbench.count("state:offline") == 0
+    assert {version.path: (version.state, version.tags) for version in workbench.page()} == {
+        tmp_path / "archive" / "sft" / "checkpoint-100": (State.NO_WEIGHTS, {"keep"}),
+        tmp_path / "archive" / "sft" / "checkpoint-200": (State.NO_WEIGHTS, {"keep"}),
+        tmp_path / "archive" / "sft" / "checkpoint-300": (State.COMPLETE, set()),
+    }
+
+
 def test_loose_files_are_hashed_too(workbench: Workbench, tmp_path: Path) -> None:
     for seed, name in enumerate(("one", "two")):
         write_safetensors(tmp_path / f"{name}.safetensors", weights(seed=seed))

@@ -5,6 +5,7 @@ version is made of: weights, configuration, tokenizer and code, and of its recor
 while it made the weights (`TRAINING`). Left out are files that only continue a training, the card, results of
 evaluations (they may arrive later) and whatever has no part in the model. The id is the SHA-256 of the manifest.
 So the order of files, their times and the folder they lie in do not matter, and every byte and name does.
+Where the weights were deleted, what training wrote down still tells one checkpoint from all others.
 """
 
 from __future__ import annotations
@@ -32,13 +33,17 @@ def members(artifacts: Sequence[Artifact]) -> tuple[Artifact, ...]:
     )
 
 
+def distinct(artifacts: Sequence[Artifact]) -> bool:
+    """Whether the files tell one version from all others: a configuration alone, say, is that of many."""
+    return any(part.role in (Role.WEIGHTS, Role.RECORD) for part in members(artifacts))
+
+
 def final(artifacts: Sequence[Artifact]) -> str | None:
-    """The id, 64 hexadecimal digits; None without weights or while a file that counts has no SHA-256."""
-    parts = members(artifacts)
-    if not any(part.role is Role.WEIGHTS for part in parts):
+    """The id, 64 hexadecimal digits; None if not `distinct` or while a file that counts has no SHA-256."""
+    if not distinct(artifacts):
         return None
     lines = []
-    for part in parts:
+    for part in members(artifacts):
         if part.digest is None or part.digest.algorithm != "sha256":
             return None
         lines.append(f"{part.role.value}\0{part.path}\0{part.digest.value}\n")

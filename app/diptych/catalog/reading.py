@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from diptych.catalog import parts
+from diptych.catalog import identity, parts
 from diptych.catalog.names import Names
 from diptych.catalog.texts import restored, restored_path
 from diptych.domain.version import Artifact, Kind, State, Version
@@ -40,7 +40,7 @@ _UNTIED = """
     WHERE v.base_name IS NOT NULL AND v.base_key IS NULL AND v.path IS NOT NULL
 """
 
-_WHOLE = (State.COMPLETE, State.UNREAD)
+_WHOLE = (State.COMPLETE, State.UNREAD, State.NO_WEIGHTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,15 +169,16 @@ def values(
 
 
 def unhashed(connection: Connection, keys: Collection[int] | None) -> list[Place]:
-    """The places whose versions still have a provisional id and could be hashed: with weights, and whole.
+    """The places whose versions still have a provisional id and could be hashed: whole ones.
 
-    Whether the format of the weights can be read makes no difference.
+    Whether the format of the weights can be read makes no difference; where they were deleted, the records of the
+    training stand for them.
     """
     found = []
     for key, path, files, state in connection.execute(_UNHASHED).fetchall():
         if (keys is None or key in keys) and state in _WHOLE:
             artifacts = parts.decode_artifacts(files)
-            if any(artifact.role == "weights" for artifact in artifacts):
+            if identity.distinct(artifacts):
                 found.append(Place(key, restored_path(path), artifacts))
     return found
 

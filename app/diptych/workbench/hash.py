@@ -28,7 +28,7 @@ class HashReport:
     bytes: int
     problems: tuple[Problem, ...]
     duplicates: int
-    """Versions that turned out to be another one, in a further place."""
+    """Versions that turned out to be another one that is still in its older place: copies, not moves."""
 
     def __str__(self) -> str:
         parts = [f"{display.plural(self.files, 'file')}, {display.size(self.bytes)}"]
@@ -45,7 +45,7 @@ def hash_files(catalog: Catalog, keys: Collection[int] | None = None) -> Job[Has
     total = sum(artifact.bytes for place in places for artifact in place.artifacts)
     changes = Changes()
     problems: list[Problem] = []
-    files = done = 0
+    files = done = duplicates = 0
     for batch in _batches(places):
         paths = {_file(place, artifact.path): place for place in batch for artifact in place.artifacts}
         found = yield from _shifted(digest_files(list(paths)), done, total)
@@ -59,10 +59,20 @@ def hash_files(catalog: Catalog, keys: Collection[int] | None = None) -> Job[Has
                 if isinstance(outcome := found.get(_file(place, artifact.path)), Digest)
             }
             try:
-                changes |= catalog.digests(place.path, digests)
+                noted = catalog.digests(place.path, digests)
             except NotFound:  # taken off the list while its files were read
                 continue
-    return HashReport(changes, files, done, tuple(problems), len(changes.removed))
+            changes |= noted
+            duplicates += _doubled(catalog, noted, place.path)
+    return HashReport(changes, files, done, tuple(problems), duplicates)
+
+
+def _doubled(catalog: Catalog, changes: Changes, place: Path) -> bool:
+    """Whether the version at `place` was united with one that lies elsewhere too."""
+    if not changes.removed:
+        return False
+    united = (one for one in catalog.versions(list(changes.updated)) if place in one.places)
+    return any(other != place and other.exists() for version in united for other in version.places)
 
 
 def _file(place: Place, name: str) -> Path:
