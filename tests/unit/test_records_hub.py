@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from diptych.errors import Damaged, NotFound, Refused
-from diptych.records.hub import blob_of, is_commit, snapshot_of
-from diptych.records.opening import open_regular, read_bytes
+from diptych.opening import blob_of
+from diptych.records.content import open_record, read_bytes
+from diptych.records.hub import is_commit, snapshot_of
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -40,7 +41,7 @@ def test_blobs_of_links(tmp_path: Path) -> None:
     link = folder / "config.json"
     link.symlink_to("../../../blobs/abc")
     assert blob_of(link) == blob
-    with open_regular(link) as file:
+    with open_record(link) as file:
         assert file.read() == b"content"
     for target in (
         "../../../../outside",
@@ -54,13 +55,13 @@ def test_blobs_of_links(tmp_path: Path) -> None:
     link.unlink()
     link.symlink_to("../../../blobs/absent")
     with pytest.raises(NotFound):
-        open_regular(link)
+        open_record(link)
     blob.unlink()
     blob.symlink_to(tmp_path / "outside")
     link.unlink()
     link.symlink_to("../../../blobs/abc")
     with pytest.raises(Refused):
-        open_regular(link)
+        open_record(link)
 
 
 def test_commits() -> None:
@@ -79,7 +80,7 @@ def test_no_more_is_read_than_the_limit(tmp_path: Path) -> None:
 
 def test_names_that_control_a_terminal_are_shown_as_escapes(tmp_path: Path) -> None:
     with pytest.raises(NotFound) as caught:
-        open_regular(tmp_path / "a\x1b[31m\nb")
+        open_record(tmp_path / "a\x1b[31m\nb")
     assert caught.value.message.isprintable()
 
 
@@ -88,5 +89,5 @@ def test_opening_leaves_no_descriptor_behind(tmp_path: Path) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(3):
         with pytest.raises(Refused):
-            open_regular(tmp_path / "pipe")
+            open_record(tmp_path / "pipe")
     assert len(list(Path("/proc/self/fd").iterdir())) == before

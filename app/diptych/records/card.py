@@ -8,7 +8,7 @@ from pathlib import Path
 
 from diptych.domain.evidence import DatasetRef, Evidence, HyperParameter, Metric, Plain, Scalar
 from diptych.domain.version import Lineage, Problem, Relation, Source
-from diptych.records.opening import damaged, problem, read_bytes
+from diptych.records.content import damaged, problem, read_bytes
 from diptych.records.record import last_name
 from diptych.records.scrub import secret_key, secret_value
 from diptych.records.values import dotted, mapping, number, text

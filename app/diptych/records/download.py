@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from diptych.domain.evidence import Evidence
+from diptych.records.content import damaged, read_bytes
 from diptych.records.hub import is_commit
-from diptych.records.opening import damaged, read_bytes
 from diptych.records.record import last_name
 
 _BEGINS = re.compile(rb"[0-9a-f]{40}\r?\n\S{1,200}\r?\n\d+(\.\d+)?\s*\Z")

@@ -8,7 +8,7 @@ from pathlib import Path
 from diptych.domain.evidence import DatasetRef, Evidence, Metric, Plain
 from diptych.domain.version import Source
 from diptych.records.card import measure
-from diptych.records.opening import damaged, problem, read_bytes
+from diptych.records.content import damaged, problem, read_bytes
 from diptych.records.record import last_name
 from diptych.records.values import kind, mapping, text
 from diptych.records.yaml_text import NotYaml, parse_yaml

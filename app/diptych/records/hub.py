@@ -6,7 +6,6 @@ Layouts as written by `huggingface_hub`: `models--org--name/snapshots/<commit>/f
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,19 +35,6 @@ def snapshot_of(path: Path) -> Snapshot | None:
         if repository:
             return Snapshot(repository["name"].replace("--", "/", 1), parts[place], Path(*parts[: place + 1]))
     return None
-
-
-def blob_of(path: Path) -> Path | None:
-    """The blob that a link in a snapshot stands for; None for any other link, and for one that leads out of `blobs`."""
-    snapshot = snapshot_of(path)
-    if snapshot is None or path == snapshot.folder:
-        return None
-    try:
-        target = Path(os.path.normpath(path.parent / path.readlink()))
-    except OSError:
-        return None
-    blobs = snapshot.folder.parents[1] / "blobs"
-    return target if target.parent == blobs else None
 
 
 def is_commit(text: str) -> bool:

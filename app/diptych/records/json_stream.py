@@ -19,7 +19,7 @@ from typing import BinaryIO, cast
 from diptych import display
 from diptych.domain.evidence import Plain
 from diptych.errors import Damaged
-from diptych.records.opening import open_regular, short
+from diptych.records.content import open_record, short
 
 MOST_BYTES = 256 * 2**20
 """Size of a document that is read as a whole."""
@@ -258,7 +258,7 @@ class JsonText:
 def read_json(path: Path) -> Plain:
     """The document in a file of at most 256 MiB. Raises `Damaged` (`Cut` where it ends early)."""
     name = display.path(path)
-    with open_regular(path) as file:
+    with open_record(path) as file:
         if file.seek(0, 2) > MOST_BYTES:
             raise Damaged(f"{name}: is larger than {MOST_BYTES // 2**20} MiB, too large for one document")
         file.seek(0)

@@ -17,8 +17,8 @@ from diptych import display
 from diptych.domain.evidence import DatasetRef, Evidence, HyperParameter, Metric, ModelRef, Plain
 from diptych.domain.version import Problem, Source
 from diptych.errors import Damaged
+from diptych.records.content import problem
 from diptych.records.json_stream import read_object
-from diptych.records.opening import problem
 from diptych.records.record import last_name
 from diptych.records.scrub import cleaned, secret_key, secret_value, without_secrets
 from diptych.records.values import kind, mapping, number, pointed, settings, text

@@ -13,9 +13,9 @@ from diptych import display
 from diptych.domain.evidence import Plain, Sample
 from diptych.domain.version import Problem, Source
 from diptych.errors import Damaged, DiptychError
+from diptych.records.content import open_record, problem
 from diptych.records.json_stream import Cut, JsonText, parse_json, read_object
 from diptych.records.lm_eval import STAMP
-from diptych.records.opening import open_regular, problem
 from diptych.records.scrub import cleaned
 from diptych.records.values import kind, mapping, number, text
 
@@ -33,7 +33,7 @@ def read_samples(path: Path, problems: list[Problem] | None = None) -> Iterator[
     """
     told = [] if problems is None else problems
     row = _Row(path, task_of(path))
-    with open_regular(path) as file:
+    with open_record(path) as file:
         first = _first(file)
         rows = _array(file, path, told) if first == b"[" else _lines(file, path, told)
         for place, value in rows:

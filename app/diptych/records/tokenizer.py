@@ -11,8 +11,8 @@ from diptych.domain.evidence import Plain
 from diptych.domain.tokenizer import Tokenizer
 from diptych.domain.version import Source
 from diptych.errors import Damaged, NotFound
+from diptych.records.content import open_record, read_bytes
 from diptych.records.json_stream import JsonText, read_json, read_object
-from diptych.records.opening import open_regular, read_bytes
 from diptych.records.scrub import secret_value
 from diptych.records.values import dotted, kind, mapping, text
 
@@ -96,7 +96,7 @@ class _Parts:
 
 def _read_fast(path: Path, parts: _Parts) -> None:
     added: Plain = None
-    with open_regular(path) as file:
+    with open_record(path) as file:
         document = JsonText(file, display.path(path))
         for name in document.members():
             if name == "model" and document.starts() == "{":
@@ -158,7 +158,7 @@ def _merges(document: JsonText) -> Iterator[str]:
 
 def _read_vocabulary(path: Path, parts: _Parts) -> None:
     """`vocab.json` and `merges.txt`, as GPT-2 had them."""
-    with open_regular(path) as file:
+    with open_record(path) as file:
         document = JsonText(file, display.path(path))
         if document.starts() != "{":
             raise Damaged(f"{display.path(path)}: is not a JSON object")

@@ -13,8 +13,8 @@ from io import BytesIO
 from pathlib import Path
 
 from diptych.records.allowed import foreign
+from diptych.records.content import damaged, read_bytes
 from diptych.records.inert import Inert, NotPickle
-from diptych.records.opening import damaged, read_bytes
 from diptych.records.pickle import read_stream
 
 MOST_BYTES = 16 * 2**20

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from diptych.domain.evidence import Evidence, HyperParameter, Metric, Plain
 from diptych.domain.version import Source
+from diptych.records.content import problem
 from diptych.records.json_stream import read_object
-from diptych.records.opening import problem
 from diptych.records.record import last_name
 from diptych.records.scrub import secret_key, secret_value
 from diptych.records.values import number, pointed

@@ -12,8 +12,8 @@ from diptych import display
 from diptych.domain.evidence import Evidence, HyperParameter, Metric, Plain, Series
 from diptych.domain.version import Problem, Source
 from diptych.errors import Damaged
+from diptych.records.content import open_record, problem
 from diptych.records.json_stream import Cut, JsonText
-from diptych.records.opening import open_regular, problem
 from diptych.records.record import last_name
 from diptych.records.scrub import secret_key, secret_value
 from diptych.records.trainer_results import timing
@@ -37,7 +37,7 @@ class TrainerState:
         log = _Log()
         values: dict[str, Plain] = {}
         partial = False
-        with open_regular(path) as file:
+        with open_record(path) as file:
             document = JsonText(file, display.path(path))
             if document.starts() != "{":
                 raise Damaged(f"{display.path(path)}: is not a JSON object")

@@ -8,8 +8,8 @@ from pathlib import Path
 from diptych.domain.evidence import Evidence, HyperParameter, Plain
 from diptych.domain.version import Source
 from diptych.records.allowed import allowed, foreign
+from diptych.records.content import damaged, problem
 from diptych.records.inert import Name, Pairs, Stand, Value
-from diptych.records.opening import damaged, problem
 from diptych.records.record import last_name
 from diptych.records.scrub import secret_key, secret_value, without_secrets
 from diptych.records.torch_file import contains_code, read_torch

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from diptych.domain.evidence import Evidence, Plain
+from diptych.records.content import damaged, read_bytes
 from diptych.records.json_stream import read_object
-from diptych.records.opening import damaged, read_bytes
 from diptych.records.record import last_name
 from diptych.records.values import kind, settings
 from diptych.records.yaml_text import NotYaml, parse_yaml

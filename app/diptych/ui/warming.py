@@ -22,7 +22,10 @@ _MODULES = (
 
 
 def warm() -> Job[None]:
-    """Import them one by one."""
+    """Import them one by one, then have the arithmetic on weights compiled where it never was on this machine."""
     for name in _MODULES:
         yield Tick(name)
         import_module(name)
+    from diptych.tensors.engine import engine
+
+    engine().warm()
