@@ -96,7 +96,9 @@ class Workbench:
 
     def resolve(self, ref: str) -> Version:
         """The version that people mean by `ref`."""
-        return self.catalog.resolve(ref)
+        from diptych.workbench.walk import settled
+
+        return self.catalog.resolve(str(settled(Path(ref))) if ".." in Path(ref).parts else ref)
 
     def columns(self) -> Columns:
         """What lists can show and filters can name."""
@@ -109,13 +111,14 @@ class Workbench:
     def dossier(self, subject: Subject) -> Dossier:
         """Everything known about a version, about what lies at a path, or about what a reference names."""
         from diptych.workbench.dossiers import from_catalog, from_path
+        from diptych.workbench.walk import is_there, settled
 
         if isinstance(subject, Version):
             return from_catalog(self.catalog, subject)
         try:
-            return from_catalog(self.catalog, self.catalog.resolve(str(subject)))
+            return from_catalog(self.catalog, self.resolve(str(subject)))
         except NotFound:
-            if isinstance(subject, Path) or Path(subject).expanduser().exists():
+            if isinstance(subject, Path) or is_there(settled(Path(subject))):
                 return from_path(self.catalog, Path(subject))
             raise
 

@@ -24,7 +24,7 @@ from diptych.workbench.naming import Names
 from diptych.workbench.recognise import Recogniser
 from diptych.workbench.roles import CHECKPOINT
 from diptych.workbench.scan import own_files
-from diptych.workbench.walk import Listing, look
+from diptych.workbench.walk import Listing, is_there, look, settled
 
 T = TypeVar("T")
 
@@ -36,8 +36,8 @@ def from_catalog(catalog: Catalog, version: Version) -> Dossier:
 
 def from_path(catalog: Catalog, path: Path) -> Dossier:
     """The dossier of what lies at `path`, without touching the catalog. `NotFound` where no version does."""
-    place = path.expanduser().absolute()
-    if not place.exists():
+    place = settled(path)
+    if not is_there(place):
         raise NotFound(f"{display.path(path)}: no such file or folder")
     folder = place if place.is_dir() else place.parent
     listing = _finished(look(str(folder), own_files(catalog)))

@@ -6,6 +6,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Collection, Generator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -47,6 +48,14 @@ class Listing:
     _path: Path | None = None
 
     @property
+    def faults(self) -> list[Problem]:
+        """The problems of the folder itself, with the links to files that would have been read."""
+        links = [name for name in self.links if name.endswith((".safetensors", ".json"))]
+        return self.problems + [
+            Problem(display.path(self.path / name), "is a link and was not followed") for name in links
+        ]
+
+    @property
     def path(self) -> Path:
         """The folder."""
         if self._path is None:
@@ -62,6 +71,21 @@ class Listing:
         if names is None:
             lines += self.links + self.broken
         return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()[:32]
+
+
+def settled(path: Path) -> Path:
+    """`path` absolute and without `~` and `..`, so that one folder has one path; links are kept where there is none."""
+    with suppress(RuntimeError):  # of a user that does not exist
+        path = path.expanduser()
+    return path.resolve() if ".." in path.parts else path.absolute()
+
+
+def is_there(path: Path) -> bool:
+    """Whether something lies at `path`; nothing does at a path that cannot be."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def walk(root: Path, left_out: Collection[FileId] = ()) -> Iterator[Listing | None]:
