@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from safetensors import SafetensorError, safe_open
 
 from diptych import display
 from diptych.domain.decoding import decode, packing
@@ -85,6 +86,7 @@ class _File:
     def __init__(self, path: Path, header: Header, follow: bool) -> None:
         self._path = path
         self._follow = follow
+        self._names = {entry[0] for entry in header.layout.entries}
         self._size = header.start + (header.layout.entries[-1][4] if header.layout.entries else 0)
         self._file: FileIO | None = None
         self._map: mmap.mmap | None = None
@@ -102,12 +104,30 @@ class _File:
         self._check()
         status = os.fstat(self._file.fileno())
         self._stamp = (status.st_mtime_ns, status.st_ino)
+        self._ask_library()
         try:
             self._map = mmap.mmap(self._file.fileno(), self._size, access=mmap.ACCESS_READ)
         except OSError as error:
             raise unreadable(self._path, error) from None
         self._map.madvise(mmap.MADV_SEQUENTIAL)
         return np.frombuffer(self._map, np.uint8)
+
+    def _ask_library(self) -> None:
+        """A second opinion before data is trusted: the format's own library must accept the file and name the same.
+
+        It does not read the data for us, since it hands neither BF16 nor F8 over to NumPy.
+        """
+        name = display.path(self._path)
+        try:
+            with safe_open(str(self._path), framework="numpy") as opened:
+                theirs = set(opened.keys())
+        except SafetensorError as error:
+            reason = display.elide(display.visible(str(error)), 120)
+            raise Damaged(f"{name}: the safetensors library refuses it: {reason}") from None
+        except OSError as error:
+            raise unreadable(self._path, error) from None
+        if theirs != self._names:
+            raise Damaged(f"{name}: the safetensors library finds other tensors in it than its header names")
 
     def _check(self) -> None:
         """Look at the size before each use: reading a page behind the end of a shorter file would end the process."""
