@@ -387,6 +387,19 @@ def test_a_path_that_never_was_is_an_error(workbench: Workbench, tmp_path: Path)
         scan(workbench, tmp_path / "nowhere")
 
 
+def test_a_folder_is_the_same_however_it_is_named(
+    workbench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_model(tmp_path / "library" / "tiny")
+    (tmp_path / "beside").mkdir()
+    monkeypatch.chdir(tmp_path / "beside")
+    for path in ("../library", "../beside/../library/", str(tmp_path / "library")):
+        scan(workbench, Path(path))
+    (version,) = versions(workbench).values()
+    assert [root.path for root in workbench.roots()] == [tmp_path / "library"]
+    assert workbench.resolve("../library/tiny").key == workbench.dossier("../library/tiny").version.key == version.key
+
+
 def test_one_file_brings_the_version_it_belongs_to(workbench: Workbench, tmp_path: Path) -> None:
     scan(workbench, make_model(tmp_path / "tiny") / "model.safetensors")
     (version,) = versions(workbench).values()
@@ -549,3 +562,73 @@ def test_notes_of_the_downloader_are_no_part_of_a_version(workbench: Workbench, 
     (version,) = versions(workbench).values()
     assert version.hashed
     assert len(version.places) == 3
+
+
+def test_a_report_counts_what_is_known_from_records_and_tells_old_problems_again(
+    workbench: Workbench, tmp_path: Path
+) -> None:
+    make_model(tmp_path / "good")
+    make_lm_eval(tmp_path / "eval", "org/away", {"arith": 0.66})
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "model.safetensors").write_bytes(header_bytes({"w": {"dtype": "F99"}}))
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "config.json").write_text("[", "utf-8")
+    (tmp_path / "good" / "extra.json").symlink_to("config.json")
+    first = scan(workbench, tmp_path)
+    again = scan(workbench, tmp_path)
+    assert first.versions == len(first.changes.added) == workbench.count()
+    assert not again.changes
+    assert again.versions == first.versions
+    assert set(again.problems) == set(first.problems)
+    assert {problem.file.rpartition("/")[2] for problem in first.problems} >= {"model.safetensors", "config.json"}
+    assert any(problem.reason == "is a link and was not followed" for problem in again.problems)
+    (tmp_path / "elsewhere").mkdir()
+    assert scan(workbench, tmp_path / "elsewhere").problems == ()
+
+
+def test_results_that_were_deleted_are_no_longer_shown(workbench: Workbench, tmp_path: Path) -> None:
+    make_run(tmp_path / "runs" / "sft", (100,))
+    for place, model in (("eval", "runs/sft/checkpoint-100"), ("lone", "org/away")):
+        make_lm_eval(tmp_path / place, model, {"arith": 0.66})
+    scan(workbench, tmp_path)
+    assert versions(workbench)["org/away"].state is State.NO_WEIGHTS
+    for place in ("eval", "lone"):
+        (tmp_path / place).rename(tmp_path / f".{place}")
+    report = scan(workbench, tmp_path)
+    found = versions(workbench)
+    assert "arith/acc" not in found["sft/checkpoint-100"].metrics
+    assert "train_loss" in found["sft/checkpoint-100"].metrics
+    assert found["org/away"].state is State.OFFLINE
+    assert found["org/away"].metrics == {"arith/acc": 0.66}
+    assert report.changes.updated == {version.key for version in found.values()}
+    assert report.versions == 1
+    assert not scan(workbench, tmp_path).changes
+    for place in ("eval", "lone"):
+        (tmp_path / f".{place}").rename(tmp_path / place)
+    scan(workbench, tmp_path)
+    found = versions(workbench)
+    assert found["sft/checkpoint-100"].metrics["arith/acc"] == 0.66
+    assert found["org/away"].state is State.NO_WEIGHTS
+
+
+def test_an_evaluation_that_was_moved_is_told_once(workbench: Workbench, tmp_path: Path) -> None:
+    make_lm_eval(tmp_path / "eval", "org/away", {"arith": 0.66})
+    scan(workbench, tmp_path)
+    (tmp_path / "eval").rename(tmp_path / "evaluations")
+    scan(workbench, tmp_path)
+    (version,) = versions(workbench).values()
+    assert version.state is State.NO_WEIGHTS
+    (record,) = workbench.catalog.records(version.key)
+    assert record.path.is_relative_to(tmp_path / "evaluations")
+
+
+def test_a_version_that_is_gone_keeps_what_its_records_said(workbench: Workbench, tmp_path: Path) -> None:
+    make_run(tmp_path / "runs" / "sft", (100,))
+    make_lm_eval(tmp_path / "runs", "sft/checkpoint-100", {"arith": 0.66})
+    scan(workbench, tmp_path)
+    (tmp_path / "runs").rename(tmp_path / ".away")
+    scan(workbench, tmp_path)
+    (version,) = versions(workbench).values()
+    assert version.state is State.OFFLINE
+    assert version.metrics["arith/acc"] == 0.66
+    assert "train_loss" in version.metrics

@@ -2,7 +2,7 @@
 
 from diptych.catalog.catalog import Catalog
 from diptych.catalog.connections import set_aside
-from diptych.catalog.reading import Columns, Place, Root, Untied
+from diptych.catalog.reading import Columns, Place, Root, Tally, Untied
 from diptych.domain.changes import Undone
 
-__all__ = ["Catalog", "Columns", "Place", "Root", "Undone", "Untied", "set_aside"]
+__all__ = ["Catalog", "Columns", "Place", "Root", "Tally", "Undone", "Untied", "set_aside"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from diptych.catalog import reading, search
 from diptych.catalog.connections import Connections
 from diptych.catalog.names import Names
-from diptych.catalog.reading import Columns, Place, Root, Untied
+from diptych.catalog.reading import Columns, Place, Root, Tally, Untied
 from diptych.catalog.resolving import resolve
 from diptych.domain.changes import Changes, Undone
 from diptych.domain.version import Digest, Version
@@ -112,6 +112,11 @@ class Catalog:
         with self._connections.reading() as connection:
             return contents.records(connection, key)
 
+    def strays(self, root: Path) -> tuple[str, ...]:
+        """The records in `root` that lie apart from the version they are about, by the text of their paths."""
+        with self._connections.reading() as connection:
+            return reading.strays(connection, root)
+
     def records_about(self) -> tuple[About, ...]:
         """The versions known only from records, with those records, to be attached when their models arrive."""
         from diptych.catalog import contents
@@ -161,6 +166,14 @@ class Catalog:
         with self._connections.reading() as connection:
             return reading.unhashed(connection, keys)
 
+    def tally(self, folders: Collection[Path], places: Collection[str] = ()) -> Tally:
+        """The versions that are in `folders` or in `places` (as texts), and what is wrong with them.
+
+        A version without a place is where its records are; one that is offline is nowhere.
+        """
+        with self._connections.reading() as connection:
+            return reading.tally(connection, folders, places)
+
     def untied(self) -> tuple[Untied, ...]:
         """The versions that name a parent which the catalog has not recognised."""
         with self._connections.reading() as connection:
@@ -197,6 +210,13 @@ class Catalog:
     def missing(self, root: Path, present: Collection[Path]) -> Changes:
         """Mark the places in `root` that are not `present` as gone; versions with no other place are then offline."""
         return self._writes.missing(root, present)
+
+    def lose(self, records: Collection[str]) -> Changes:
+        """Forget records that lay apart from their version and are gone, by the text of their paths.
+
+        A version known only from such records keeps them and is offline, as one whose files are gone is.
+        """
+        return self._writes.lose(records)
 
     def digests(self, place: Path, digests: Mapping[str, Digest]) -> Changes:
         """Note digests of a place's files, by relative name; see `identity` for what they make.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping
+import json
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,24 @@ from diptych.catalog.texts import below, place_text, restored_path
 from diptych.catalog.uniting import unite
 from diptych.catalog.writing import Writer
 from diptych.domain.changes import Changes
-from diptych.domain.version import Artifact, Digest
+from diptych.domain.version import Artifact, Digest, State
 from diptych.errors import NotFound
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
 _BELOW = "SELECT path, version, gone FROM place WHERE path = ? OR (path >= ? AND path < ?)"
+_HOLDERS = """
+    SELECT v.key, EXISTS (SELECT 1 FROM place WHERE version = v.key),
+        EXISTS (SELECT 1 FROM place WHERE version = v.key AND NOT gone),
+        EXISTS (SELECT 1 FROM record WHERE version = v.key AND path NOT IN (SELECT value FROM json_each(?1))), v.state
+    FROM version AS v WHERE v.key IN (
+        SELECT r.version FROM json_each(?1) AS lost CROSS JOIN record AS r ON r.path = lost.value
+        WHERE r.place IS NULL)
+"""
+_LOSE = """
+    DELETE FROM record WHERE version = ?1 AND place IS NULL AND path IN (SELECT value FROM json_each(?2))
+"""
 _FOLLOW = """
     UPDATE version SET (name, sort_name, model, kind, step, created, base_name, base, problems, format, dtype, family,
             parameters, bytes) =
@@ -67,6 +79,25 @@ def missing(writer: Writer, root: Path, present: Collection[Path]) -> Changes:
     keys = frozenset(key for _, key in lost)
     writer.settle(keys)
     return Changes(updated=keys)
+
+
+def lose(writer: Writer, paths: Sequence[str]) -> Changes:
+    """Forget records that are gone, but for those of versions that are gone themselves: they tell what those were."""
+    connection = writer.connection
+    asked = json.dumps(paths)
+    updated = set()
+    for key, placed, there, left, state in connection.execute(_HOLDERS, (asked,)).fetchall():
+        if there or (left and not placed):
+            connection.execute(_LOSE, (key, asked))
+            writer.show_again(key)
+            updated.add(key)
+        elif not placed and state != State.OFFLINE.value:
+            connection.execute("UPDATE version SET state = ? WHERE key = ?", (State.OFFLINE.value, key))
+            updated.add(key)
+    # their folders are to be read again where they come back
+    folders = {path.rpartition("/")[0] for path in paths}
+    connection.executemany("DELETE FROM seen WHERE path = ?", [(folder,) for folder in folders])
+    return Changes(updated=frozenset(updated))
 
 
 def seen(writer: Writer, stamps: Mapping[Path, str]) -> Changes:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from diptych.catalog import identity, parts
 from diptych.catalog.names import Names
-from diptych.catalog.texts import restored, restored_path
-from diptych.domain.version import Artifact, Kind, State, Version
+from diptych.catalog.texts import below, restored, restored_path, stored
+from diptych.domain.version import Artifact, Kind, Problem, State, Version
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -40,6 +40,14 @@ _UNTIED = """
     WHERE v.base_name IS NOT NULL AND v.base_key IS NULL AND v.path IS NOT NULL
 """
 
+_STRAYS = "SELECT DISTINCT path FROM record WHERE place IS NULL AND (+path = ? OR +path >= ? AND +path < ?)"
+_MET = """
+    SELECT version FROM place WHERE NOT gone AND (path = ?1 OR path >= ?2 AND path < ?3) UNION
+    SELECT v.key FROM version AS v CROSS JOIN record AS r ON r.version = v.key
+    WHERE v.kind = 'record' AND v.state <> 'offline' AND r.place IS NULL
+        AND (r.path = ?1 OR r.path >= ?2 AND r.path < ?3)
+"""
+_AT = "SELECT p.version FROM json_each(?) AS asked CROSS JOIN place AS p ON p.path = asked.value WHERE NOT p.gone"
 _WHOLE = (State.COMPLETE, State.UNREAD, State.NO_WEIGHTS)
 
 
@@ -73,6 +81,14 @@ class Columns:
     tags: tuple[tuple[str, int], ...]
     models: tuple[tuple[str, int], ...]
     families: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Some versions in short."""
+
+    versions: int
+    problems: tuple[Problem, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +197,24 @@ def unhashed(connection: Connection, keys: Collection[int] | None) -> list[Place
             if identity.distinct(artifacts):
                 found.append(Place(key, restored_path(path), artifacts))
     return found
+
+
+def strays(connection: Connection, root: Path) -> tuple[str, ...]:
+    """The records below `root` that lie apart from their version, as texts."""
+    return tuple(restored(path) for (path,) in connection.execute(_STRAYS, below(root)))
+
+
+def tally(connection: Connection, folders: Collection[Path], places: Collection[str]) -> Tally:
+    """How many versions there are in folders or places, and their problems by version."""
+    keys: set[int] = set()
+    for folder in folders:
+        keys.update(key for (key,) in connection.execute(_MET, below(folder)))
+    there = json.dumps([stored(place) for place in places])
+    keys.update(key for (key,) in connection.execute(_AT, (there,)))
+    rows = connection.execute("SELECT key, problems FROM version WHERE problems <> '[]' ORDER BY sort_name, key")
+    with parts.decoding("a version"):
+        problems = [one for key, text in rows if key in keys for one in parts.problems_from(json.loads(text))]
+    return Tally(len(keys), tuple(problems))
 
 
 def columns(connection: Connection, metric: Names, param: Names) -> Columns:

@@ -90,6 +90,11 @@ class Writes:
         with self._writing() as writer:
             return moving.missing(writer, root, present)
 
+    def lose(self, records: Collection[str]) -> Changes:
+        """Forget records that lay apart from their version and are gone."""
+        with self._writing() as writer:
+            return moving.lose(writer, [stored(path) for path in records])
+
     def digests(self, place: Path, digests: Mapping[str, Digest]) -> Changes:
         """Note digests of a place's files; a version that is whole then gets its final id."""
         with self._writing() as writer:

@@ -32,7 +32,7 @@ class Recognised:
     strays: tuple[Record, ...] = ()
     """Records about a version that lies elsewhere."""
     problems: tuple[Problem, ...] = ()
-    """What no version tells of itself."""
+    """What is wrong with records and indexes in a folder without a version."""
     unchanged: tuple[str, ...] = ()
     """Weight files that are versions by themselves, known and as they were."""
 
@@ -78,9 +78,7 @@ class Recogniser:
                 unchanged.append(f"{listing.where}/{name}")
             else:
                 versions.append((yield from self._lone(folder, name)))
-        told = [*listing.problems, *_links(listing)]
-        if not versions and not unchanged:
-            told += [*records.problems, *faults]
+        told = [] if versions or unchanged else [*records.problems, *faults]
         return Recognised(tuple(versions), tuple(strays), tuple(told), tuple(unchanged))
 
     def _whole(self, listing: Listing, own: Sequence[Record]) -> bool:
@@ -203,15 +201,6 @@ def _format(listing: Listing, unread_files: Sequence[str]) -> str:
     """The format of the largest of the files that are not read yet; empty without any."""
     largest = max(unread_files, key=lambda name: listing.files[name].st_size, default=None)
     return "" if largest is None else unread_format(largest)
-
-
-def _links(listing: Listing) -> list[Problem]:
-    """Links to files that would have been read; others are nobody's loss."""
-    return [
-        Problem(display.path(listing.path / name), "is a link and was not followed")
-        for name in listing.links
-        if name.endswith((".safetensors", ".json"))
-    ]
 
 
 def _not_downloaded(listing: Listing, main: WeightSet | None) -> list[Problem]:

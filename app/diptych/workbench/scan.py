@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from diptych.job import Job, Tick
 from diptych.workbench.joining import join
 from diptych.workbench.naming import FILES, Names
 from diptych.workbench.recognise import Recogniser, likely
-from diptych.workbench.walk import FileId, Listing, look, walk
+from diptych.workbench.walk import FileId, Listing, is_there, look, settled, walk
 
 T = TypeVar("T")
 
@@ -35,9 +36,10 @@ class ScanReport:
 
     changes: Changes
     versions: int
-    """Versions in the scanned folders, changed or not."""
+    """Versions in the scanned folders, changed or not, those known only from records among them."""
     files: int
     problems: tuple[Problem, ...]
+    """What is wrong in the scanned folders, whether or not it is new."""
     seconds: float
 
     def __str__(self) -> str:
@@ -57,24 +59,28 @@ def scan(catalog: Catalog, paths: Sequence[Path]) -> Job[ScanReport]:
     `NotFound` for a path that is not there and never was a library folder; nothing else stops a scan.
     """
     started = time.monotonic()
-    roots = [path.expanduser().absolute() for path in paths]
+    roots = [settled(path) for path in paths]
     remembered = {root.path for root in catalog.roots()}
     for root in roots:
-        if not root.exists() and root not in remembered:
+        if not is_there(root) and root not in remembered:
             raise NotFound(f"{display.path(root)}: no such folder")
     sweep = _Sweep(catalog)
     for root in roots:
         if root.is_dir():
             yield from sweep.folder(root)
-        elif root.exists():
+        elif is_there(root):
             yield from sweep.file(root)
         else:
             sweep.problems.append(Problem(display.path(root), "is not there; its versions are kept as offline"))
             sweep.changes |= catalog.missing(root, ())
     yield from sweep.join()
+    folders = [root for root in roots if root.is_dir()]
+    sweep.lose(folders)
+    met = catalog.tally(folders, sweep.present)
     changes = replace(sweep.changes, updated=sweep.changes.updated - sweep.changes.added)
     seconds = time.monotonic() - started
-    return ScanReport(changes, sweep.versions, sweep.files, tuple(dict.fromkeys(sweep.problems)), seconds)
+    problems = tuple(dict.fromkeys((*sweep.problems, *met.problems)))
+    return ScanReport(changes, met.versions, sweep.files, problems, seconds)
 
 
 def own_files(catalog: Catalog) -> frozenset[FileId]:
@@ -100,18 +106,14 @@ class _Sweep:
         self._left_out = own_files(catalog)
         self._stamps, self._places = catalog.looked_at()
         self._recogniser: Recogniser | None = None
-        self._present: set[str] = set()
+        self.present: set[str] = set()
+        """The places where a version was met."""
         self._pending: list[Found] = []
         self._seen: dict[Path, str] = {}
         self._strays: list[Record] = []
         self._unjoined: dict[Path, str] = {}
         """Folders of strays: noted as seen only when the strays are joined, so that cancelling loses none."""
         self._stored = self._ticked = time.monotonic()
-
-    @property
-    def versions(self) -> int:
-        """How many versions were met."""
-        return len(self._present)
 
     def folder(self, root: Path) -> Job[None]:
         """Everything below a folder."""
@@ -123,7 +125,7 @@ class _Sweep:
         for listing in walk(root, self._left_out):
             if listing is not None:
                 self.files += len(listing.files)
-                self.problems += listing.problems
+                self.problems += listing.faults
                 if listing.closed:
                     closed.append(f"{listing.where.rstrip('/')}/")
                 if not listing.files and not listing.links:
@@ -136,18 +138,18 @@ class _Sweep:
                 yield Tick(text, self.files, unit="files", partial=self.changes)
         yield from self._read_all(changed)
         below = f"{str(root).rstrip('/')}/"
-        lost = [place for place in self._places - self._present if place == str(root) or place.startswith(below)]
+        lost = [place for place in self._places - self.present if place == str(root) or place.startswith(below)]
         kept = [place for place in lost if place.startswith(tuple(closed))]
-        self._present.update(kept)
+        self.present.update(kept)
         if len(lost) > len(kept):
-            self.changes |= self._catalog.missing(root, [Path(place) for place in self._present])
+            self.changes |= self._catalog.missing(root, [Path(place) for place in self.present])
 
     def file(self, path: Path) -> Job[None]:
         """The version that one file belongs to."""
         tick = Tick(f"Reading {display.path(path)}")
         listing = yield from _ticking(look(str(path.parent), self._left_out), tick)
         self.files += 1
-        self.problems += listing.problems
+        self.problems += listing.faults
         yield from self._read(listing, listing.stamp(), tick, only=path)
         self._store()
 
@@ -166,13 +168,19 @@ class _Sweep:
         if self._unjoined:
             self.changes |= self._catalog.store((), self._unjoined)
 
+    def lose(self, folders: Sequence[Path]) -> None:
+        """Forget records in folders that are gone: what they told of versions elsewhere cannot be looked up."""
+        gone = [record for folder in folders for record in self._catalog.strays(folder) if _gone(record)]
+        if gone:
+            self.changes |= self._catalog.lose(gone)
+
     def _meet(self, listing: Listing) -> None:
         """Note the versions in a folder that is as it was."""
         if listing.where in self._places:
-            self._present.add(listing.where)
+            self.present.add(listing.where)
         else:
             places = [f"{listing.where}/{name}" for name in listing.files if name.endswith(FILES)]
-            self._present.update(place for place in places if place in self._places)
+            self.present.update(place for place in places if place in self._places)
 
     def _read_all(self, changed: Sequence[tuple[Listing, str]]) -> Job[None]:
         """Read the folders that are new or changed, and name what they hold together."""
@@ -194,13 +202,13 @@ class _Sweep:
         self._strays += recognised.strays
         found = [one for one in recognised.versions if only is None or one.path in (only, listing.path)]
         self._pending += found
-        self._present.update(recognised.unchanged)
+        self.present.update(recognised.unchanged)
         whole = False
         for one in found:
-            self.problems += one.problems
-            self._present.add(str(one.path))
+            self.present.add(str(one.path))
             whole |= str(one.path) == listing.where
-        if only is None and not whole:
+        # a folder with problems that no version keeps is read again each time, so that they are told each time
+        if only is None and not whole and (recognised.strays or not recognised.problems):
             (self._unjoined if recognised.strays else self._seen)[listing.path] = stamp
         if len(self._pending) >= _BATCH or time.monotonic() - self._stored > _BATCH_SECONDS:
             self._store()
@@ -224,6 +232,17 @@ class _Sweep:
         if due:
             self._ticked = now
         return due
+
+
+def _gone(file: str) -> bool:
+    """Whether a file is certainly not there; one that may not be looked at may well be."""
+    try:
+        os.lstat(file)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _always() -> bool:
