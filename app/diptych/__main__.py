@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from diptych import cli
 from diptych.errors import Refused
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from diptych.cli.session import Window
 
 
 def main() -> int:
     """Run the program and return its exit code."""
-    return cli.main(sys.argv[1:], _Window())
+    try:
+        # imported here, since Ctrl-C may come as early as that
+        from diptych import cli
+
+        return cli.main(sys.argv[1:], _Window())
+    except KeyboardInterrupt:
+        return 130
 
 
 class _Window:

@@ -219,15 +219,22 @@ def test_options_stand_before_the_verb_or_after_it(library: Path, tmp_path: Path
         (["show", "nowhere"], 3, "diptych: nowhere: no such version"),
         (["show", "checkpoint"], 3, "diptych: checkpoint: fits 2 versions"),
         (["compare", "haiku", "/no/such/folder"], 3, "/no/such/folder"),
+        (["compare", "haiku", "./missing"], 3, "missing: no such file or folder"),
+        (["show", "/no/such/folder"], 3, "diptych: /no/such/folder: no such file or folder"),
+        (["list", "--limit", "-1"], 2, "-1 is no number of versions"),
+        (["scan", ""], 2, "an empty path"),
         (["scan", "/no/such/folder"], 3, "diptych: /no/such/folder: no such folder"),
+        (["show", "x" * 5000], 3, "no such version"),
+        (["show", "~nobody-of-that-name/model"], 3, "no such version"),
+        (["scan", "~nobody-of-that-name/model"], 3, "no such folder"),
         (["list", "step>many"], 2, "diptych list: "),
-        (["list", "--limit", "many"], 2, "invalid int value"),
+        (["list", "--limit", "many"], 2, "many is no number of versions"),
         (["frobnicate"], 2, "invalid choice"),
         (["compare", "haiku", "haiku", "--facet", "colour"], 2, "invalid choice"),
         ([], 6, "diptych: there is no display to open a window on"),
         (["sample"], 6, "diptych: there is no display to open a window on"),
     ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+    ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else None,
 )
 def test_mistakes_are_told_in_words(library: Path, arguments: list[str], code: int, said: str) -> None:
     done = diptych(*arguments)
@@ -274,6 +281,56 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     assert first.startswith("[{")
     assert code in ("0", "141")
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("ending", ["list >&-", "list --json >&-", "list --json >/dev/full", "list >/dev/full"])
+def test_an_answer_that_cannot_be_written_is_one_line(library: Path, ending: str) -> None:
+    command = f"{sys.executable} -m diptych {ending}"
+    done = subprocess.run(["bash", "-c", command], env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 6
+    assert done.stderr.startswith("diptych: the answer cannot be written: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_control_c_while_it_starts_leaves_no_traceback() -> None:
+    program = (
+        "import sys; sys.argv = ['diptych', 'list']\n"
+        "class Impatient:\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name == 'diptych.cli': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Impatient())\n"
+        "from diptych.__main__ import main\n"
+        "sys.exit(main())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment(), capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (130, "")
+
+
+def test_terms_may_exclude(library: Path) -> None:
+    diptych("tag", "haiku", "--add", "old")
+    for term, gone, kept in (("-checkpoint-100", "sft/checkpoint-100", "haiku"), ("-tag:old", "haiku", "sft/")):
+        listed = answer("list", term)
+        assert isinstance(listed, list)
+        names = [entry["name"] for entry in listed]
+        assert gone not in names
+        assert any(name.startswith(kept) for name in names)
+
+
+def test_the_summary_alone_tells_how_two_are_related_and_what_differs(library: Path) -> None:
+    told = diptych("compare", "sft/checkpoint-100", "sft/checkpoint-200", "--facet", "summary").stdout.splitlines()
+    assert told[told.index("Summary") + 1] == "  B is 100 steps after A in sft"
+    assert any("layers moved" in line for line in told)
+    compared = answer("compare", "sft/checkpoint-100", "sft/checkpoint-200", "--facet", "summary")
+    assert isinstance(compared, dict)
+    facets = compared["facets"]
+    assert list(facets) == ["summary"]
+    assert len(facets["summary"]["rows"]) == 8
+
+
+def test_a_version_that_was_never_hashed_equals_itself(library: Path) -> None:
+    assert diptych("compare", "haiku", "haiku", "--exit-code").returncode == 0
 
 
 def test_texts_of_others_cannot_command_the_terminal(tmp_path: Path) -> None:

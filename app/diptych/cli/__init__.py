@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from diptych.cli.arguments import read
 from diptych.cli.session import Session, Window
-from diptych.cli.terminal import Terminal
+from diptych.cli.terminal import Closed, Terminal
 from diptych.errors import DiptychError
 
 INTERRUPTED = 130
@@ -24,11 +24,11 @@ def main(arguments: Sequence[str], window: Window) -> int:
     `errors` says; 70 a bug; 130 stopped by Ctrl-C; 141 nobody reads the output any more.
     """
     options = read(arguments)
-    terminal = Terminal(sys.stdout, sys.stderr, options.quiet, options.json)
+    terminal = Terminal(sys.stdout or Closed(), sys.stderr or Closed(), options.quiet, options.json)
     session = Session(terminal, options.catalog, window)
     try:
         code: int = options.run(session, options)
-        sys.stdout.flush()
+        terminal.flush()
     except DiptychError as error:
         terminal.complain(error)
         code = error.exit_code
@@ -36,12 +36,21 @@ def main(arguments: Sequence[str], window: Window) -> int:
         terminal.note("Stopped. What was stored stays.")
         code = INTERRUPTED
     except BrokenPipeError:
-        # the interpreter flushes at its end and would complain once more
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()
         code = BROKEN_PIPE
     except Exception:  # whatever else escapes is ours to repair, and is told as such
         terminal.note(f"This is a bug in Diptych; please report it with the lines below.\n{traceback.format_exc()}")
         code = BUG
     finally:
         session.close()
+    try:
+        terminal.flush()
+    except (DiptychError, BrokenPipeError):
+        _forget_output()
     return code
+
+
+def _forget_output() -> None:
+    """Let what is still unwritten go: the interpreter flushes at its end and would complain once more."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,12 +14,31 @@ from diptych.cli.session import Session
 _GROUPS = (scanning, listing, comparing, annotating, looking)
 _EPILOG = """REF is the beginning of an id, a name, or a path. Without a command the window opens.
 Exit codes: 0 done, 2 wrong command line, 3 not found, 4 damaged file, 5 conflict, 6 refused, 130 stopped by Ctrl-C;
-1 any other error, or a difference with `compare --exit-code`."""
+1 any other error, or a difference with `compare --exit-code`.
+In JSON, numbers that it cannot spell are the words "NaN", "Infinity" and "-Infinity"."""
+_EXCLUDING = re.compile(r"-[^-\d].")
+"""A term of a query that excludes, as `-tag:old`; no option has one dash and several letters."""
+_SHIELD = "\0"
+"""Put before such a term so that it is not taken for an option; no argument can hold it."""
 
 
 def read(arguments: Sequence[str]) -> argparse.Namespace:
     """What the arguments say; `run` is the verb. Ends the process with code 2 where they are wrong."""
-    return parser().parse_args(arguments)
+    if _verb(arguments) != "list":
+        return parser().parse_args(arguments)
+    options = parser().parse_args([_SHIELD + word if _EXCLUDING.match(word) else word for word in arguments])
+    options.query = [word.removeprefix(_SHIELD) for word in options.query]
+    return options
+
+
+def _verb(arguments: Sequence[str]) -> str:
+    """The first word that is neither an option nor the file that follows `--catalog`."""
+    before = ""
+    for word in arguments:
+        if not word.startswith("-") and before != "--catalog":
+            return word
+        before = word
+    return ""
 
 
 def parser() -> argparse.ArgumentParser:

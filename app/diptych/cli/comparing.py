@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diptych import display
-from diptych.cli.session import Session
+from diptych.cli.session import Session, subject
 from diptych.cli.table import Heading, aligned
 from diptych.cli.verb import Add
 from diptych.errors import Refused
@@ -39,11 +39,13 @@ def register(add: Add) -> None:
 def _compare(session: Session, options: Namespace) -> int:
     from diptych.compare.export import dumps
 
-    comparison = session.workbench.compare(options.left, options.right)
-    asked = [facet.key for facet in comparison.facets if not options.facet or facet.key in options.facet]
-    # the summary speaks of the others, so it is written last and stands first
-    sheets = {key: session.terminal.run(comparison.sheet(key)) for key in sorted(asked, key=_SUMMARY.__eq__)}
-    sheets = {key: sheets[key] for key in asked}
+    comparison = session.workbench.compare(subject(options.left), subject(options.right))
+    every = [facet.key for facet in comparison.facets]
+    asked = [key for key in every if not options.facet or key in options.facet]
+    # the summary speaks of all the others, so it is written last and stands first
+    needed = sorted(every if _SUMMARY in asked else asked, key=_SUMMARY.__eq__)
+    found = {key: session.terminal.run(comparison.sheet(key)) for key in needed}
+    sheets = {key: found[key] for key in asked}
     if options.html is not None:
         _write_report(comparison, sheets, options.html)
     if session.terminal.json:
@@ -52,7 +54,7 @@ def _compare(session: Session, options: Namespace) -> int:
         session.terminal.say_all(_report(session, comparison, sheets))
     else:
         session.terminal.say(display.visible(str(options.html)))
-    differs = any(sheet.differs for key, sheet in sheets.items() if key != _SUMMARY)
+    differs = any(sheet.differs for key, sheet in found.items() if key != _SUMMARY)
     return 1 if options.exit_code and differs else 0
 
 
@@ -75,6 +77,9 @@ def _report(session: Session, comparison: Comparison, sheets: Mapping[str, Sheet
     for sheet in sheets.values():
         yield ""
         yield bold(sheet.title if sheet.key == _SUMMARY else f"{sheet.title} · {sheet.counts}")
+        if sheet.key == _SUMMARY:
+            # how the two are related
+            yield from (f"  {display.visible(note)}" for note in sheet.notes)
         yield from (f"  {display.visible(clause.text)}" for clause in sheet.clauses)
         if sheet.key != _SUMMARY:
             yield from (f"  {display.visible(note)}" for note in sheet.notes)

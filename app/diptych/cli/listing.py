@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 from collections.abc import Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, cast
 
 from diptych import display
-from diptych.cli.session import Session
+from diptych.cli.session import Session, subject
 from diptych.cli.table import Heading, aligned
 from diptych.cli.verb import Add
 from diptych.domain.plain import safe
@@ -34,6 +34,7 @@ _COLUMNS = (
 )
 _SHOWN = frozenset({"name", "step", "state", "parameters", "params", "dtype", "size", "bytes", "created", "tags"})
 _FACTS = 16
+_DIGITS = 15
 
 
 def register(add: Add) -> None:
@@ -42,9 +43,16 @@ def register(add: Add) -> None:
     listed.add_argument("query", nargs="*", metavar="QUERY", help="as in the filter bar: words, family:llama, mmlu>0.6")
     listed.add_argument("--sort", default="created", metavar="KEY", help="a column, a metric or a hyperparameter")
     listed.add_argument("--reverse", action="store_true", help="the smallest first (names: from the end)")
-    listed.add_argument("--limit", type=int, metavar="N", help="at most so many")
+    listed.add_argument("--limit", type=_count, metavar="N", help="at most so many")
     show = add("show", "everything known about one version", _show)
     show.add_argument("ref", metavar="REF")
+
+
+def _count(text: str) -> int:
+    """A number of versions, for `argparse`."""
+    if not text.isdecimal() or len(text) > _DIGITS:
+        raise ArgumentTypeError(f"{text} is no number of versions")
+    return int(text)
 
 
 def _list(session: Session, options: Namespace) -> int:
@@ -143,7 +151,7 @@ def _base(base: Lineage) -> dict[str, Plain]:
 
 
 def _show(session: Session, options: Namespace) -> int:
-    dossier = session.workbench.dossier(options.ref)
+    dossier = session.workbench.dossier(subject(options.ref))
     if session.terminal.json:
         session.terminal.say_json(_whole(dossier))
     else:
@@ -182,7 +190,7 @@ def _page(session: Session, dossier: Dossier) -> Iterator[str]:
         (
             "Hyperparameters",
             [
-                [setting.key, _short(setting.value)]
+                [setting.key.replace("\\.", "."), _short(setting.value)]
                 for setting in sorted(dossier.hyperparameters, key=lambda one: one.key)
             ],
         ),

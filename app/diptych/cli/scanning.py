@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,9 +20,16 @@ if TYPE_CHECKING:
 def register(add: Add) -> None:
     """Add the verbs."""
     scan = add("scan", "find the versions in folders and remember the folders", _scan)
-    scan.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="default: the folders scanned before")
+    scan.add_argument("paths", nargs="*", type=_path, metavar="PATH", help="default: the folders scanned before")
     hashing = add("hash", "read every file once: final ids, duplicates, moved folders", _hash)
     hashing.add_argument("refs", nargs="*", metavar="REF", help="default: every version not hashed yet")
+
+
+def _path(text: str) -> Path:
+    """A path, for `argparse`; an empty one would mean the current folder."""
+    if not text:
+        raise ArgumentTypeError("an empty path; . is the current folder")
+    return Path(text)
 
 
 def _scan(session: Session, options: Namespace) -> int:

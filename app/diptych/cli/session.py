@@ -22,6 +22,11 @@ class Window(Protocol):
         """Draw the pages over the sample library into `folder`; return the files."""
 
 
+def subject(ref: str) -> str | Path:
+    """What is meant by a REF: a path where it can be nothing else, so that one that is not there is told as such."""
+    return Path(ref) if ref.startswith(("/", "./", "../", "~/")) or ref in (".", "..", "~") else ref
+
+
 @dataclass(slots=True)
 class Session:
     """The terminal, the window, and the workbench, which opens when it is first used."""

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from io import TextIOWrapper
+from io import StringIO, TextIOWrapper
 from typing import TextIO, TypeVar
 
 from diptych import display
 from diptych.domain.evidence import Plain
 from diptych.domain.plain import safe
-from diptych.errors import DiptychError
+from diptych.errors import DiptychError, Refused
 from diptych.job import Job, Tick, finish
 
 T = TypeVar("T")
@@ -24,6 +26,25 @@ _INTERVAL = 0.1
 _BAR = 24
 _UNBOUNDED = 200
 """Columns of a text that goes into a file or a pipe."""
+
+
+class Closed(StringIO):
+    """Stands for a stream that was closed before the program began."""
+
+    def write(self, text: str) -> int:
+        """Refuse every text."""
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    """Writing the answer: what the system refuses is told in one line, but for a reader that has gone away."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise Refused(f"the answer cannot be written: {error.strerror}") from None
 
 
 @dataclass(slots=True)
@@ -55,19 +76,28 @@ class Terminal:
 
     def say(self, line: str = "") -> None:
         """A line of the answer."""
-        print(line, file=self.out)
+        with _writing():
+            print(line, file=self.out)
 
     def say_all(self, lines: Iterable[str]) -> None:
-        """Lines of the answer, written together."""
-        self.out.writelines(f"{line}\n" for line in lines)
+        """Lines of the answer."""
+        for line in lines:
+            self.say(line)
 
     def say_json(self, value: Plain) -> None:
         """The answer as strict JSON."""
-        print(json.dumps(safe(value), ensure_ascii=False, allow_nan=False, indent=2), file=self.out)
+        self.say(json.dumps(safe(value), ensure_ascii=False, allow_nan=False, indent=2))
+
+    def flush(self) -> None:
+        """Have the answer written out, so that what fails is known in time."""
+        with _writing():
+            self.out.flush()
 
     def note(self, line: str) -> None:
         """A word beside the answer."""
-        print(line, file=self.err)
+        # there is nobody to tell that nobody can be told
+        with suppress(OSError):
+            print(line, file=self.err)
 
     def tell(self, line: str) -> None:
         """A word beside the answer, unless silence was asked for."""
