@@ -36,6 +36,9 @@ def row(sheet: Sheet, key: str) -> Row:
         (None, None),
         ([], []),
         (2**70, 2**70),
+        ("3e-4", 0.0003),
+        ("3e-4", "3E-04"),
+        ({"a": ["1e3"]}, {"a": [1000]}),
     ],
 )
 def test_values_that_mean_the_same_are_the_same(left: Any, right: Any) -> None:
@@ -48,6 +51,10 @@ def test_values_that_mean_the_same_are_the_same(left: Any, right: Any) -> None:
     ("left", "right"),
     [
         (1, "1"),
+        (0.0003, "0.0003"),
+        ("3e-4", 0.0004),
+        ("3e-4x", "3e-4"),
+        ("1e-99999999999999999999999999999999", 0),
         (1, True),
         (0, False),
         (0, None),
@@ -76,6 +83,24 @@ def test_numbers_that_differ_in_a_late_digit_are_shown_with_it() -> None:
     found = row(compared({"train.x": 0.12345678}, {"train.x": 0.12345679}), "train.x")
     assert found.left is not None
     assert found.left.text == "0.12345678"
+
+
+def test_a_number_that_yaml_read_as_text_is_told() -> None:
+    found = row(compared({"train.learning_rate": "3e-4"}, {"train.learning_rate": 0.0003}), "train.learning_rate")
+    assert (found.status, found.note) == (Status.SAME, "text in A")
+
+
+def test_whole_numbers_beyond_float_keep_their_difference() -> None:
+    assert row(compared({"train.x": 2**60}, {"train.x": 2**60 + 1}), "train.x").change == "+1"
+    assert row(compared({"train.x": 10**400}, {"train.x": 10**400 - 7}), "train.x").change == "−7"
+
+
+def test_a_dot_in_a_name_is_shown_as_it_is() -> None:
+    ours = {"train.k\\.dot": 1, "train.nested": {"a.b": 1}}
+    theirs = {"train.k\\.dot": 2, "train.nested": {"a.b": 2}}
+    sheet = compared(ours, theirs)
+    assert row(sheet, "train.k\\.dot").label == "k.dot"
+    assert row(sheet, "train.nested").tree[0].label == "a.b"
 
 
 def test_a_tolerance_is_relative() -> None:

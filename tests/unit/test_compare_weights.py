@@ -17,6 +17,7 @@ from diptych.domain.sheet import Row, Sheet, Status
 from diptych.domain.tensor import TensorInfo
 from diptych.domain.version import Kind, Problem, Role, State
 from diptych.job import finish
+from diptych.workbench.turning import turned
 from dossiers import artifact, dossier, version
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -185,6 +186,8 @@ def test_nan_is_the_first_thing_said() -> None:
     sheet = compared(weighted(ours), weighted(theirs))
     assert texts(sheet)[0] == "NaN or infinite values in 1 tensor of B"
     assert rows(sheet)[UP].values["nonfinite_right"] == 1
+    assert (rows(sheet)[UP].change, rows(sheet)[UP].magnitude) == ("NaN or ∞ appeared", 1.0)
+    assert rows(turned(sheet))[UP].change == "NaN or ∞ gone"
 
 
 def test_the_most_moved_layers_are_named() -> None:
@@ -201,6 +204,7 @@ def test_without_weights_structure_is_shown_and_nothing_is_claimed() -> None:
     sheet = compared(ours, weighted(llama()))
     assert {row.status for row in sheet.rows} == {Status.NOT_COMPARABLE}
     assert sheet.notes == ("values not compared: the weights of A are not here",)
+    assert texts(sheet) == ["8 tensors not compared: the weights of A are not here"]
 
 
 @pytest.mark.parametrize(

@@ -64,16 +64,24 @@ def row(name: str, pair: Pairing, numbers: TensorDifference) -> Row:
             return _row(name, pair, Status.DIFFERS, note=f"{_dtypes(pair)}, every value equal", values=values)
         return _row(name, pair, Status.SAME, note=_nonfinite(numbers), values=values)
     note = "; ".join(text for text in (_dtypes(pair) if recast else "", _nonfinite(numbers)) if text)
-    relative = numbers.relative_change
     return _row(
         name,
         pair,
         Status.DIFFERS,
-        change=display.number(relative, 3) if math.isfinite(relative) else "",
-        magnitude=_magnitude(relative),
+        change=change(values),
+        magnitude=1.0 if numbers.nonfinite_left != numbers.nonfinite_right else _magnitude(numbers.relative_change),
         note=note,
         values=values,
     )
+
+
+def change(values: Mapping[str, Plain]) -> str:
+    """The change of a measured tensor as shown: its relative size, unless NaN or infinities came or went."""
+    before, after = values.get("nonfinite_left"), values.get("nonfinite_right")
+    if before != after and isinstance(before, int) and isinstance(after, int):
+        return "NaN or ∞ appeared" if after > before else "NaN or ∞ gone"
+    relative = values.get("relative_change")
+    return display.number(relative, 3) if isinstance(relative, float) and 0 < relative < math.inf else ""
 
 
 def unread(name: str, pair: Pairing, left: Dossier, right: Dossier, why: str) -> Row:

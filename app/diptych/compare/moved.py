@@ -30,7 +30,8 @@ def clauses(rows: Sequence[Row]) -> Iterator[Clause]:
             yield Clause(f"{same:,} of {len(rows):,} tensors identical", _FACET, weight=0)
     apart = [row for row in rows if row.status is Status.NOT_COMPARABLE]
     if apart:
-        yield Clause(f"{display.plural(len(apart), 'tensor')} not compared: {apart[0].note}", _FACET, apart[0].key, 1)
+        why = apart[0].note.removeprefix("values not compared: ")
+        yield Clause(f"{display.plural(len(apart), 'tensor')} not compared: {why}", _FACET, apart[0].key, 1)
 
 
 def _broken(rows: Sequence[Row]) -> Iterator[Clause]:

@@ -55,7 +55,7 @@ def rows(
 
 
 def _row(key: str, left: Found | None, right: Found | None, rules: Rules, group: str) -> Row:
-    label = display.visible(key.partition(".")[2] or key)
+    label = spoken(key)
     notes = list(_notes(key, left, right))
     ignored = any(is_ignored(each.setting.key, rules) for each in (left, right) if each) or is_ignored(key, rules)
     if left is None or right is None:
@@ -68,6 +68,8 @@ def _row(key: str, left: Found | None, right: Found | None, rules: Rules, group:
             ignored=ignored, tree=_entries(key, left, right, rules),
         )  # fmt: skip
     a, b = left.setting.value, right.setting.value
+    if written_as_text := [side for side, each in (("A", a), ("B", b)) if values.read(each) is not each]:
+        notes.append(f"text in {' and '.join(written_as_text)}")
     if values.equal(a, b, rules, key):
         return Row(
             key, Status.SAME, _cell(left.setting, values.written(a)), _cell(right.setting, values.written(b)), label,
@@ -91,6 +93,11 @@ def _row(key: str, left: Found | None, right: Found | None, rules: Rules, group:
     )
 
 
+def spoken(key: str) -> str:
+    """What people read for a key: without its first part, and with the dots of a literal name as they are."""
+    return display.visible((key.partition(".")[2] or key).replace("\\.", "."))
+
+
 def _cell(setting: HyperParameter, text: str) -> Cell:
     value = setting.value
     if isinstance(value, int) and not isinstance(value, bool) and values.is_name(setting.key):
@@ -100,11 +107,11 @@ def _cell(setting: HyperParameter, text: str) -> Cell:
 
 def _notes(key: str, left: Found | None, right: Found | None) -> Iterator[str]:
     named = [each.setting.key for each in (left, right) if each]
-    short = [display.visible(name.partition(".")[2] or name) for name in named]
+    short = [spoken(name) for name in named]
     if len(set(named)) == 2:
         yield f"{short[0]} ≡ {short[1]}"
     elif named[0] != key:
-        yield f"{short[0]} ≡ {display.visible(key.partition('.')[2] or key)}"
+        yield f"{short[0]} ≡ {spoken(key)}"
     for side, each in (("A", left), ("B", right)):
         if each and each.other:
             place = display.visible(PurePath(each.other.source.file).name)
@@ -138,7 +145,7 @@ def _entry(
     left: Found | None,
     right: Found | None,
 ) -> Row:
-    full, label = f"{key}.{name}", display.visible(name)
+    full, label = f"{key}.{name}", display.visible(name.replace("\\.", "."))
     source_left = left.setting.source if left else None
     source_right = right.setting.source if right else None
     if name not in theirs:

@@ -1,13 +1,15 @@
 """When two values are equal, how a value is written, and how a change is told.
 
 Equality is strict about types and generous about spelling: numbers agree by value (`3e-4` and 0.0003, 1 and 1.0), the
-order of keys never matters, the order of a list matters unless a rule calls it a set, and 1 is not `"1"`.
+order of keys never matters, the order of a list matters unless a rule calls it a set, and 1 is not `"1"`. Only a text
+like `3e-4`, which YAML reads as text and every trainer as a number, is that number.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator
 
@@ -15,6 +17,8 @@ from diptych import display
 from diptych.domain.evidence import Plain
 from diptych.domain.rules import Rules
 
+_EXPONENT = re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+")
+_LONGEST = 30
 _SMALL_CHANGE = 1.25
 """Ratios below this are told as a difference: 0.9 and 0.95 are `+0.05`, not `×1.06`."""
 
@@ -68,6 +72,7 @@ def _equal_leaves(left: Plain, right: Plain, rules: Rules, key: str) -> bool:
 
 
 def _equal_scalars(left: Plain, right: Plain, tolerance: float) -> bool:
+    left, right = read(left), read(right)
     if isinstance(left, bool) or isinstance(right, bool) or not (_numeric(left) and _numeric(right)):
         return type(left) is type(right) and left == right
     assert isinstance(left, int | float)
@@ -76,6 +81,11 @@ def _equal_scalars(left: Plain, right: Plain, tolerance: float) -> bool:
         return True
     a, b = as_float(left), as_float(right)
     return tolerance > 0 and math.isfinite(a - b) and abs(a - b) <= tolerance * max(abs(a), abs(b))
+
+
+def read(value: Plain) -> Plain:
+    """The number that a text means where a writer of YAML meant one: `3e-4` without a dot is text by its rules."""
+    return float(value) if isinstance(value, str) and len(value) < _LONGEST and _EXPONENT.fullmatch(value) else value
 
 
 def _numeric(value: Plain) -> bool:
@@ -161,6 +171,9 @@ def change(left: Plain, right: Plain, key: str, rules: Rules) -> str:
     if _numeric(left) and _numeric(right) and not is_name(key):
         assert isinstance(left, int | float)
         assert isinstance(right, int | float)
+        if isinstance(left, int) and isinstance(right, int) and as_float(left) == as_float(right):
+            # float64 cannot tell them apart
+            return display.signed(right - left)
         return _change_of_numbers(as_float(left), as_float(right))
     if is_set(key, rules) and isinstance(left, list) and isinstance(right, list):
         return _change_of_sets(left, right)

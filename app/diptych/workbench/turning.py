@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from diptych import display
+from diptych.compare import measured
 from diptych.domain.evidence import Plain
 from diptych.domain.sheet import Chart, Clause, Grid, GridCell, Row, Sheet, Status
 
@@ -31,8 +31,8 @@ def turned(sheet: Sheet) -> Sheet:
 def _row(row: Row, facet: str) -> Row:
     values = _values(row)
     change = row.change.translate(_SIGNS)
-    if facet == "weights" and isinstance(values.get("relative_change"), float) and row.change:
-        change = display.number(float(str(values["relative_change"])), 3)
+    if facet == "weights" and "nonfinite_left" in values and row.change:
+        change = measured.change(values)
     magnitude = row.magnitude if row.magnitude is None or facet == "weights" else -row.magnitude
     return replace(
         row,
