@@ -50,6 +50,25 @@ def test_answers_pair_by_number_where_there_is_no_hash() -> None:
     assert [row.status for row in sheet.rows] == [Status.SAME]
 
 
+def test_answers_pair_by_text_then_number_where_one_side_has_no_hash() -> None:
+    old = [sample(number, "yes", doc_hash="") for number in (1, 2, 3)] + [sample(9, "alone", doc_hash="")]
+    new = [
+        sample(5, "yes", prompt="Question 1"),
+        sample(2, "no", prompt="Question 2"),
+        sample(3, "yes", prompt="Asked otherwise"),
+        sample(8, "alone", prompt="Question 8"),
+    ]
+    for left, right in ((old, new), (new, old)):
+        sheet = outputs(left, right)
+        assert sheet.notes[0].startswith("matched 3 of 4")
+        assert "3 pairs: one side's records hold no hash" in sheet.notes[1]
+        paired = [row for row in sheet.rows if row.left and row.right]
+        assert [row.status for row in paired] == [Status.SAME, Status.DIFFERS, Status.SAME]
+        assert [row.note for row in paired] == ["", "", "the prompts differ"]
+    hashed = outputs([sample(1, "a")], [sample(1, "a", doc_hash="another")])
+    assert hashed.notes[0].startswith("matched 0 of 1")
+
+
 def test_answers_of_one_side_stand_alone_and_the_share_is_told() -> None:
     sheet = outputs([sample(1, "a"), sample(2, "b")], [sample(2, "b"), sample(3, "c")])
     assert {key: row.status for key, row in rows(sheet).items()} == {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from diptych import display
@@ -33,7 +33,7 @@ _COLUMNS = (
 
 
 class Outputs:
-    """Answers matched by the question's hash, or by its number where records hold no hash."""
+    """Answers matched by the question's hash; by its text, or else its number, where a side's records hold no hash."""
 
     key = "outputs"
     title = "Outputs"
@@ -101,8 +101,12 @@ class _Collected:
 
     def sheet(self, faults: Sequence[str]) -> Sheet:
         """All rows: pairs in the order of B's records, then what only one side answered, unless reading failed."""
-        only_left = [] if faults else [sample for samples in self._waiting.values() for sample in samples]
-        only_right = [] if faults else self._only_right
+        left_over = [sample for samples in self._waiting.values() for sample in samples]
+        without_hash, only_left, only_right = _without_hash(left_over, self._only_right)
+        self._pairs += len(without_hash)
+        self._rows += [self._pair(left, right) for left, right in without_hash]
+        if faults:
+            only_left, only_right = [], []
         rows = [
             *self._rows,
             *(self._alone(sample, Status.LEFT_ONLY) for sample in only_left),
@@ -113,6 +117,9 @@ class _Collected:
         told = [f"matched {self._pairs:,} of {total:,}"]
         if total and self._pairs < _MATCHED * total:
             told[0] += ": the rest was asked of one side only"
+        if without_hash:
+            text = "one side's records hold no hash of the question: paired by its text, else by its number"
+            told.append(f"{display.plural(len(without_hash), 'pair')}: {text}")
         if any(row.values["changed_words"] is None for row in self._rows):
             told.append(f"changed words are counted for the first {_MEASURED:,} pairs")
         return Sheet(
@@ -133,7 +140,8 @@ class _Collected:
         notes = []
         if same_text and not same:
             notes.append("same answer, other scores")
-        if left.prompt_hash and right.prompt_hash and left.prompt_hash != right.prompt_hash:
+        hashes = left.prompt_hash and right.prompt_hash and left.prompt_hash != right.prompt_hash
+        if hashes or (bool(left.doc_hash) != bool(right.doc_hash) and left.prompt != right.prompt):
             notes.append("the prompts differ")
         return Row(
             self._key(left),
@@ -173,6 +181,39 @@ class _Collected:
             numbered = f"{key} ({self._keys[key]})"
         self._keys[numbered] = 1
         return numbered
+
+
+def _without_hash(
+    left: Sequence[Sample], right: Sequence[Sample]
+) -> tuple[list[tuple[Sample, Sample]], list[Sample], list[Sample]]:
+    """Pairs of which one answer names the hash of its question and the other does not; then what is left of each side.
+
+    Evaluation harnesses write these hashes only since some release.
+    """
+    pairs: list[tuple[Sample, Sample]] = []
+    ours, theirs = list(left), list(right)
+    for question in (_by_text, _by_number):
+        free: dict[tuple[object, ...], deque[Sample]] = defaultdict(deque)
+        for sample in ours:
+            free[question(sample)].append(sample)
+        rest = []
+        for sample in theirs:
+            # those that lack what this one has, and the other way round
+            found = free.get((*question(sample)[:-1], not sample.doc_hash))
+            if found:
+                pairs.append((found.popleft(), sample))
+            else:
+                rest.append(sample)
+        ours, theirs = [sample for samples in free.values() for sample in samples], rest
+    return pairs, ours, theirs
+
+
+def _by_text(sample: Sample) -> tuple[object, ...]:
+    return sample.task, sample.filter, sample.prompt or sample.doc_id, bool(sample.doc_hash)
+
+
+def _by_number(sample: Sample) -> tuple[object, ...]:
+    return sample.task, sample.filter, sample.doc_id, bool(sample.doc_hash)
 
 
 def _label(sample: Sample) -> str:
