@@ -177,7 +177,26 @@ def test_another_dtype_differs_even_where_every_value_is_equal() -> None:
     sheet = compared(weighted(ours), weighted(theirs))
     assert rows(sheet)[UP].status is Status.DIFFERS
     assert rows(sheet)[UP].note == "dtype F16 → F32, every value equal"
-    assert "dtype F16 → F32 in all 8 tensors" in texts(sheet)
+    assert texts(sheet) == ["dtype F16 → F32 in all 8 tensors", "another dtype, but every value equal"]
+
+
+def test_a_cast_is_not_called_a_move() -> None:
+    ours = llama()
+    theirs = {name: array.astype(np.float16) for name, array in ours.items()}
+    sheet = compared(weighted(ours), weighted(theirs))
+    assert rows(sheet)[UP].note == "dtype F32 → F16, every change is rounding"
+    assert "B is cast to F16: every change is rounding" in texts(sheet)
+    assert "A is cast to F16: every change is rounding" in texts(compared(weighted(theirs), weighted(ours)))
+    theirs[UP] = theirs[UP] * np.float16(1.5)
+    moved = texts(compared(weighted(ours), weighted(theirs)))
+    assert "1 of 2 layers moved" in moved
+    assert not any("every change" in text for text in moved)
+
+
+def test_layers_that_stay_are_told_in_words() -> None:
+    ours, theirs = llama(), llama()
+    theirs["model.norm.weight"] = theirs["model.norm.weight"] + np.float32(1)
+    assert "2 of 2 comparable layers unchanged" in texts(compared(weighted(ours), weighted(theirs)))
 
 
 def test_nan_is_the_first_thing_said() -> None:

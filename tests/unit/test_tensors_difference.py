@@ -25,6 +25,7 @@ from diptych.tensors import engine as engines
 from diptych.tensors import plain
 from diptych.tensors.difference import TensorDifference, difference
 from diptych.tensors.engine import Engine
+from diptych.tensors.sums import fresh
 from making import write_safetensors
 
 Raw = NDArray[np.uint8]
@@ -264,6 +265,39 @@ def test_different_dtypes_are_compared_by_value() -> None:
     assert told("F4", packed, "F32", wide).identical
 
 
+@pytest.mark.parametrize("scale", [1e300, 1e-300, 1e-307, 1e308])
+def test_float64_neither_overflows_nor_vanishes(scale: float) -> None:
+    x = np.array([1.0, 0.0, 1.0]) * scale
+    y = x * np.array([1.0, 1.0, 0.0])
+    numbers = told("F64", stored(x, "F64"), "F64", stored(y, "F64"))
+    assert numbers.relative_change == pytest.approx(math.sqrt(0.5))
+    assert numbers.cosine == pytest.approx(math.sqrt(0.5))
+    assert numbers.norm_change == pytest.approx(scale, rel=1e-9)
+
+
+def test_pieces_of_any_size_add_up() -> None:
+    x = np.zeros(2**20 + 2**16 + 1)
+    y = x.copy()
+    x[0], x[-1] = 3e-200, 4e200
+    y[0], y[-1] = 3e-200, 8e200
+    for order in (slice(None), slice(None, None, -1)):
+        numbers = told("F64", stored(x[order], "F64"), "F64", stored(y[order], "F64"))
+        assert (numbers.norm_left, numbers.relative_change) == pytest.approx((4e200, 1.0))
+
+
+def test_a_cast_is_told_from_a_change() -> None:
+    values = np.random.default_rng(3).standard_normal(5000).astype("f4")
+    values[:3] = 1e-6, 6e-8, 1e-9
+    half = values.astype("<f2")
+    numbers = told("F32", values.view("u1"), "F16", half.view("u1"))
+    assert numbers.changed > 4000
+    assert numbers.beyond_rounding == 0
+    assert told("F16", half.view("u1"), "F32", values.view("u1")).beyond_rounding == 0
+    half[7] = np.nextafter(half[7], np.float16(9))
+    assert told("F32", values.view("u1"), "F16", half.view("u1")).beyond_rounding == 1
+    assert told("F32", values.view("u1"), "F32", values.view("u1")).beyond_rounding is None
+
+
 def test_pairs_come_in_their_order_with_signs_of_life(tmp_path: Path) -> None:
     large = np.arange(3 * 2**20 + 5, dtype="f4")
     tensors = {"a": np.ones(3, "f4"), "large": large, "none": np.zeros((0, 2), "f4"), "z": np.ones(1, "f2")}
@@ -356,7 +390,7 @@ def test_loading_the_cache_makes_nobody_wait(filled: Engine) -> None:
 def test_plain_sums_do_not_depend_on_the_pieces() -> None:
     random = np.random.default_rng(6)
     raw = [random.integers(0, 255, 3 * 2**16, dtype=np.uint8) for _ in range(2)]
-    whole, parts = np.zeros(7), np.zeros(7)
+    whole, parts = fresh(), fresh()
     plain.add("F6_E2M3", raw[0], "F6_E2M3", raw[1], whole)
     for at in range(0, len(raw[0]), 3 * 2**12):
         plain.add("F6_E2M3", raw[0][at : at + 3 * 2**12], "F6_E2M3", raw[1][at : at + 3 * 2**12], parts)

@@ -61,8 +61,13 @@ def row(name: str, pair: Pairing, numbers: TensorDifference) -> Row:
     recast = pair.left.dtype != pair.right.dtype
     if numbers.identical:
         if recast:
+            values["cast"] = "exact"
             return _row(name, pair, Status.DIFFERS, note=f"{_dtypes(pair)}, every value equal", values=values)
         return _row(name, pair, Status.SAME, note=_nonfinite(numbers), values=values)
+    if numbers.beyond_rounding == 0 and numbers.nonfinite_left == numbers.nonfinite_right:
+        values["cast"] = "rounded"
+        note = f"{_dtypes(pair)}, every change is rounding"
+        return _row(name, pair, Status.DIFFERS, change=change(values), note=note, values=values)
     note = "; ".join(text for text in (_dtypes(pair) if recast else "", _nonfinite(numbers)) if text)
     return _row(
         name,

@@ -9,6 +9,7 @@ from diptych import display
 from diptych.compare import modules
 from diptych.compare.grid import pooled
 from diptych.domain.sheet import Clause, Row, Status
+from diptych.domain.tensor import narrower
 
 _FACET = "weights"
 _MOST = 0.75
@@ -65,17 +66,34 @@ def _layers(rows: Sequence[Row]) -> Iterator[Clause]:
     for row in rows:
         place = modules.place(row.key)
         (by_layer if place.layer else outside)[place.row].append(row)
-    moved = {name: found for name, found in by_layer.items() if any(row.status is Status.DIFFERS for row in found)}
-    if moved:
-        first = next(row.key for found in moved.values() for row in found if row.status is Status.DIFFERS)
+    moved = {name: found for name, found in by_layer.items() if any(map(_moved, found))}
+    casts = [row for row in rows if row.values.get("cast")]
+    if casts and not any(map(_moved, rows)):
+        yield Clause(_cast(casts), _FACET, casts[0].key, 2)
+    elif moved:
+        first = next(row.key for found in moved.values() for row in found if _moved(row))
         share = f"all {len(moved)}" if len(moved) == len(by_layer) else f"{len(moved)} of {len(by_layer)}"
         yield Clause(f"{share} layers moved{_most(moved)}", _FACET, first, 2)
     elif by_layer:
-        yield Clause(f"no layer moved ({len(by_layer)})", _FACET, weight=1)
+        yield Clause(f"{len(by_layer)} of {len(by_layer)} comparable layers unchanged", _FACET, weight=1)
     still = [name for name in ("embed", "head") if name in outside and all(_same(row) for row in outside[name])]
     if still and moved:
         words = {"embed": "embedding", "head": "head"}
         yield Clause(f"{' and '.join(words[name] for name in still)} unchanged", _FACET, outside[still[0]][0].key, 0)
+
+
+def _moved(row: Row) -> bool:
+    """Whether a value changed, by more than a cast to another dtype changes it."""
+    return row.status is Status.DIFFERS and not row.values.get("cast")
+
+
+def _cast(rows: Sequence[Row]) -> str:
+    rounded = [row for row in rows if row.values["cast"] == "rounded"]
+    if not rounded:
+        return "another dtype, but every value equal"
+    left, right = (str(rounded[0].values[f"dtype_{side}"]) for side in ("left", "right"))
+    narrow = narrower(left, right)
+    return f"{'B' if narrow == right else 'A'} is cast to {narrow}: every change is rounding"
 
 
 def _same(row: Row) -> bool:

@@ -37,6 +37,20 @@ FLOATING = frozenset(
 )
 
 
+ROUNDING: Mapping[str, tuple[int, int]] = {
+    "F8_E5M2FNUZ": (3, -17), "F8_E5M2": (3, -16), "F8_E4M3FNUZ": (4, -10), "F8_E4M3": (4, -9), "BF16": (8, -133),
+    "F16": (11, -24), "F32": (24, -149), "F64": (53, -1074),
+}  # fmt: skip
+"""Binary digits of precision, and the exponent of the smallest number, of the types that weights are cast to."""
+
+
+def narrower(left: str, right: str) -> str:
+    """The less precise of two floating dtypes, to which the other may have been cast; empty where there is none."""
+    if left == right or left not in ROUNDING or right not in ROUNDING:
+        return ""
+    return min(left, right, key=lambda dtype: ROUNDING[dtype][0])
+
+
 @dataclass(frozen=True, slots=True)
 class TensorInfo:
     """Where one tensor lies, without its values."""

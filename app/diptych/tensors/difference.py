@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, runtime_check
 import numpy as np
 
 from diptych.domain.decoding import packing, table
-from diptych.domain.tensor import TensorInfo, TensorSource
+from diptych.domain.tensor import TensorInfo, TensorSource, narrower
 from diptych.tensors import plain
 from diptych.tensors.engine import engine
 from diptych.tensors.sums import (
+    BEYOND,
     CHANGED,
     MAX,
     NONFINITE_LEFT,
     NONFINITE_RIGHT,
+    SCALE,
     SQUARES_CHANGE,
     SQUARES_LEFT,
     SQUARES_RIGHT,
@@ -59,6 +61,9 @@ class TensorDifference:
     """The largest |B − A|."""
     nonfinite_left: int
     nonfinite_right: int
+    beyond_rounding: int | None = None
+    """Elements that differ by more than rounding to the less precise dtype; None where neither is a cast of the other.
+    """
 
     @property
     def relative_change(self) -> float:
@@ -77,8 +82,14 @@ class TensorDifference:
             return 0.0
         if not self.norm_left or not self.norm_right:
             return math.nan
-        lengths = self.norm_left - self.norm_right
-        distance = (self.norm_change - lengths) * (self.norm_change + lengths) / (2 * self.norm_left * self.norm_right)
+        # scaled by a power of two, which rounds nothing, so that no product leaves the range of float64
+        norms = (self.norm_left, self.norm_right, self.norm_change)
+        _, exponent = math.frexp(max(norms))
+        left, right, change = (math.ldexp(norm, -exponent) for norm in norms)
+        if not left * right:
+            return math.nan
+        lengths = left - right
+        distance = (change - lengths) * (change + lengths) / (2 * left * right)
         return min(max(distance, 0.0), 2.0)
 
     @property
@@ -148,7 +159,7 @@ def difference(
             if not work.last:
                 yield work.pair, None
                 continue
-            yield work.pair, _told(work.elements, sums)
+            yield work.pair, _told(work, sums)
             sums = fresh()
             for source, name in zip((a, b), work.pair, strict=True):
                 if isinstance(source, _Releasing):
@@ -194,14 +205,17 @@ def _sums(work: _Work, kernels: ModuleType | None) -> NDArray[np.float64]:
     return sums
 
 
-def _told(elements: int, sums: NDArray[np.float64]) -> TensorDifference:
+def _told(work: _Work, sums: NDArray[np.float64]) -> TensorDifference:
+    with np.errstate(over="ignore"):
+        norms = np.ldexp(np.sqrt(sums[[SQUARES_LEFT, SQUARES_RIGHT, SQUARES_CHANGE]]), int(sums[SCALE]))
     return TensorDifference(
-        elements,
+        work.elements,
         int(sums[CHANGED]),
-        math.sqrt(sums[SQUARES_LEFT]),
-        math.sqrt(sums[SQUARES_RIGHT]),
-        math.sqrt(sums[SQUARES_CHANGE]),
+        float(norms[0]),
+        float(norms[1]),
+        float(norms[2]),
         float(sums[MAX]),
         int(sums[NONFINITE_LEFT]),
         int(sums[NONFINITE_RIGHT]),
+        int(sums[BEYOND]) if narrower(work.dtype_left, work.dtype_right) else None,
     )

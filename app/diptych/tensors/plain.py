@@ -7,20 +7,26 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from diptych.domain.decoding import codes, decode, packing
-from diptych.domain.tensor import DTYPE_BITS
+from diptych.domain.tensor import DTYPE_BITS, ROUNDING, narrower
 from diptych.tensors.sums import (
+    BEYOND,
     CHANGED,
     MAX,
     NONFINITE_LEFT,
     NONFINITE_RIGHT,
+    SCALE,
     SQUARES_CHANGE,
     SQUARES_LEFT,
     SQUARES_RIGHT,
+    fresh,
+    join,
 )
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_SAFE = 300
+"""Binary exponents up to which squares and their sums neither overflow nor vanish."""
 _CHUNK = 2**16
 """Elements at a time, so that the temporaries stay in the cache; a multiple of four, since F6 packs four together."""
 
@@ -41,17 +47,42 @@ def _add(dtype_a: str, a: NDArray[np.uint8], dtype_b: str, b: NDArray[np.uint8],
     x, y = _wide(left), _wide(right)
     change = _whole_change(left, right) if dtype_a == dtype_b and left.dtype.kind in "iu" else np.abs(y - x)
     changed = _bits(a, dtype_a) != _bits(b, dtype_b) if dtype_a == dtype_b else (x != y) & ~(np.isnan(x) & np.isnan(y))
-    sums[CHANGED] += np.count_nonzero(changed)
+    found = fresh()
+    found[CHANGED] = np.count_nonzero(changed)
     finite_x, finite_y = np.isfinite(x), np.isfinite(y)
     finite = finite_x & finite_y
     if not finite.all():
         x, y, change = x[finite], y[finite], change[finite]
-        sums[NONFINITE_LEFT] += np.count_nonzero(~finite_x)
-        sums[NONFINITE_RIGHT] += np.count_nonzero(~finite_y)
-    sums[SQUARES_LEFT] += _squares(x)
-    sums[SQUARES_RIGHT] += _squares(y)
-    sums[SQUARES_CHANGE] += _squares(change)
-    sums[MAX] = max(sums[MAX], change.max(initial=0))
+        found[NONFINITE_LEFT] = np.count_nonzero(~finite_x)
+        found[NONFINITE_RIGHT] = np.count_nonzero(~finite_y)
+    found[MAX] = change.max(initial=0)
+    if narrow := narrower(dtype_a, dtype_b):
+        found[BEYOND] = _beyond_rounding(x, y, change, narrow, max(ROUNDING[each][1] for each in (dtype_a, dtype_b)))
+    if "F64" in (dtype_a, dtype_b) and (scale := _scale(x, y)):
+        x, y = np.ldexp(x, -scale), np.ldexp(y, -scale)
+        change = np.abs(y - x)
+        found[SCALE] = scale
+    found[SQUARES_LEFT] = _squares(x)
+    found[SQUARES_RIGHT] = _squares(y)
+    found[SQUARES_CHANGE] = _squares(change)
+    join(sums, found)
+
+
+def _beyond_rounding(
+    x: NDArray[np.inexact], y: NDArray[np.inexact], change: NDArray[np.inexact], narrow: str, smallest: int
+) -> int:
+    """How many pairs lie farther apart than half a unit in the last place of the dtype `narrow`."""
+    _, exponents = np.frexp(np.maximum(np.abs(x), np.abs(y)))
+    half = np.ldexp(1.0, np.maximum(exponents - 1 - ROUNDING[narrow][0], smallest - 1))
+    return int(np.count_nonzero(change > half))
+
+
+def _scale(x: NDArray[np.inexact], y: NDArray[np.inexact]) -> int:
+    """The exponent by which squares must be scaled to stay within float64; nought where they do so as they are."""
+    if x.dtype.kind == "c" or y.dtype.kind == "c":
+        return 0
+    exponent = int(np.frexp(max(np.abs(x).max(initial=0), np.abs(y).max(initial=0)))[1])
+    return exponent if abs(exponent) > _SAFE else 0
 
 
 def _bits(raw: NDArray[np.uint8], dtype: str) -> NDArray[np.unsignedinteger]:
