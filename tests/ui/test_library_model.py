@@ -17,8 +17,9 @@ from diptych.domain.version import Kind, Problem, Source, State
 from diptych.job import finish
 from diptych.ui.context import Context
 from diptych.ui.models.arrangement import View, arrange
-from diptych.ui.models.columns import metric_text, usual
-from diptych.ui.models.versions import NAME, VersionsModel, plain_tip
+from diptych.ui.models.columns import METRIC, giving_way, metric_text, short_number, span_text, usual
+from diptych.ui.models.tips import plain_tip
+from diptych.ui.models.versions import NAME, VersionsModel
 from diptych.ui.pages.library import LibraryPage
 from diptych.ui.runner import Runner
 from diptych.ui.theme import Theme
@@ -120,6 +121,26 @@ def test_a_damaged_version_says_why(workbench: Workbench, theme: Theme) -> None:
 )  # fmt: skip
 def test_metrics_take_four_digits(value: float, text: str) -> None:
     assert metric_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(123456.789, "1.23e5"), (1e-12, "1e-12"), (0.65214, "0.652"), (-2500.0, "−2.5e3"), (0.0, "0")],
+)
+def test_a_number_has_a_short_form(value: float, text: str) -> None:
+    assert short_number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "text"), [(500, 20_000, "0.5–20 K"), (1, 30, "1–30"), (0, 2_500_000, "0–2.5 M")]
+)
+def test_a_span_of_steps_has_a_short_form(first: int, last: int, text: str) -> None:
+    assert span_text(first, last) == text
+
+
+def test_size_and_the_first_metric_never_give_way() -> None:
+    keys = usual([("a/acc", 9), ("b/acc", 8), ("c/acc", 7), ("d/acc", 6)])
+    assert set(keys) - set(giving_way(keys)) == {"size", METRIC + "a/acc"}
 
 
 def test_the_usual_columns_are_the_most_common_results_of_different_tasks() -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 METRIC = "metric:"
 PARAM = "param:"
 METRICS_SHOWN = 4
+METRIC_WIDTH = 104
 _TIMINGS = ("runtime", "per_second", "flos", "epoch", "time", "steps")
 """Endings of metrics that say how fast something was, not how good."""
 
@@ -38,6 +39,10 @@ STATE_REASONS = {
     State.OFFLINE: "Its files were here at an earlier scan and are not now.",
     State.DAMAGED: "A file breaks the rules of its format.",
 }
+RESCANNED = frozenset({State.PARTIAL, State.OFFLINE, State.DAMAGED})
+"""States that another scan may find ended."""
+_USUAL_FORMAT = "safetensors"
+_UNITS = ((10**9, "B"), (10**6, "M"), (10**3, "K"))
 ABSENT = Cell("–", Align.RIGHT, color="faint")
 
 
@@ -55,6 +60,8 @@ class Column:
     """What the catalog sorts by; empty: this column does not sort."""
     align: Align = Align.LEFT
     tip: str = ""
+    above: str = ""
+    """What the title belongs to, said small above it: the task of a metric."""
     flat: bool = False
     """Sorting by it only makes sense across runs."""
     falls: bool = False
@@ -76,6 +83,24 @@ def metric_text(value: float) -> str:
     digits = 4 if size < 1 else 3 if size < 10 else 2 if size < 100 else 1 if size < 1000 else 0
     text = f"{value:,.{digits}f}"
     return text.replace("-", "−", 1)
+
+
+def short_number(value: float) -> str:
+    """A number with three digits, for where there is no room for more: `1.23e5`."""
+    if value == 0 or not math.isfinite(value):
+        return display.number(value)
+    mantissa, _, exponent = f"{abs(value):.2e}".partition("e")
+    if -3 <= int(exponent) <= 2:
+        return display.number(value, 3)
+    plain = mantissa.rstrip("0").rstrip(".")
+    return f"{'−' if value < 0 else ''}{plain}e{int(exponent)}"
+
+
+def metric_cell(value: float, color: str = "text", bold: bool = False, curve: tuple[float, ...] = ()) -> Cell:
+    """A metric at the decimal point; what is no number is said quietly."""
+    if not math.isfinite(value):
+        return Cell(metric_text(value), Align.RIGHT, "muted", curve=curve)
+    return Cell(metric_text(value), Align.POINT, color, bold=bold, curve=curve, shorter=(short_number(value),))
 
 
 def state_word(state: State) -> str:
@@ -111,13 +136,23 @@ def _group_step(summary: Summary) -> Cell:
     if summary.first_step is None or summary.last_step is None:
         return EMPTY
     span = step_text(summary.last_step)
+    shorter: tuple[str, ...] = ()
     if summary.first_step != summary.last_step:
         span = f"{step_text(summary.first_step)}–{span}"
-    return Cell(span, Align.RIGHT, "muted")
+        shorter = (span_text(summary.first_step, summary.last_step),)
+    return Cell(span, Align.RIGHT, "muted", shorter=shorter)
+
+
+def span_text(first: int, last: int) -> str:
+    """Two steps in one unit, as short as can be: `0.5–20 K`."""
+    size, unit = next(((size, unit) for size, unit in _UNITS if abs(last) >= size), (1, ""))
+    return f"{first / size:.3g}–{last / size:.3g} {unit}".strip()
 
 
 def _format(format_: str, dtype: str) -> str:
-    return " · ".join(part for part in (display.visible(format_), display.visible(dtype)) if part)
+    """The dtype; the format is named where it is not the usual one."""
+    named = "" if dtype and format_ == _USUAL_FORMAT else format_
+    return " · ".join(part for part in (display.visible(named), display.visible(dtype)) if part)
 
 
 def _parameters(version: Version) -> Cell:
@@ -165,26 +200,28 @@ def _group_size(summary: Summary) -> Cell:
 
 
 FIXED: tuple[Column, ...] = (
-    Column("step", "Step", 76, _step, _group_step, "step", Align.RIGHT, falls=True),
+    Column("step", "Step", 80, _step, _group_step, "step", Align.RIGHT, falls=True),
     Column("state", "State", 116, _state, _group_state, "state"),
-    Column("base", "Base", 132, _base, _common("base"), "base"),
-    Column("format", "Format", 140, lambda v: Cell(_format(v.format, v.dtype), color=tone(v)), _group_format, "format",
-           tip="Format and the dtype that holds most elements"),
-    Column("parameters", "Params", 76, _parameters, _common("parameters", Align.RIGHT), "parameters", Align.RIGHT,
+    Column("base", "Base", 112, _base, _common("base"), "base"),
+    Column("format", "Dtype", 72, lambda v: Cell(_format(v.format, v.dtype), color=tone(v)), _group_format, "format",
+           tip="The dtype that holds most elements, and the format where it is not safetensors"),
+    Column("parameters", "Params", 72, _parameters, _common("parameters", Align.RIGHT), "parameters", Align.RIGHT,
            tip="Number of parameters", falls=True),
     Column("size", "Size", 80, _size, _group_size, "bytes", Align.RIGHT, tip="Size of the weight files", falls=True),
     Column("tags", "Tags", 128, lambda v: Cell(" ".join(sorted(v.tags)), chips=tuple(map(display.visible,
            sorted(v.tags))))),
     Column("stars", "Stars", 88, lambda v: Cell(f"{v.stars} of 5 stars" if v.stars else "", stars=v.stars),
            sort="stars", falls=True),
-    Column("created", "Created", 88, lambda v: _when(v.created), lambda s: _when(s.created), "created", falls=True),
+    Column("created", "Created", 84, lambda v: _when(v.created), lambda s: _when(s.created), "created", falls=True),
     Column("id", "Id", 88, lambda v: Cell(v.short_id, color="muted", code=True), sort=""),
     Column("family", "Family", 88, lambda v: Cell(display.visible(v.family), color=tone(v)), sort="family"),
     Column("note", "Note", 160, lambda v: Cell(display.visible(v.note), color="muted")),
     Column("path", "Path", 240, lambda v: Cell(display.path(v.path) if v.path else "", color="muted"), sort="path"),
 )  # fmt: skip
-SHOWN = ("step", "created", "stars", "tags", "base", "size", "parameters", "format")
-"""What is shown until the user chooses; the most common metrics stand before `created`."""
+SHOWN = ("step", "parameters", "size", "format", "base", "created")
+"""What is shown until the user chooses; the most common metrics stand behind the step."""
+_GIVES_WAY = ("format", "base", "parameters")
+"""Of those, what gives way first where there is no room; then metrics but one, the step and the time."""
 
 
 def metric_column(name: str) -> Column:
@@ -192,18 +229,17 @@ def metric_column(name: str) -> Column:
 
     def cell(version: Version) -> Cell:
         value = version.metrics.get(name)
-        if value is None:
-            return Cell("–", Align.POINT, color="faint")
-        return Cell(metric_text(value), Align.POINT, tone(version))
+        return metric_cell(value, tone(version)) if value is not None else ABSENT
 
     def group(summary: Summary) -> Cell:
         values = summary.metrics.get(name, ())
         top = best(name, values)
-        text = metric_text(top) if top is not None else ""
-        return Cell(text, Align.POINT, bold=True, curve=values if len(values) > 1 else ())
+        curve = values if len(values) > 1 else ()
+        return metric_cell(top, bold=True, curve=curve) if top is not None else Cell("", Align.POINT, curve=curve)
 
-    title = display.visible(metric_title(name))
-    return Column(METRIC + name, title, 102, cell, group, name, Align.POINT, display.visible(name), True, True)
+    task, _, title = display.visible(metric_title(name)).rpartition("/")
+    return Column(METRIC + name, title, METRIC_WIDTH, cell, group, name, Align.POINT, display.visible(name), task,
+                  flat=True, falls=True)  # fmt: skip
 
 
 def metric_title(name: str) -> str:
@@ -219,13 +255,14 @@ def param_column(name: str) -> Column:
             return ABSENT
         value = version.hyperparameters[name]
         if isinstance(value, bool) or value is None:
-            return Cell("null" if value is None else str(value).lower(), color=tone(version))
+            return Cell("null" if value is None else str(value).lower(), Align.RIGHT, tone(version))
         if isinstance(value, (int, float)):
-            return Cell(display.number(value), Align.RIGHT, tone(version))
-        return Cell(display.visible(str(value)), color=tone(version))
+            return Cell(display.number(value), Align.RIGHT, tone(version), shorter=(short_number(value),))
+        return Cell(display.visible(str(value)), Align.RIGHT, tone(version))
 
-    last = display.visible(name.rpartition(".")[2] or name)
-    return Column(PARAM + name, last, 120, cell, sort=name, tip=display.visible(name), flat=True, falls=True)
+    above, _, last = display.visible(name).rpartition(".")
+    return Column(PARAM + name, last, 112, cell, sort=name, align=Align.RIGHT, tip=display.visible(name), above=above,
+                  flat=True, falls=True)  # fmt: skip
 
 
 def column(key: str) -> Column | None:
@@ -249,8 +286,14 @@ def usual(metrics: Sequence[tuple[str, int]]) -> tuple[str, ...]:
     firsts = {name.rpartition("/")[0]: name for name in reversed(good)}
     order = [name for name in good if name in firsts.values()] + [n for n in good if n not in firsts.values()]
     chosen = tuple(METRIC + name for name in order[:METRICS_SHOWN])
-    place = SHOWN.index("created")
-    return SHOWN[:place] + chosen + SHOWN[place:]
+    return (*SHOWN[:1], *chosen, *SHOWN[1:])
+
+
+def giving_way(keys: Sequence[str]) -> tuple[str, ...]:
+    """Those of the usual columns that may be hidden for want of room, the first to go first. The size always stays."""
+    metrics = [key for key in keys if key.startswith(METRIC)]
+    order = (*_GIVES_WAY[:2], *metrics[:2:-1], *_GIVES_WAY[2:], *metrics[2:0:-1], "created", "step")
+    return tuple(key for key in order if key in keys)
 
 
 def choices(metrics: Sequence[tuple[str, int]], hyperparameters: Sequence[tuple[str, int]]) -> list[Choice]:

@@ -9,7 +9,7 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from diptych.ui.context import Inspection
-from diptych.ui.models.versions import plain_tip
+from diptych.ui.models.tips import plain_tip
 from diptych.ui.widgets.cells import CELL, EMPTY, Align, Cell
 
 _Index = QModelIndex | QPersistentModelIndex

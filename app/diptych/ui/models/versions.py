@@ -5,25 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QMimeData, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, QUrl
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QMimeData,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    Qt,
+    QTimer,
+    QUrl,
+    Signal,
+)
 
 from diptych import display
 from diptych.domain.version import State, Version
 from diptych.errors import DiptychError
 from diptych.ui.context import Context
 from diptych.ui.models.arrangement import Arrangement, Group, View
-from diptych.ui.models.columns import (
-    KIND_SYMBOLS,
-    STATE_REASONS,
-    STATE_SYMBOLS,
-    Column,
-    columns,
-    state_word,
-    tone,
-    usual,
-)
+from diptych.ui.models.columns import KIND_SYMBOLS, STATE_SYMBOLS, Column, columns, state_word, tone, usual
 from diptych.ui.models.summary import Summary, summaries, summarise
+from diptych.ui.models.tips import plain_tip, tip
 from diptych.ui.widgets.cells import CELL, EMPTY, Align, Cell
+from diptych.ui.widgets.heads import HEAD, Head
 
 MIME = "application/x-diptych-versions"
 """Keys of versions, in decimal, one a line."""
@@ -52,6 +55,9 @@ _FLAGS = (
 
 class VersionsModel(QAbstractTableModel):
     """One row for each version, and one for each run while grouped. Columns: mark, name, and the chosen ones."""
+
+    summarised = Signal()
+    """Runs were read: what is said of them is known now."""
 
     def __init__(self, context: Context, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -123,6 +129,11 @@ class VersionsModel(QAbstractTableModel):
         if not 0 <= row < len(self._rows) or self._rows[row] >= 0:
             return None
         return self._arrangement.groups[~self._rows[row]]
+
+    def summary(self, row: int) -> Summary | None:
+        """What is known of the run in a row; None until it was read, and for a version."""
+        group = self.group(row)
+        return self._summary(group) if group is not None else None
 
     def keys(self, first: int, last: int) -> list[int]:
         """The versions of these rows; a closed run stands for all of its own."""
@@ -226,25 +237,29 @@ class VersionsModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return self._spoken(index.row(), index.column())
         if role == Qt.ItemDataRole.ToolTipRole:
-            return plain_tip(self._tip(index.row(), index.column()))
+            return self._tip(index.row(), index.column())
         return None
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if orientation != Qt.Orientation.Horizontal or not 0 <= section < self.columnCount():
             return None
-        column = self.columns[section - FIRST] if section >= FIRST else None
+        head = self._head(section)
+        if role == HEAD:
+            return head
         if role == Qt.ItemDataRole.DisplayRole:
-            title = column.title if column else ("", "Name")[section]
-            sort = column.sort if column else ("", "name")[section]
-            arrow = "↓" if self.sorted_by[1] else "↑"
-            return f"{title} {arrow}" if sort and sort == self.sorted_by[0] else title
+            whole = f"{head.above}/{head.title}" if head.above else head.title
+            return f"{whole} {head.arrow}".rstrip()
         if role == Qt.ItemDataRole.ToolTipRole:
-            return plain_tip(column.tip) if column else ("Marked for comparing", "")[section]
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            right = column is not None and column.align in (Align.RIGHT, Align.POINT)
-            side = Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft
-            return int(side | Qt.AlignmentFlag.AlignVCenter)
+            return plain_tip(self.columns[section - FIRST].tip) if section >= FIRST else "Marked for comparing"
         return None
+
+    def _head(self, section: int) -> Head:
+        column = self.columns[section - FIRST] if section >= FIRST else None
+        sort = column.sort if column else ("", "name")[section]
+        arrow = ("↓" if self.sorted_by[1] else "↑") if sort and sort == self.sorted_by[0] else ""
+        if column is None:
+            return Head(("", "Name")[section], arrow=arrow)
+        return Head(column.title, column.above, arrow, right=column.align in (Align.RIGHT, Align.POINT))
 
     def mimeTypes(self) -> list[str]:
         return [MIME, "text/uri-list"]
@@ -301,6 +316,7 @@ class VersionsModel(QAbstractTableModel):
         self._summaries.update({summary.model: summary for summary in found})
         if self._rows:
             self.dataChanged.emit(self.index(0, 0), self.index(len(self._rows) - 1, self.columnCount() - 1))
+        self.summarised.emit()
         if self._wanted:
             self._timer.start()
 
@@ -341,7 +357,13 @@ class VersionsModel(QAbstractTableModel):
             name = name.removeprefix(version.model).lstrip("/@ ") or name
         state = "" if version.state is State.COMPLETE else state_word(version.state)
         symbol = STATE_SYMBOLS[version.state] if state else KIND_SYMBOLS[version.kind]
-        return Cell(display.visible(name), color=tone(version), after=state, symbol=symbol, indent=grouped)
+        shown = {column.key for column in self.columns}
+        return Cell(
+            display.visible(name), color=tone(version), after=state, symbol=symbol, indent=grouped,
+            alarm=version.state is State.DAMAGED,
+            badges=() if "tags" in shown else tuple(map(display.visible, sorted(version.tags))),
+            rating=0 if "stars" in shown else version.stars,
+        )  # fmt: skip
 
     def _group_cell(self, group: Group, column: int) -> Cell:
         if column == MARK:
@@ -357,45 +379,18 @@ class VersionsModel(QAbstractTableModel):
         cell = self._cell(row, column)
         if column == MARK:
             return {"●": "marked as A", "■": "marked as B"}.get(cell.text, "")
-        if column == NAME:
-            group, version = self.group(row), self.version(row)
-            if group is not None:
-                return f"{cell.text}, {cell.after}, {'open' if cell.fold else 'closed'}"
-            if version is not None and version.state is not State.COMPLETE:
-                return f"{display.visible(version.name)}, {state_word(version.state)}"
-            return display.visible(version.name) if version else cell.text
-        return cell.text
+        if column != NAME:
+            return cell.text
+        group, version = self.group(row), self.version(row)
+        if group is not None:
+            return f"{cell.text}, {cell.after}, {'open' if cell.fold else 'closed'}"
+        if version is None:
+            return cell.text
+        stars = f"{cell.rating} of 5 stars" if cell.rating else ""
+        return ", ".join(filter(None, (display.visible(version.name), cell.after, stars, *cell.badges)))
 
     def _tip(self, row: int, column: int) -> str:
         version = self.version(row)
-        if version is None:
-            return ""
-        key = self.columns[column - FIRST].key if column >= FIRST else ""
-        if column == NAME:
-            return "\n".join(
-                filter(None, (display.visible(version.name), display.path(version.path) if version.path else ""))
-            )
-        if key == "created":
-            return display.exact_time(version.created) if version.created is not None else ""
-        if key == "state":
-            lines = [f"{version.kind}, {version.state}", STATE_REASONS.get(version.state, "")]
-            lines += [display.visible(str(problem)) for problem in version.problems[:8]]
-            return "\n".join(filter(None, lines))
-        if key == "step" and version.step is not None:
-            return f"step {version.step:,}"
-        if key == "size":
-            return f"{version.bytes:,} bytes"
-        if key == "parameters" and version.parameters is not None:
-            return f"{version.parameters:,} parameters"
-        if key == "base" and version.base:
-            return f"{version.base.relation} {display.visible(version.base.name)}"
-        if key.startswith("metric:") and (value := version.metrics.get(key.removeprefix("metric:"))) is not None:
-            return f"{display.visible(key.removeprefix('metric:'))}: {value!r}"
-        return self._cell(row, column).text
-
-
-def plain_tip(text: str) -> str:
-    """`text` for a tooltip, shown letter by letter: Qt would otherwise take markup in foreign text for its own."""
-    from html import escape  # with its table of two thousand entities only when a tip is shown
-
-    return f'<p style="white-space: pre-wrap">{escape(text)}</p>' if text else ""
+        key = self.columns[column - FIRST].key if column >= FIRST else "name" if column == NAME else ""
+        cell = self._cell(row, column)
+        return plain_tip(tip(version, key, cell.text) if version is not None else cell.text)

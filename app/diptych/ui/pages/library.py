@@ -6,16 +6,17 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from PySide6.QtCore import QEvent, QModelIndex, QPoint, Qt, QTimer
-from PySide6.QtGui import QAction, QKeyEvent, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from diptych.domain.changes import Changes
 from diptych.ui.actions import Action
 from diptych.ui.context import Context
+from diptych.ui.icons import icon
 from diptych.ui.models.arrangement import Arrangement, View, arrange
-from diptych.ui.models.columns import choices, usual
-from diptych.ui.models.versions import FIRST, VersionsModel
+from diptych.ui.models.versions import VersionsModel
 from diptych.ui.pages.library_bar import SelectionBar
+from diptych.ui.pages.library_columns import LibraryColumns
 from diptych.ui.pages.library_head import LibraryHead
 from diptych.ui.pages.library_selection import Selection
 from diptych.ui.pages.library_strip import collections
@@ -23,7 +24,7 @@ from diptych.ui.pages.library_suggest import Vocabulary
 from diptych.ui.pages.library_table import LibraryTable, Place
 from diptych.ui.pages.page import Page
 from diptych.ui.pages.verbs import Verbs, ratings
-from diptych.ui.pages.version_facts import inspection
+from diptych.ui.pages.version_facts import inspection, run_inspection
 from diptych.ui.tokens import Space
 from diptych.ui.widgets.filterfield import Suggestion
 from diptych.ui.widgets.label import hairline, label
@@ -55,16 +56,8 @@ class LibraryPage(Page):
         self._settle.setSingleShot(True)
         self._settle.setInterval(SETTLE_MS)
         self._settle.timeout.connect(self._read_all)
-        self._remember = QTimer(self)
-        self._remember.setSingleShot(True)
-        self._remember.setInterval(SETTLE_MS)
-        self._remember.timeout.connect(self._remember_columns)
-        self.table.arranged.connect(self._remember.start)
         context.theme.changed.connect(self.table.lay_out)
-        settings = context.workbench.settings
-        self.table.set_widths(settings.widths)
-        if settings.columns:
-            self._show_columns(list(settings.columns))
+        self.columns = LibraryColumns(context, self.table, self.model, self)
         self._read_all()
 
     # building --------------------------------------------------------------------------------------------------
@@ -85,8 +78,8 @@ class LibraryPage(Page):
         self.table.opened.connect(self._open_row)
         self.table.chosen.connect(self._selection_changed)
         self.table.customContextMenuRequested.connect(self._show_menu)
-        self.table.horizontalHeader().customContextMenuRequested.connect(self._show_header_menu)
         self.table.delegate.starred.connect(self._star_row)
+        self.model.summarised.connect(self._inspect)
         self.selection = Selection(self.context, self.table, self.model, Verbs(self.context, self))
         self.bar = SelectionBar()
         self.bar.asked.connect(self._do)
@@ -111,9 +104,11 @@ class LibraryPage(Page):
         page = QWidget()
         column = QVBoxLayout(page)
         column.addStretch(2)
+        sign = QLabel()
+        sign.setPixmap(icon("search", self.context.theme.color("muted")).pixmap(Space.XL, Space.XL))
         clear = QPushButton("Show all versions")
         clear.clicked.connect(self.clear_query)
-        for widget in (label("No version matches this filter.", "muted"), clear):
+        for widget in (sign, label("No version matches this filter.", "muted"), clear):
             column.addWidget(widget, 0, Qt.AlignmentFlag.AlignHCenter)
             column.addSpacing(Space.S)
         column.addStretch(3)
@@ -180,6 +175,7 @@ class LibraryPage(Page):
         self.table.go_to(place, stay)
         if not stay:
             self.table.verticalScrollBar().setValue(0)
+        self.table.begin()
         self.table.setUpdatesEnabled(True)
 
     def _read_all(self) -> None:
@@ -192,71 +188,21 @@ class LibraryPage(Page):
         self.strip.show_entries(entries)
         self.strip.point_to(self.view.query)
         self._vocabulary = Vocabulary(self.context.workbench.columns())
-        if not self.context.workbench.settings.columns:
-            self._show_columns(list(usual(self._vocabulary.columns.metrics)))
+        self.columns.show_usual(self._vocabulary.columns.metrics)
 
     def _suggest(self, word: str) -> Sequence[Suggestion]:
         return self._vocabulary.suggest(word) if self._vocabulary else ()
 
-    # columns ---------------------------------------------------------------------------------------------------
-
     def choose_columns(self) -> None:
         """Ask which columns to show."""
-        from diptych.ui.dialogs.columns import ColumnsDialog  # a window starts without its dialogs
-
-        columns = self.context.workbench.columns()
-        offered = choices(columns.metrics, columns.hyperparameters)
-        dialog = ColumnsDialog(self.context.theme, offered, self.table.order(), usual(columns.metrics), self)
-        if dialog.exec():
-            self._choose(dialog.shown())
-        dialog.deleteLater()
-
-    def _choose(self, keys: list[str]) -> None:
-        self._show_columns(keys)
-        self._remember_columns()
-
-    def _remember_columns(self) -> None:
-        """Keep columns, their order and widths in the settings; the usual columns are not written down."""
-        settings = self.context.workbench.settings
-        order = self.table.order()
-        by_default = list(usual(self._vocabulary.columns.metrics)) if self._vocabulary else []
-        settings.columns = () if order == by_default else tuple(order)
-        settings.widths = self.table.widths()
-        settings.save()
-
-    def _show_columns(self, keys: list[str]) -> None:
-        if keys != self.table.order():
-            place = self.table.place()
-            self.model.show_columns(keys)
-            self.table.lay_out()
-            self.table.go_to(place)
-
-    def _show_header_menu(self, place: QPoint) -> None:
-        header = self.table.horizontalHeader()
-        section = header.logicalIndexAt(place)
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        if section >= FIRST:
-            column = self.model.columns[section - FIRST]
-            menu.addAction(f"Hide {column.title}").setData(column.key)
-        menu.addAction("Columns…").setData("")
-        menu.triggered.connect(self._header_menu_chosen)
-        menu.popup(header.mapToGlobal(place))
-
-    def _header_menu_chosen(self, action: QAction) -> None:
-        hidden = action.data()
-        if hidden:
-            self._choose([key for key in self.table.order() if key != hidden])
-        else:
-            self.choose_columns()
+        self.columns.ask()
 
     # selection -------------------------------------------------------------------------------------------------
 
     def focus_table(self) -> None:
         """Go to the rows."""
         self.table.setFocus()
-        if not self.table.currentIndex().isValid() and self.model.rowCount():
-            self.table.setCurrentIndex(self.model.index(0, 1))
+        self.table.begin()
 
     def focus_filter(self) -> None:
         """Go to the filter."""
@@ -274,9 +220,18 @@ class LibraryPage(Page):
 
     def _selection_changed(self) -> None:
         keys = self.selection.keys()
-        self.bar.show_selection(len(keys), self.selection.only(keys), self.selection.marked())
-        current = self.selection.current()
-        self.context.inspected.emit(inspection(current) if current is not None else None)
+        self.bar.show_selection(len(keys), self.selection.only(keys), self.selection.sides(keys))
+        self._inspect()
+
+    def _inspect(self) -> None:
+        """Show the version or the run under the cursor in the inspector, if this page is in front."""
+        if not self.isVisible():
+            return
+        current, run = self.selection.current(), self.model.summary(self.table.currentIndex().row())
+        if current is not None:
+            self.context.inspected.emit(inspection(current))
+        else:
+            self.context.inspected.emit(run_inspection(run) if run is not None else None)
 
     def _open_row(self, index: QModelIndex) -> None:
         key = self.model.key(index.row())
@@ -298,6 +253,7 @@ class LibraryPage(Page):
             "note": self.selection.note,
             "reveal": self.selection.reveal,
             "remove": self.selection.remove,
+            "rescan": self.selection.rescan,
         }
         verbs[verb]()
         if verb != "compare":

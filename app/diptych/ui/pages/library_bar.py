@@ -10,11 +10,13 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 from diptych import display
 from diptych.domain.version import Version
 from diptych.ui.icons import icon
+from diptych.ui.models.columns import RESCANNED, STATE_REASONS
 from diptych.ui.tokens import Space
 from diptych.ui.widgets.label import Elided, label
 
 _BUTTONS = (
     ("compare", "Compare", "C", "compare"),
+    ("rescan", "Scan again", "", "refresh"),
     ("tag", "Tag", "T", "tag"),
     ("note", "Note", "N", "note"),
     ("reveal", "Reveal in folder", "", "folder"),
@@ -62,24 +64,25 @@ class SelectionBar(QWidget):
             row.addWidget(button)
         self.show_selection(0, None, (None, None))
 
-    def show_selection(self, count: int, one: Version | None, marked: Sequence[Version | None]) -> None:
-        """Say what is selected (`one`: the only one) and marked, and allow what can be done with it."""
-        any_marked = any(marked)
-        self._sides.setVisible(any_marked)
-        self._text.setVisible(not any_marked)
-        for mark, name, version in zip(self._marks, self._names, marked, strict=True):
+    def show_selection(self, count: int, one: Version | None, sides: Sequence[Version | None]) -> None:
+        """Say what is selected (`one`: the only one) and what is A and B, and allow what can be done with it."""
+        self._sides.setVisible(any(sides))
+        self._text.setVisible(not any(sides))
+        for mark, name, version in zip(self._marks, self._names, sides, strict=True):
             name.set_text(version.name if version else "mark another version with Space")
             mark.setEnabled(version is not None)
         if not count:
             self._text.set_text("Select two versions, or mark them with Space, then press C")
         elif one is not None:
-            self._text.set_text(one.name)
+            reason = STATE_REASONS.get(one.state, "") if one.state in RESCANNED else ""
+            self._text.set_text(f"{one.name}   {reason}".rstrip())
         else:
             self._text.set_text(f"{display.plural(count, 'version')} selected")
-        both = all(marked)
+        both = all(sides)
         self.buttons["compare"].setEnabled(both or count in (1, 2))
         self.buttons["compare"].setText("Compare with…  C" if count == 1 and not both else "Compare  C")
         allowed = {
+            "rescan": one is not None and one.state in RESCANNED,
             "tag": count > 0,
             "note": one is not None,
             "reveal": one is not None and one.path is not None and self._wide,
@@ -91,6 +94,10 @@ class SelectionBar(QWidget):
     def text(self) -> str:
         """What is said."""
         return self._text.text()
+
+    def sides(self) -> tuple[str, ...]:
+        """The names said to be A and B; none while nothing is."""
+        return tuple(name.text() for name in self._names) if not self._sides.isHidden() else ()
 
     def set_wide(self, wide: bool) -> None:
         """Whether there is room for what the context menu offers too."""

@@ -46,6 +46,13 @@ class Selection:
         known = {v.key: v for v in self._context.workbench.versions([key for key in (left, right) if key is not None])}
         return known.get(left or 0), known.get(right or 0)
 
+    def sides(self, keys: Sequence[int]) -> tuple[Version | None, Version | None]:
+        """What would be A and B: the marked versions, or the only two of `keys`."""
+        marked = self.marked()
+        if any(marked) or len(keys) != 2:
+            return marked
+        return self.pair() or marked
+
     def pair(self) -> tuple[Version, Version] | None:
         """The two marked versions, or the two selected ones in their natural order."""
         left, right = self.marked()
@@ -114,6 +121,12 @@ class Selection:
         one = self.one()
         if one is not None and one.path is not None:
             self._verbs.reveal(one.path)
+
+    def rescan(self) -> None:
+        """Scan the library folder of the one again."""
+        one = self.one()
+        if one is not None:
+            self._verbs.rescan(one)
 
     def _copy(self, text: Callable[[Version], str]) -> None:
         lines = [text(version) for version in self._context.workbench.versions(self.keys())]

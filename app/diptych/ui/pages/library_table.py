@@ -13,9 +13,11 @@ from diptych.ui.models.versions import FIRST, MARK, NAME, VersionsModel
 from diptych.ui.theme import Theme
 from diptych.ui.widgets.table import RowTable
 
-NAME_WIDTH = 248
-NAME_AT_MOST = 480
-MARK_WIDTH = 32
+NAME_WIDTH = 240
+"""Names have at least so much, whatever columns were chosen."""
+NAME_AT_EASE = 280
+"""So much they get before a column that may give way is shown; then what the columns leave."""
+MARK_WIDTH = 28
 SELECTED_KEPT = 2000
 """Up to so many selected versions stay selected when the rows are read again."""
 
@@ -57,6 +59,7 @@ class LibraryTable(RowTable):
         super().__init__(theme, "Versions", parent)
         self._versions = model
         self._widths: dict[str, int] = {}
+        self._giving_way: tuple[str, ...] = ()
         self._order: list[str] = []
         self.setModel(model)
         self.setDragEnabled(True)
@@ -94,9 +97,14 @@ class LibraryTable(RowTable):
             if logical != visual:
                 header.moveSection(header.visualIndex(visual), visual)
         header.blockSignals(blocked)
+        self.heads.fit()
         self._fill()
-        self.updateGeometries()
         self.viewport().update()
+
+    def give_way(self, keys: Iterable[str]) -> None:
+        """Hide columns in this order while there is no room for all; none of those the user chose."""
+        self._giving_way = tuple(keys)
+        self._fill()
 
     def widths(self) -> dict[str, int]:
         """Widths that the user chose, by column."""
@@ -107,11 +115,12 @@ class LibraryTable(RowTable):
         self._widths = dict(widths)
         self.lay_out()
 
-    def order(self) -> list[str]:
-        """Keys of the columns from left to right."""
+    def order(self, hidden: bool = False) -> list[str]:
+        """Keys of the columns in sight, from left to right; or of those too that gave way."""
         header = self.horizontalHeader()
         logical = [header.logicalIndex(visual) for visual in range(header.count())]
-        return [self._versions.columns[number - FIRST].key for number in logical if number >= FIRST]
+        shown = [number for number in logical if number >= FIRST and (hidden or not header.isSectionHidden(number))]
+        return [self._versions.columns[number - FIRST].key for number in shown]
 
     def show_sort(self, key: str, descending: bool) -> None:
         """Point at the column that the rows are sorted by."""
@@ -123,15 +132,27 @@ class LibraryTable(RowTable):
         super().resizeEvent(event)
 
     def _fill(self) -> None:
-        """Let the names have the room that is left, until the user chooses a width."""
-        if "name" in self._widths:
-            return
+        """Show the columns there is room for, and let the names have what is left, until the user chooses widths."""
         header = self.horizontalHeader()
-        others = sum(header.sectionSize(section) for section in range(header.count()) if section != NAME)
-        width = min(max(self.viewport().width() - others, self._theme.px(NAME_WIDTH)), self._theme.px(NAME_AT_MOST))
         blocked = header.blockSignals(True)
-        self.setColumnWidth(NAME, width)
+        widths = {
+            column.key: self._widths.get(column.key, self._theme.px(column.width)) for column in self._versions.columns
+        }
+        least = self._widths.get("name", self._theme.px(NAME_WIDTH))
+        room = self.viewport().width() - self._theme.px(MARK_WIDTH) - least
+        ease = 0 if "name" in self._widths else self._theme.px(NAME_AT_EASE - NAME_WIDTH)
+        hidden: set[str] = set()
+        for key in self._giving_way:
+            if sum(widths.values()) + ease > room:
+                hidden.add(key)
+                widths.pop(key, None)
+        for number, column in enumerate(self._versions.columns):
+            if header.isSectionHidden(FIRST + number) != (column.key in hidden):
+                header.setSectionHidden(FIRST + number, column.key in hidden)
+        if "name" not in self._widths:
+            self.setColumnWidth(NAME, least + max(room - sum(widths.values()), 0))
         header.blockSignals(blocked)
+        self.updateGeometries()
 
     # place -----------------------------------------------------------------------------------------------------
 
@@ -154,6 +175,11 @@ class LibraryTable(RowTable):
             self.selectionModel().setCurrentIndex(model.index(row, NAME), flags)
         if scroll and place.top is not None and (row := model.row_of(place.top)) >= 0:
             self.verticalScrollBar().setValue(row * self._theme.row - place.offset)
+
+    def begin(self) -> None:
+        """Go to the first row where no row is current."""
+        if not self.currentIndex().isValid() and self._versions.rowCount():
+            self.setCurrentIndex(self._versions.index(0, NAME))
 
     def selected_keys(self) -> list[int]:
         """The selected versions, from top to bottom; a closed run stands for all of its own."""

@@ -6,7 +6,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QPoint, Qt, QUrl
 from PySide6.QtGui import QAction, QDesktopServices, QGuiApplication
@@ -20,6 +20,9 @@ from diptych.job import Job, Tick
 from diptych.ui.actions import Action
 from diptych.ui.context import Alert, Context
 from diptych.ui.models.partners import Partner, partners
+
+if TYPE_CHECKING:
+    from diptych.workbench.scan import ScanReport
 
 READ_AT_ONCE = 2000
 """Versions whose tags are read for the dialog; of more, the tags of the first are offered."""
@@ -120,6 +123,21 @@ class Verbs(QObject):
             self._context.alerted.emit(Alert(f"{display.path(folder)} is not there now."))
         elif not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
             self._context.alerted.emit(Alert(f"No file manager could open {display.path(folder)}."))
+
+    def rescan(self, version: Version) -> None:
+        """Scan the library folder that holds a version again; every folder where none does."""
+        roots = [root.path for root in self._context.workbench.roots()]
+        holding = [root for root in roots if version.path is not None and version.path.is_relative_to(root)]
+        if not roots:
+            self._context.alerted.emit(Alert("No library folder is known.", "Add the folder that holds this version."))
+            return
+        job = self._context.workbench.scan(holding or roots)
+        self._context.runner.start(f"Scan {display.path((holding or roots)[0])}", job, self._rescanned)
+
+    def _rescanned(self, report: ScanReport) -> None:
+        self._context.apply(report.changes)
+        touched = len(report.changes.added | report.changes.updated)
+        self._context.alerted.emit(Alert(f"Scanned again: {display.plural(touched, 'version')} changed."))
 
     # writing ---------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 from diptych import display
 from diptych.domain.version import State, Version
 from diptych.ui.context import Inspection
-from diptych.ui.models.columns import STATE_REASONS
+from diptych.ui.models.columns import STATE_REASONS, metric_text, metric_title
+from diptych.ui.models.summary import Summary, best
+
+BEST_SHOWN = 8
+"""Metrics of a run that the inspector tells the best value of."""
 
 
 def inspection(version: Version) -> Inspection:
@@ -18,6 +22,28 @@ def inspection(version: Version) -> Inspection:
         facts=facts(version),
         source=f"Base: {display.path(source)}" if source else "",
         texts=tuple(texts),
+    )
+
+
+def run_inspection(run: Summary) -> Inspection:
+    """What the inspector shows of a run: its checkpoints taken together."""
+    steps = f"{run.first_step:,} to {run.last_step:,}" if run.first_step is not None else ""
+    states = ", ".join(f"{count:,} {state}" for state, count in run.states.items())
+    rows = [
+        (run.noun.capitalize() + "s", f"{run.count:,}"),
+        ("Steps", steps if run.first_step != run.last_step else steps.partition(" ")[0]),
+        ("Not complete", states),
+        ("Base", run.common.get("base", "")),
+        ("Format", " · ".join(filter(None, (run.common.get("format", ""), run.common.get("dtype", ""))))),
+        ("Weights", display.size(run.bytes) if run.bytes else ""),
+        ("Newest", display.exact_time(run.created) if run.created is not None else ""),
+    ]
+    tops = [(name, best(name, values)) for name, values in run.metrics.items()]
+    known = [(name, top) for name, top in tops if top is not None][:BEST_SHOWN]
+    rows += [(f"Best {metric_title(name)}", metric_text(top)) for name, top in known]
+    return Inspection(
+        display.visible(run.model),
+        tuple((display.visible(label), display.visible(value)) for label, value in rows if value),
     )
 
 

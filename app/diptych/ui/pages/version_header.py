@@ -10,7 +10,7 @@ from diptych.domain.version import State, Version
 from diptych.ui.context import Context
 from diptych.ui.icons import icon
 from diptych.ui.models.columns import KIND_SYMBOLS, STATE_REASONS, STATE_SYMBOLS, base_text
-from diptych.ui.models.versions import plain_tip
+from diptych.ui.models.tips import plain_tip
 from diptych.ui.tokens import ICON, RAIL_ICON, Size, Space
 from diptych.ui.widgets.chips import Chips, Stars
 from diptych.ui.widgets.label import Elided, label

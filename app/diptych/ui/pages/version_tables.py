@@ -11,7 +11,7 @@ from diptych.domain.tensor import TensorInfo
 from diptych.domain.tokenizer import Tokenizer
 from diptych.domain.version import Artifact, Source, Version
 from diptych.ui.context import Inspection
-from diptych.ui.models.columns import metric_text
+from diptych.ui.models.columns import metric_cell, metric_text
 from diptych.ui.models.facts import Facts, Title
 from diptych.ui.pages.version_facts import facts
 from diptych.ui.widgets.cells import Align, Cell
@@ -149,7 +149,7 @@ def _metric(same: Sequence[Metric]) -> tuple[Cell, ...]:
     return (
         Cell(display.visible(one.task) or "run", color="text" if one.task else "muted"),
         Cell(display.visible(name)),
-        Cell(metric_text(one.value), Align.POINT, bold=True),
+        metric_cell(one.value, bold=True),
         Cell(metric_text(stderr) if stderr is not None else "", Align.POINT, "muted"),
         Cell(f"{n:,}" if n is not None else "", Align.RIGHT, "muted"),
         Cell(f"{step:,}" if step is not None else "", Align.RIGHT, "muted"),

@@ -42,8 +42,12 @@ class Cell:
     """In the font of digests and paths."""
     after: str = ""
     """Said more quietly behind the text."""
+    shorter: tuple[str, ...] = ()
+    """The same number with fewer digits, for where it does not fit: a number is never cut."""
     symbol: str = ""
     """Name of an icon before the text."""
+    alarm: bool = False
+    """The icon and what stands behind the text tell of something wrong."""
     indent: int = 0
     """Levels of a tree."""
     fold: bool | None = None
@@ -51,7 +55,11 @@ class Cell:
     chips: tuple[str, ...] = ()
     stars: int | None = None
     curve: tuple[float, ...] = ()
-    """A small curve before the text."""
+    """A small curve before the text, where there is room for both."""
+    badges: tuple[str, ...] = ()
+    """Words in quiet boxes behind the text."""
+    rating: int = 0
+    """Stars, as one star and a figure behind the text."""
     silent: bool = False
     """The text is read, not painted."""
 
@@ -135,16 +143,16 @@ class CellDelegate(QStyledItemDelegate):
 
     def _background(self, painter: QPainter, option: QStyleOptionViewItem, rect: QRect, index: _Index) -> None:
         state = option.state
-        selected = bool(state & _SELECTED)
-        if selected:
+        view = option.widget
+        current = isinstance(view, QTableView) and view.hasFocus() and view.currentIndex().row() == index.row()
+        if state & _SELECTED:
             painter.fillRect(rect, self._theme.color("selected"))
-        elif index.row() == self.hovered:
+        elif current:
             painter.fillRect(rect, self._theme.color("hover"))
         painter.setPen(QPen(self._theme.color("hairline"), 1))
         painter.drawLine(rect.bottomLeft(), rect.bottomRight())
-        view = option.widget
-        if isinstance(view, QTableView) and view.hasFocus() and view.currentIndex().row() == index.row():
-            paint.row_focus(painter, self._theme, rect, *_ends(view, index))
+        if current and isinstance(view, QTableView) and _first(view, index):
+            paint.row_focus(painter, self._theme, rect)
 
     def _lead(self, painter: QPainter, cell: Cell, area: QRect) -> QRect:
         """Paint what stands before the text and return the room left for it."""
@@ -156,13 +164,16 @@ class CellDelegate(QStyledItemDelegate):
             area.setLeft(area.left() + Space.L)
         if cell.symbol:
             box = QRect(area.left(), area.center().y() - ICON // 2 + 1, ICON, ICON)
-            self._icon(cell.symbol, cell.color).paint(painter, box)
+            self._icon(cell.symbol, "danger" if cell.alarm else cell.color).paint(painter, box)
             area.setLeft(area.left() + ICON + Space.XS + 2)
         if len(cell.curve) > 1:
-            number = self._fonts[cell.bold, False][1].horizontalAdvance("0." + FRACTION) + Space.S
-            width = min(Space.XXL + Space.S, max(area.width() - number, Space.L))
-            paint.curve(painter, self._theme, QRect(area.left(), area.top() + 7, width, area.height() - 14), cell.curve)
-            area.setLeft(area.left() + width + Space.XS)
+            metrics = self._fonts[cell.bold, False][1]
+            number = max(metrics.horizontalAdvance("0." + FRACTION), metrics.horizontalAdvance(cell.text)) + Space.S
+            width = min(Space.XXL + Space.XS, area.width() - number)
+            if width >= Space.L:
+                box = QRect(area.left(), area.top() + 7, width, area.height() - 14)
+                paint.curve(painter, self._theme, box, cell.curve)
+                area.setLeft(area.left() + width + Space.XS)
         return area
 
     def _text(self, painter: QPainter, cell: Cell, area: QRect) -> None:
@@ -170,23 +181,40 @@ class CellDelegate(QStyledItemDelegate):
         painter.setFont(font)
         painter.setPen(self._theme.color(cell.color))
         if cell.align is Align.POINT:
-            self._number(painter, cell.text, metrics, area)
-            return
-        if cell.align is Align.RIGHT:
-            text = metrics.elidedText(cell.text, Qt.TextElideMode.ElideMiddle, area.width())
-            painter.drawText(area, _RIGHT, text)
-            return
+            self._number(painter, _fitting(cell, metrics, area.width()), metrics, area)
+        elif cell.align is Align.RIGHT:
+            text = _fitting(cell, metrics, area.width())
+            painter.drawText(area, _RIGHT, metrics.elidedText(text, Qt.TextElideMode.ElideMiddle, area.width()))
+        elif cell.align is Align.CENTER:
+            painter.drawText(area, _CENTER, cell.text)
+        else:
+            self._words(painter, cell, metrics, area)
+
+    def _words(self, painter: QPainter, cell: Cell, metrics: QFontMetrics, area: QRect) -> None:
+        """Text from the left, and what is said more quietly behind it."""
+        quiet, quiet_metrics = self._fonts[False, False]
         behind = f"  {cell.after}" if cell.after else ""
-        room = area.width() - (min(metrics.horizontalAdvance(behind), area.width() // 2) if behind else 0)
+        after = quiet_metrics.horizontalAdvance(behind)
+        room = area.width() - min(after, area.width() // 2)
+        room -= self._tail_width(cell)
         text = metrics.elidedText(cell.text, Qt.TextElideMode.ElideMiddle, room)
-        painter.drawText(area, _CENTER if cell.align is Align.CENTER else _LEFT, text)
+        painter.drawText(area, _LEFT, text)
+        area.setLeft(area.left() + metrics.horizontalAdvance(text))
         if behind:
-            area.setLeft(area.left() + metrics.horizontalAdvance(text))
-            quiet, quiet_metrics = self._fonts[False, False]
             painter.setFont(quiet)
-            painter.setPen(self._theme.color("muted"))
-            behind = quiet_metrics.elidedText(behind, Qt.TextElideMode.ElideRight, area.width())
-            painter.drawText(area, _LEFT, behind)
+            painter.setPen(self._theme.color("danger" if cell.alarm else "muted"))
+            painter.drawText(area, _LEFT, quiet_metrics.elidedText(behind, Qt.TextElideMode.ElideRight, area.width()))
+            area.setLeft(area.left() + min(after, area.width()))
+        area.setLeft(area.left() + Space.S)
+        if cell.rating:
+            area.setLeft(area.left() + paint.rating(painter, self._theme, area, cell.rating) + Space.XS)
+        if cell.badges:
+            paint.chips(painter, self._theme, area, cell.badges, quiet)
+
+    def _tail_width(self, cell: Cell) -> int:
+        """The least room for rating and badges: names come first, badges shrink to their number."""
+        stars = paint.rating_width(self._theme) + Space.S if cell.rating else 0
+        return stars + (Space.XL if cell.badges else 0)
 
     def _number(self, painter: QPainter, text: str, metrics: QFontMetrics, area: QRect) -> None:
         whole, point, fraction = text.partition(".")
@@ -221,9 +249,12 @@ class CellDelegate(QStyledItemDelegate):
             self._fonts[bold, True] = code, QFontMetrics(code)
 
 
-def _ends(view: QTableView, index: _Index) -> tuple[bool, bool]:
-    """Whether the cell is the first and the last one in sight of its row."""
-    header = view.horizontalHeader()
-    place = header.visualIndex(index.column())
-    shown = [i for i in range(header.count()) if not header.isSectionHidden(header.logicalIndex(i))]
-    return place == shown[0], place == shown[-1]
+def _fitting(cell: Cell, metrics: QFontMetrics, room: int) -> str:
+    """The longest form of a number that fits; the shortest where none does."""
+    forms = (cell.text, *cell.shorter)
+    return next((text for text in forms if metrics.horizontalAdvance(text) <= room), forms[-1])
+
+
+def _first(view: QTableView, index: _Index) -> bool:
+    """Whether the cell is the first one of its row."""
+    return view.horizontalHeader().visualIndex(index.column()) == 0

@@ -1,4 +1,4 @@
-"""Small pictures within cells: stars, chips, curves and the focus of a row."""
+"""Small pictures within cells: stars, chips, ratings, curves and the focus of a row."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from diptych.ui.tokens import RADIUS, Size, Space
 
 STARS = 5
 _STAR = 12
+FOCUS_BAR = 3
+CHIP_LEAST = 72
+"""A word cut to less than this says nothing."""
 
 
 def stars(painter: QPainter, theme: Theme, area: QRect, count: int, lively: bool = False) -> None:
@@ -53,10 +56,10 @@ def chips(painter: QPainter, theme: Theme, area: QRect, words: Sequence[str], fo
     for number, word in enumerate(words):
         more = f"+{len(words) - number}"
         last = number == len(words) - 1
-        room = area.right() - left - (0 if last else metrics.horizontalAdvance("+99") + Space.S)
-        if room < Space.XXL:
+        room = area.right() - left - (0 if last else metrics.horizontalAdvance("+9") + Space.S)
+        if room < min(metrics.horizontalAdvance(word) + 2 * Space.S - 4, CHIP_LEAST):
             painter.setPen(theme.color("muted"))
-            place = QRect(left, area.top(), area.right() - left, area.height())
+            place = QRect(left, area.top(), max(area.right() - left, 0), area.height())
             painter.drawText(place, Qt.AlignmentFlag.AlignVCenter, more)
             return
         text = metrics.elidedText(word, Qt.TextElideMode.ElideMiddle, room - 2 * Space.S + 4)
@@ -96,18 +99,29 @@ def curve(painter: QPainter, theme: Theme, area: QRect, values: Sequence[float])
         painter.drawEllipse(run[-1], 1.8, 1.8)
 
 
-def row_focus(painter: QPainter, theme: Theme, rect: QRect, first: bool, last: bool) -> None:
-    """The part of the focus ring around a row that falls into one of its cells."""
-    painter.save()
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-    painter.setPen(QPen(theme.color("focus"), 1))
-    painter.drawLine(rect.topLeft(), rect.topRight())
-    painter.drawLine(rect.bottomLeft(), rect.bottomRight())
-    if first:
-        painter.drawLine(rect.topLeft(), rect.bottomLeft())
-    if last:
-        painter.drawLine(rect.topRight(), rect.bottomRight())
-    painter.restore()
+def rating(painter: QPainter, theme: Theme, area: QRect, count: int) -> int:
+    """One star and a figure; returns the room they took."""
+    side = theme.px(_STAR)
+    box = QRectF(area.left(), area.center().y() - side / 2 + 0.5, side, side)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(theme.color("muted"))
+    painter.drawPath(_star(box.adjusted(1, 1, -1, -1)))
+    painter.setFont(theme.font(Size.CAPTION))
+    painter.setPen(theme.color("muted"))
+    place = QRect(area.left() + side + 1, area.top(), area.width() - side, area.height())
+    painter.drawText(place, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, str(count))
+    return rating_width(theme)
+
+
+def rating_width(theme: Theme) -> int:
+    """The room a rating takes."""
+    return theme.px(_STAR + Space.S + 1)
+
+
+def row_focus(painter: QPainter, theme: Theme, rect: QRect) -> None:
+    """The sign of the row that keys go to: a bar at its left end."""
+    painter.fillRect(QRect(rect.left(), rect.top(), FOCUS_BAR, rect.height() - 1), theme.color("focus"))
 
 
 def _star(box: QRectF) -> QPainterPath:

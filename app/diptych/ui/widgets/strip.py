@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPen
+from PySide6.QtGui import QFontMetrics, QPainter, QPen
 from PySide6.QtWidgets import QFrame, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from diptych.ui.icons import icon
@@ -173,7 +173,7 @@ class _EntryDelegate(QStyledItemDelegate):
         font = theme.font(bold=selected)
         painter.setFont(font)
         small = theme.font(Size.CAPTION)
-        room = painter.fontMetrics().horizontalAdvance("0") * (len(entry.count) + 1) if entry.count else 0
+        room = QFontMetrics(small).horizontalAdvance(entry.count) + Space.S if entry.count else 0
         painter.setPen(theme.color(entry.color))
         text = painter.fontMetrics().elidedText(entry.title, Qt.TextElideMode.ElideMiddle, area.width() - room)
         painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)

@@ -1,4 +1,4 @@
-"""The one table of the window: whole rows are hovered, selected and focused, and no row costs a widget."""
+"""The one table of the window: whole rows are selected and focused, and no row costs a widget."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidge
 
 from diptych.ui.theme import Theme
 from diptych.ui.widgets.cells import CellDelegate
+from diptych.ui.widgets.heads import Heads
 
 
 class RowTable(QTableView):
@@ -41,16 +42,14 @@ class RowTable(QTableView):
         rows = self.verticalHeader()
         rows.setVisible(False)
         rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        columns = self.horizontalHeader()
-        columns.setHighlightSections(False)
-        columns.setDefaultAlignment(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
-        columns.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        columns.setMinimumSectionSize(theme.px(32))
+        self.heads = Heads(theme, self)
+        self.setHorizontalHeader(self.heads)
         theme.changed.connect(self._restyle)
         self._restyle()
 
     def setModel(self, model: QAbstractItemModel | None) -> None:
         super().setModel(model)
+        self.heads.fit()
         selection = self.selectionModel()
         if model is not None and selection is not None:
             selection.currentRowChanged.connect(self._current_changed)
@@ -95,7 +94,7 @@ class RowTable(QTableView):
 
     def _restyle(self) -> None:
         self.verticalHeader().setDefaultSectionSize(self._theme.row)
-        self.horizontalHeader().setFixedHeight(self._theme.row)
+        self.heads.fit()
         self.viewport().update()
 
 
