@@ -100,6 +100,7 @@ def _rejected() -> Iterator[tuple[str, bytes, str]]:
     yield "shape wrapping mod 2^64", packed({"a": entry(shape=(2**62, 4, 2))}), "too large"
     yield "dimension 2^63", packed({"a": entry(shape=(2**63,))}), "dimension"
     yield "negative dimension", packed({"a": entry(shape=(-2, -1))}), "dimension"
+    yield "negative nought as dimension", packed(_with("shape", "[-0]")), "-0"
     yield "float dimension", packed({"a": entry(shape=(2.0,))}), "dimension"
     yield "boolean dimension", packed(_with("shape", "[2,true]")), "dimension"
     yield "shape unequal to bytes", packed({"a": entry(shape=(3,))}), "exactly"

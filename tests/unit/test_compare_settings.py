@@ -239,10 +239,13 @@ def test_tokens_follow_from_steps_where_no_record_counts_them() -> None:
 
 
 def test_epochs_come_from_the_last_step_of_the_version() -> None:
-    curve = Series("loss", (10.0, 20.0, 30.0), (1.0, 1.0, 1.0), HERE, (0.5, 1.0, 1.5))
+    place = Source("trainer_state.json", "/log_history/3/loss", "test/1")
+    curve = Series("loss", (10.0, 20.0, 30.0), (1.0, 1.0, 1.0), place, (0.5, 1.0, 1.5))
     here = dossier(series=(curve,), version=version(step=20))
     found = row(compared(here, dossier(series=(curve,), version=version(step=30))), "train.epochs_seen")
     assert (found.left and found.left.value, found.right and found.right.value) == (1, 1.5)
+    assert found.left
+    assert found.left.source == Source("trainer_state.json", "/log_history", "test/1")
 
 
 def test_warm_up_steps_round_up() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from diptych import display
 from diptych.compare import values
@@ -161,11 +161,17 @@ def epochs(side: _Settings) -> Derived | None:
         for step, epoch in zip(series.steps, series.epochs, strict=False):
             counts = math.isfinite(epoch) and (limit is None or step <= limit)
             if counts and (reached is None or epoch > reached[0]):
-                reached = epoch, series.source
+                reached = epoch, replace(series.source, pointer=_beside(series.source.pointer))
     if reached is None:
         return None
     part = HyperParameter("epoch", reached[0], reached[1])
     return Derived(_whole(round(reached[0], 6)), "epoch of the last logged step", (part,))
+
+
+def _beside(pointer: str) -> str:
+    """The log of which a curve's source names the first entry: its epochs stand in the entries, beside the values."""
+    parent, _, place = pointer.rpartition("/")[0].rpartition("/")
+    return parent if place.isdecimal() else pointer
 
 
 def warmup(side: _Settings) -> Derived | None:

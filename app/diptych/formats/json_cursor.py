@@ -34,7 +34,13 @@ def _constant(text: str) -> object:
     raise Broken(f"{text} is not a number of JSON")
 
 
-_DECODER = JSONDecoder(object_pairs_hook=_unique, parse_constant=_constant)
+def _whole(text: str) -> int:
+    if text == "-0":
+        raise Broken("-0 is no size")
+    return int(text)
+
+
+_DECODER = JSONDecoder(object_pairs_hook=_unique, parse_constant=_constant, parse_int=_whole)
 
 
 class JsonCursor:
