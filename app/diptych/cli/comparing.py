@@ -82,7 +82,8 @@ def _report(session: Session, comparison: Comparison, sheets: Mapping[str, Sheet
             yield from (f"  {display.visible(note)}" for note in sheet.notes)
         yield from (f"  {display.visible(clause.text)}" for clause in sheet.clauses)
         if sheet.key != _SUMMARY:
-            yield from (f"  {display.visible(note)}" for note in sheet.notes)
+            told = [note for note in sheet.notes if not any(note in clause.text for clause in sheet.clauses)]
+            yield from (f"  {display.visible(note)}" for note in told)
             yield from _rows(sheet, session.terminal.width - 2)
 
 
