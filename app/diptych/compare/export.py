@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 
-from diptych.compare.values import written
 from diptych.domain.dossier import Dossier
 from diptych.domain.evidence import Plain
+from diptych.domain.plain import safe
 from diptych.domain.sheet import Cell, Row, Sheet
 from diptych.domain.version import Version
-
-_DEPTH = 64
-"""Nesting beyond which a value is written as text."""
 
 _TAKEN = frozenset({"key", "status", "left", "right"})
 
@@ -84,20 +80,3 @@ def _row(row: Row) -> Plain:
 
 def _cell(cell: Cell | None) -> Plain:
     return None if cell is None else safe(cell.value)
-
-
-def safe(value: Plain, depth: int = 0) -> Plain:
-    """`value` as strict JSON can say it: no NaN, no infinities, no lone surrogates, no endless integers or depths."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 1000:
-        return hex(value)
-    if not isinstance(value, list | dict):
-        return value
-    if depth >= _DEPTH:
-        return written(value)
-    if isinstance(value, list):
-        return [safe(entry, depth + 1) for entry in value]
-    return {str(safe(str(name))): safe(entry, depth + 1) for name, entry in value.items()}
