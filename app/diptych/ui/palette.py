@@ -4,18 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QDialog, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QSize, Qt
+from PySide6.QtGui import QKeyEvent, QPainter
+from PySide6.QtWidgets import (
+    QDialog,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QVBoxLayout,
+    QWidget,
+)
 
 from diptych.display import visible
 from diptych.ui.actions import Bound
 from diptych.ui.context import Context
-from diptych.ui.tokens import Space
+from diptych.ui.theme import Theme
+from diptych.ui.tokens import RADIUS, Space
 
 WIDTH, HEIGHT = 560, 380
 _VERSIONS = 8
 """How many versions are offered below the actions."""
+_CHOSEN = int(Qt.ItemDataRole.UserRole)
+_ASIDE = _CHOSEN + 1
+"""What stands at the right of a line: keys, or the id of a version."""
 
 
 class CommandPalette(QDialog):
@@ -24,6 +38,7 @@ class CommandPalette(QDialog):
     def __init__(self, context: Context, actions: Sequence[Bound], parent: QWidget) -> None:
         super().__init__(parent)
         self.setWindowTitle("Commands")
+        self.setWindowFlags(Qt.WindowType.Dialog | Qt.WindowType.FramelessWindowHint)
         self._context = context
         self._actions = [action for action in actions if action.isEnabled()]
         self.resize(context.theme.px(WIDTH), context.theme.px(HEIGHT))
@@ -33,6 +48,7 @@ class CommandPalette(QDialog):
         self.list = QListWidget()
         self.list.setAccessibleName("Matches")
         self.list.setUniformItemSizes(True)
+        self.list.setItemDelegate(_Lines(context.theme, self.list))
         column = QVBoxLayout(self)
         column.setContentsMargins(Space.M, Space.M, Space.M, Space.M)
         column.addWidget(self.field)
@@ -42,6 +58,8 @@ class CommandPalette(QDialog):
         self.list.itemActivated.connect(self._run)
         self.field.installEventFilter(self)
         self._fill("")
+        above = parent.window().geometry()
+        self.move(above.center().x() - self.width() // 2, above.top() + above.height() // 6)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Let the arrow keys move through the list while the field keeps the focus."""
@@ -56,22 +74,23 @@ class CommandPalette(QDialog):
         self.list.clear()
         for action in self._actions:
             if _letters_in_order(text, action.text()):
-                keys = action.shortcut().toString()
-                item = QListWidgetItem(f"{action.text().rstrip('…')}{'    ' + keys if keys else ''}")
-                item.setData(Qt.ItemDataRole.UserRole, action)
-                self.list.addItem(item)
+                self._add(action.text().rstrip("…"), action.shortcut().toString(), action)
         if text.strip():
             for version in self._context.workbench.page(text, limit=_VERSIONS):
-                item = QListWidgetItem(f"Open {visible(version.name)}    {version.short_id}")
-                item.setData(Qt.ItemDataRole.UserRole, version.key)
-                self.list.addItem(item)
+                self._add(f"Open {visible(version.name)}", version.short_id, version.key)
         self.list.setCurrentRow(0)
+
+    def _add(self, text: str, aside: str, chosen: Bound | int) -> None:
+        item = QListWidgetItem(text)
+        item.setData(_ASIDE, aside)
+        item.setData(_CHOSEN, chosen)
+        self.list.addItem(item)
 
     def _run(self) -> None:
         if self.list.currentRow() < 0:
             return
         item = self.list.currentItem()
-        chosen = item.data(Qt.ItemDataRole.UserRole)
+        chosen = item.data(_CHOSEN)
         self.accept()
         if isinstance(chosen, Bound):
             chosen.trigger()
@@ -82,3 +101,33 @@ class CommandPalette(QDialog):
 def _letters_in_order(letters: str, text: str) -> bool:
     remaining = iter(text.casefold())
     return all(letter in remaining for letter in letters.casefold() if not letter.isspace())
+
+
+class _Lines(QStyledItemDelegate):
+    """A line: what it does at the left, its keys or id at the right."""
+
+    def __init__(self, theme: Theme, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._theme = theme
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        return QSize(0, self._theme.row)
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        painter.save()
+        if option.state & QStyle.StateFlag.State_Selected:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(self._theme.color("selected"))
+            painter.drawRoundedRect(option.rect, RADIUS, RADIUS)
+        room = option.rect.adjusted(Space.S, 0, -Space.S, 0)
+        aside = str(index.data(_ASIDE))
+        width = option.fontMetrics.horizontalAdvance(aside)
+        painter.setPen(self._theme.color("muted"))
+        painter.drawText(room, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, aside)
+        room.setRight(room.right() - width - Space.L)
+        text = option.fontMetrics.elidedText(str(index.data()), Qt.TextElideMode.ElideMiddle, room.width())
+        painter.setPen(self._theme.color("text"))
+        painter.drawText(room, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
+        painter.restore()
