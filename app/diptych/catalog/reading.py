@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from diptych.catalog import identity, parts
+from diptych.catalog import parts
 from diptych.catalog.names import Names
 from diptych.catalog.texts import below, restored, restored_path, stored
 from diptych.domain.version import Artifact, Kind, Problem, State, Version
@@ -190,6 +190,8 @@ def unhashed(connection: Connection, keys: Collection[int] | None) -> list[Place
     Whether the format of the weights can be read makes no difference; where they were deleted, the records of the
     training stand for them.
     """
+    from diptych.catalog import identity  # asked when hashing only; lists start without it
+
     found = []
     for key, path, files, state in connection.execute(_UNHASHED).fetchall():
         if (keys is None or key in keys) and state in _WHOLE:
