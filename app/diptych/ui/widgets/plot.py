@@ -13,13 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PySide6.QtCore import QEvent, QRect, Qt, QTimer, Signal
 from PySide6.QtGui import (
-    QColor,
     QFocusEvent,
     QFontInfo,
     QKeyEvent,
-    QPainter,
-    QPaintEvent,
-    QPixmap,
     QResizeEvent,
     QShowEvent,
     QWheelEvent,
@@ -30,6 +26,7 @@ from diptych import display
 from diptych.ui.theme import Theme
 from diptych.ui.tokens import Size, Space
 from diptych.ui.widgets.curves import Curve, decimate
+from diptych.ui.widgets.slide import Slide
 
 MARKER_EVERY = 36
 """Pixels between two markers where points lie closer: dashes and slopes stay visible between them."""
@@ -61,7 +58,7 @@ class Plot(QWidget):
         self._axes = self._figure.add_subplot()
         self._hair = self._axes.axvline(0, visible=False, animated=True)
         self._canvas = _Canvas(self._figure, self)
-        self._slide = _Slide(self._canvas)
+        self._slide = Slide(self._canvas)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._canvas)
@@ -278,40 +275,6 @@ class Plot(QWidget):
         self._look_at(*self._axes.get_xlim())
         self._canvas.draw()
         self._slide.hide()
-
-
-class _Slide(QWidget):
-    """Lies over the canvas while the pointer drags and shows its picture, the plot itself moved sideways."""
-
-    def __init__(self, canvas: QWidget) -> None:
-        super().__init__(canvas)
-        self._canvas = canvas
-        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
-        self._picture = QPixmap()
-        self._strip = QRect()
-        self._surface = QColor()
-        self._shift = 0
-        self.hide()
-
-    def hold(self, picture: QPixmap, strip: QRect, surface: QColor) -> None:
-        """Take the picture; `strip` is the part of it that moves."""
-        self._picture, self._strip, self._surface, self._shift = picture, strip, surface, 0
-        self.setGeometry(self._canvas.rect())
-        self.show()
-
-    def move_picture(self, shift: int) -> None:
-        """Show the strip `shift` pixels to the right of its place."""
-        if shift != self._shift:
-            self._shift = shift
-            self.repaint()
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.drawPixmap(0, 0, self._picture)
-        painter.setClipRect(self._strip)
-        painter.fillRect(self._strip, self._surface)
-        painter.drawPixmap(self._shift, 0, self._picture)
 
 
 class _Canvas(FigureCanvasQTAgg):
