@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,9 @@ from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
 
 from diptych.domain.changes import Changes
+from diptych.domain.version import State
 from diptych.ui.actions import bind
-from diptych.ui.context import Context, Inspection
+from diptych.ui.context import Alert, Context, Inspection
 from diptych.ui.pages.version import SECTIONS, VersionPage
 from diptych.ui.pages.version_tables import plain
 from diptych.ui.widgets.table import RowTable
@@ -126,6 +128,30 @@ def test_tags_stars_and_notes_are_changed_in_place(
     assert page.header.stars.count() == 4
     page.verbs.write_note(key, "a note\nwith two lines")
     assert page.header.note.text() == "a note with two lines"
+
+
+def test_what_is_not_whole_says_so_and_offers_to_scan_again(
+    show: Callable[[str], VersionPage], qtbot: QtBot, context: Context
+) -> None:
+    page = show("adapters/lora")
+    assert not page.header.state.isVisible()
+    assert page.version is not None
+    page.header.show_version(replace(page.version, state=State.PARTIAL), False)
+    assert page.header.state.isVisible()
+    alerts: list[Alert] = []
+    context.alerted.connect(alerts.append)
+    qtbot.mouseClick(page.header.rescan, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: bool(alerts), timeout=5000)
+    assert alerts[-1].message.startswith("Scanned again")
+
+
+def test_many_tags_and_a_long_note_leave_the_page_its_width(show: Callable[[str], VersionPage]) -> None:
+    page = show("adapters/lora")
+    assert page.version is not None
+    tags = frozenset(f"tag-{number}-that-is-rather-long" for number in range(12))
+    page.header.show_version(replace(page.version, tags=tags, note="word " * 400, name="n" * 300), False)
+    assert page.header.tags.words() == tuple(sorted(tags))
+    assert page.header.minimumSizeHint().width() < 1280 - 149
 
 
 def test_the_base_opens_from_the_head(show: Callable[[str], VersionPage], qtbot: QtBot, context: Context) -> None:

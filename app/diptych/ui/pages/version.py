@@ -29,7 +29,7 @@ from diptych.ui.pages.version_facts import inspection
 from diptych.ui.pages.version_focus import FocusPage
 from diptych.ui.pages.version_header import VersionHeader
 from diptych.ui.pages.version_jobs import SAMPLES_READ, read_dossier, read_samples, read_tokenizer
-from diptych.ui.pages.version_section import ROWS_SHOWN, Section
+from diptych.ui.pages.version_section import EMPTY, ROWS_SHOWN, Section
 from diptych.ui.runner import Running
 from diptych.ui.tokens import Space
 from diptych.ui.widgets.label import hairline
@@ -48,17 +48,6 @@ SECTIONS = (
     ("data", "Data"),
     ("files", "Files"),
 )
-EMPTY = {
-    "hyperparameters": "No record names a hyperparameter.",
-    "metrics": "No evaluation of this version is known.",
-    "curves": "No record holds a curve.",
-    "outputs": "No record holds answers to single items.",
-    "weights": "The weights are not here.",
-    "tokenizer": "This version brings no tokenizer.",
-    "config": "No configuration was found.",
-    "data": "No record names a data set.",
-    "files": "No file is here.",
-}
 OVERVIEW_ROWS = 40
 """The overview is what the page is for: it is shown whole."""
 WIDEST = 1240
@@ -149,6 +138,7 @@ class VersionPage(Page):
         header.stars_asked.connect(self.star)
         header.copy_asked.connect(self.verbs.copy)
         header.reveal_asked.connect(self.reveal)
+        header.rescan_asked.connect(self.rescan)
 
     # showing ---------------------------------------------------------------------------------------------------
 
@@ -322,6 +312,11 @@ class VersionPage(Page):
         """Open the folder."""
         if self.version is not None and self.version.path is not None:
             self.verbs.reveal(self.version.path)
+
+    def rescan(self) -> None:
+        """Look again whether the version is whole now."""
+        if self.version is not None:
+            self.verbs.rescan(self.version)
 
     def copy(self) -> None:
         """Copy the row under the cursor, or the name."""

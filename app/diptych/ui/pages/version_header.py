@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from diptych import display
 from diptych.domain.version import State, Version
 from diptych.ui.context import Context
 from diptych.ui.icons import icon
-from diptych.ui.models.columns import KIND_SYMBOLS, STATE_REASONS, STATE_SYMBOLS, base_text
+from diptych.ui.models.columns import KIND_SYMBOLS, RESCANNED, STATE_REASONS, STATE_SYMBOLS, base_text
 from diptych.ui.models.tips import plain_tip
 from diptych.ui.tokens import ICON, RAIL_ICON, Size, Space
 from diptych.ui.widgets.chips import Chips, Stars
@@ -17,6 +18,8 @@ from diptych.ui.widgets.label import Elided, label
 
 BASE_LETTERS = 30
 """Of a longer base the tooltip has the whole name."""
+
+NOTE_LETTERS = 48
 
 
 class VersionHeader(QWidget):
@@ -31,6 +34,7 @@ class VersionHeader(QWidget):
     stars_asked = Signal(int)
     copy_asked = Signal(str)
     reveal_asked = Signal()
+    rescan_asked = Signal()
 
     def __init__(self, context: Context, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -52,7 +56,6 @@ class VersionHeader(QWidget):
         self.compare.clicked.connect(self.compare_asked)
         first = QHBoxLayout()
         first.setSpacing(Space.S)
-        first.addWidget(self._symbol)
         first.addWidget(self.name, 1)
         first.addWidget(self.stars)
         first.addSpacing(Space.S)
@@ -61,54 +64,74 @@ class VersionHeader(QWidget):
         column.setSpacing(Space.XS)
         column.addLayout(first)
         column.addLayout(self._second())
+        column.addWidget(self._state_line())
+        column.addSpacing(Space.XS)
         column.addLayout(self._third())
         whole = QHBoxLayout(self)
-        whole.setContentsMargins(Space.S, Space.M, Space.L, Space.M)
+        whole.setContentsMargins(Space.S, Space.M, Space.L, Space.S)
         whole.setSpacing(Space.S)
+        self._symbol.setFixedHeight(theme.px(Space.XXL))
         whole.addWidget(self.back, 0, Qt.AlignmentFlag.AlignTop)
+        whole.addWidget(self._symbol, 0, Qt.AlignmentFlag.AlignTop)
         whole.addLayout(column, 1)
 
     def _second(self) -> QHBoxLayout:
         self.id = QPushButton()
         self.id.setProperty("role", "link")
         self.id.clicked.connect(self._copy_id)
-        self.facts = label("", "muted")
+        self.facts = Elided(color=QPalette.ColorRole.PlaceholderText)
+        self.facts.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self.base = QPushButton()
         self.base.setProperty("role", "link")
         self.base.clicked.connect(self.base_asked)
         self._base_word = label("", "muted")
-        self.place = Elided()
+        row = QHBoxLayout()
+        row.setSpacing(Space.S)
+        for widget in (self.id, self.facts, self._base_word, self.base):
+            row.addWidget(widget)
+        row.addStretch(1)
+        return row
+
+    def _state_line(self) -> QWidget:
+        """What is wrong with a version that is not whole, and what may end it."""
+        self.state = QWidget()
+        self._state_word = label("", "danger")
+        self._reason = Elided()
+        self.rescan = QPushButton("Scan again")
+        self.rescan.setIcon(icon("refresh"))
+        self.rescan.clicked.connect(self.rescan_asked)
+        row = QHBoxLayout(self.state)
+        row.setContentsMargins(0, Space.XS, 0, 0)
+        row.setSpacing(Space.S)
+        row.addWidget(self._state_word)
+        row.addWidget(self._reason, 1)
+        row.addWidget(self.rescan)
+        return self.state
+
+    def _third(self) -> QHBoxLayout:
+        self.place = Elided(color=QPalette.ColorRole.PlaceholderText)
         self.place.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self.reveal = _tool("folder", "Reveal in folder")
         self.reveal.clicked.connect(self.reveal_asked)
         self.copy_path = _tool("copy", "Copy path")
         self.copy_path.clicked.connect(self._copy_path)
+        self.tags = Chips("Tags", "Tag  T", "tag")
+        self.tags.added.connect(self.tags_asked)
+        self.tags.removed.connect(self.tag_removed)
+        self.note = QPushButton()
+        self.note.setIcon(icon("note"))
+        self.note.setProperty("role", "flat")
+        self.note.clicked.connect(self.note_asked)
         row = QHBoxLayout()
-        row.setSpacing(Space.S)
-        for widget in (self.id, self.facts, self._base_word, self.base):
-            row.addWidget(widget)
-        row.addSpacing(Space.M)
+        row.setSpacing(0)
         row.addWidget(self.place, 1)
         row.addWidget(self.copy_path)
         row.addWidget(self.reveal)
         row.addStretch(0)
-        return row
-
-    def _third(self) -> QHBoxLayout:
-        self.tags = Chips("Tags", "Tag  T")
-        self.tags.added.connect(self.tags_asked)
-        self.tags.removed.connect(self.tag_removed)
-        self.note = QPushButton()
-        self.note.setProperty("role", "flat")
-        self.note.clicked.connect(self.note_asked)
-        row = QHBoxLayout()
-        row.setSpacing(Space.S)
-        for symbol, widget in (("tag", self.tags), ("note", self.note)):
-            sign = QLabel()
-            sign.setPixmap(icon(symbol, self._context.theme.color("muted")).pixmap(ICON, ICON))
-            row.addWidget(sign)
-            row.addWidget(widget)
-        row.addStretch(1)
+        row.addSpacing(Space.L)
+        row.addWidget(self.tags)
+        row.addSpacing(Space.XS)
+        row.addWidget(self.note)
         return row
 
     def show_version(self, version: Version, base_known: bool) -> None:
@@ -128,7 +151,11 @@ class VersionHeader(QWidget):
         self.id.setToolTip(
             "Copy the whole id" if version.hashed else "Copy the id; it is final once the files are hashed"
         )
-        self.facts.setText(" · ".join(_facts(version)))
+        self.facts.set_text(" · ".join(_facts(version)))
+        self.state.setVisible(version.state in RESCANNED)
+        self._state_word.setText(version.state.value.capitalize())
+        problem = f"  {version.problems[0]}" if version.problems else ""
+        self._reason.set_text(STATE_REASONS.get(version.state, "") + problem)
         self._base_word.setText(f"· {version.base.relation}" if version.base else "")
         self.base.setVisible(version.base is not None)
         if version.base is not None:
@@ -141,7 +168,7 @@ class VersionHeader(QWidget):
             button.setVisible(version.path is not None)
         self.tags.show_words(sorted(version.tags))
         note = display.visible(" ".join(version.note.split()))
-        self.note.setText(display.elide(note, 90) if note else "Write a note  N")
+        self.note.setText(display.elide(note, NOTE_LETTERS) if note else "Write a note  N")
         self.note.setToolTip(plain_tip(version.note) if note else "Write a note")
         self.note.setAccessibleName(f"Note: {note}" if note else "Write a note")
 
@@ -156,7 +183,7 @@ class VersionHeader(QWidget):
 
 def _facts(version: Version) -> list[str]:
     texts = [str(version.kind)]
-    if version.state is not State.COMPLETE:
+    if version.state is not State.COMPLETE and version.state not in RESCANNED:
         texts.append(str(version.state))
     if version.step is not None:
         texts.append(f"step {version.step:,}")

@@ -13,6 +13,18 @@ from diptych.ui.widgets.table import ReportTable, RowTable
 
 ROWS_SHOWN = 12
 """Rows a table shows within the page; the rest has a page of its own."""
+EMPTY = {
+    "hyperparameters": "No record names a hyperparameter.",
+    "metrics": "No evaluation of this version is known.",
+    "curves": "No record holds a curve.",
+    "outputs": "No record holds answers to single items.",
+    "weights": "The weights are not here.",
+    "tokenizer": "This version brings no tokenizer.",
+    "config": "No configuration was found.",
+    "data": "No record names a data set.",
+    "files": "No file is here.",
+}
+"""What a section says that nothing was found for."""
 
 
 class Section(QWidget):

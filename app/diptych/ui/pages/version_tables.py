@@ -18,6 +18,8 @@ from diptych.ui.widgets.cells import Align, Cell
 
 CONFIGURATION = ("arch.", "gen.")
 """Hyperparameters with these beginnings stand under the configuration."""
+KEY, ENDS = 264, 220
+"""Widths that all tables share, so that values and sources of one section stand under those of another."""
 _PREVIEW = 400
 """Letters of a long text that a cell can ever show."""
 Pair = tuple[str, str, str]
@@ -35,7 +37,7 @@ def hyperparameters(settings: Sequence[HyperParameter], configuration: bool) -> 
     """Settings of the training and the adapter, or of the architecture and generation."""
     chosen = [one for one in settings if one.key.startswith(CONFIGURATION) == configuration]
     chosen.sort(key=lambda one: one.key)
-    return Facts((Title("Key", 320), Title("Value"), Title("Source", 200)), chosen, _setting, _inspect_setting)
+    return Facts((Title("Key", KEY), Title("Value"), Title("Source", ENDS)), chosen, _setting, _inspect_setting)
 
 
 def metrics(found: Sequence[Metric]) -> Facts:
@@ -44,8 +46,8 @@ def metrics(found: Sequence[Metric]) -> Facts:
     for one in sorted(found, key=lambda one: (not one.task, one.task, one.name, one.filter, -(one.step or 0))):
         readings.setdefault((one.key, one.value), []).append(one)
     titles = (
-        Title("Task", 160), Title("Metric"), Title("Value", 104, Align.POINT), Title("± stderr", 88, Align.POINT),
-        Title("n", 64, Align.RIGHT), Title("Step", 76, Align.RIGHT), Title("Source", 200),
+        Title("Task", 144), Title("Metric"), Title("Value", 104, Align.POINT), Title("± stderr", 80, Align.POINT),
+        Title("n", 56, Align.RIGHT), Title("Step", 72, Align.RIGHT), Title("Source", ENDS),
     )  # fmt: skip
     return Facts(titles, list(readings.values()), _metric, _inspect_metric)
 
@@ -53,16 +55,16 @@ def metrics(found: Sequence[Metric]) -> Facts:
 def weights(tensors: Sequence[TensorInfo]) -> Facts:
     """Tensors in the order of the files."""
     titles = (
-        Title("Tensor"), Title("Dtype", 76), Title("Shape", 160, Align.RIGHT), Title("Values", 88, Align.RIGHT),
-        Title("Size", 88, Align.RIGHT), Title("File", 220),
+        Title("Tensor"), Title("Dtype", 72), Title("Shape", 136, Align.RIGHT), Title("Values", 80, Align.RIGHT),
+        Title("Size", 80, Align.RIGHT), Title("File", ENDS),
     )  # fmt: skip
     return Facts(titles, tensors, _tensor, _inspect_tensor)
 
 
 def outputs(samples: Sequence[Sample]) -> Facts:
     """Answers as the records hold them."""
-    titles = (Title("Task", 132), Title("Item", 72), Title("Prompt"), Title("Target", 96), Title("Output"),
-              Title("Scores", 132))  # fmt: skip
+    titles = (Title("Task", 144), Title("Item", 64), Title("Prompt"), Title("Target", 104), Title("Output"),
+              Title("Scores", 144))  # fmt: skip
     return Facts(titles, samples, _sample, _inspect_sample)
 
 
@@ -85,15 +87,15 @@ def tokenizer(found: Tokenizer) -> Facts:
 
 def datasets(found: Sequence[DatasetRef]) -> Facts:
     """Data sets that records name."""
-    titles = (Title("Data set"), Title("Configuration", 140), Title("Split", 100), Title("Role", 72),
-              Title("Revision", 140), Title("Source", 200))  # fmt: skip
+    titles = (Title("Data set", KEY), Title("Configuration"), Title("Split", 80), Title("Role", 72),
+              Title("Revision", 96), Title("Source", ENDS))  # fmt: skip
     return Facts(titles, found, _dataset, _inspect_dataset)
 
 
 def files(version: Version) -> Facts:
     """Files as the last scan saw them."""
     titles = (Title("File"), Title("Role", 88), Title("Size", 88, Align.RIGHT), Title("Written", 88),
-              Title("Digest", 160))  # fmt: skip
+              Title("Digest", ENDS))  # fmt: skip
     ordered = sorted(version.artifacts, key=lambda one: (one.role != "weights", one.path))
     return Facts(titles, ordered, _file, _inspect_file)
 
@@ -114,7 +116,7 @@ def source_text(source: Source) -> str:
 
 
 def _pairs(pairs: Sequence[Pair], headed: bool = True) -> Facts:
-    return Facts((Title("Key", 220), Title("Value")), pairs, _pair, _inspect_pair, headed=headed)
+    return Facts((Title("Key", KEY), Title("Value")), pairs, _pair, _inspect_pair, headed=headed)
 
 
 def _pair(pair: Pair) -> tuple[Cell, ...]:

@@ -14,8 +14,10 @@ from diptych.ui.theme import Theme
 from diptych.ui.tokens import Space
 from diptych.ui.widgets import paint
 
-CHIP_LETTERS = 32
+CHIP_LETTERS = 24
 """A longer tag is cut in the middle; its tooltip has it whole."""
+MOST = 5
+"""Words shown as buttons of their own; the rest is counted."""
 
 
 class Chips(QWidget):
@@ -24,13 +26,16 @@ class Chips(QWidget):
     removed = Signal(str)
     added = Signal()
 
-    def __init__(self, name: str, more: str, parent: QWidget | None = None) -> None:
+    def __init__(self, name: str, more: str, symbol: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._add = more
         self.setAccessibleName(name)
         self._row = QHBoxLayout(self)
         self._row.setContentsMargins(0, 0, 0, 0)
         self._row.setSpacing(Space.XS)
         self._more = QPushButton(more)
+        self._more.setIcon(icon(symbol))
+        self._more.setAccessibleName(more)
         self._more.setProperty("role", "flat")
         self._more.clicked.connect(self.added)
         self._row.addWidget(self._more)
@@ -49,8 +54,11 @@ class Chips(QWidget):
             if widget is not None:
                 widget.hide()
                 widget.deleteLater()
-        for place, word in enumerate(self._words):
+        for place, word in enumerate(self._words[:MOST]):
             self._row.insertWidget(place, self._chip(word))
+        rest = len(self._words) - MOST
+        self._more.setText(f"{rest} more" if rest > 0 else self._add)
+        self._more.setToolTip("\n".join(visible(word) for word in self._words[MOST:]).replace("<", "\u2039"))
 
     def _chip(self, word: str) -> QToolButton:
         chip = QToolButton()
