@@ -12,7 +12,7 @@ MOST = 40
 """Entries under one heading; the filter finds the rest."""
 _ALWAYS = (
     ("Starred", "stars>0", "star"),
-    ("No weights here", "state:no-weights", "file"),
+    ("No weights", "state:no-weights", "file"),
     ("Partial", "state:partial", "partial"),
     ("Offline", "state:offline", "offline"),
     ("Damaged", "state:damaged", "damaged"),

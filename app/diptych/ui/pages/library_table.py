@@ -177,9 +177,12 @@ class LibraryTable(RowTable):
             self.verticalScrollBar().setValue(row * self._theme.row - place.offset)
 
     def begin(self) -> None:
-        """Go to the first row where no row is current."""
+        """Go to the first row where no row is current. A run is not selected so: what is done next is meant for one."""
         if not self.currentIndex().isValid() and self._versions.rowCount():
-            self.setCurrentIndex(self._versions.index(0, NAME))
+            chosen = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
+            is_run = self._versions.group(0) is not None
+            flags = QItemSelectionModel.SelectionFlag.NoUpdate if is_run else chosen
+            self.selectionModel().setCurrentIndex(self._versions.index(0, NAME), flags)
 
     def selected_keys(self) -> list[int]:
         """The selected versions, from top to bottom; a closed run stands for all of its own."""

@@ -195,7 +195,7 @@ class CellDelegate(QStyledItemDelegate):
         quiet, quiet_metrics = self._fonts[False, False]
         behind = f"  {cell.after}" if cell.after else ""
         after = quiet_metrics.horizontalAdvance(behind)
-        room = area.width() - min(after, area.width() // 2)
+        room = area.width() - min(after, area.width() * 3 // 5)
         room -= self._tail_width(cell)
         text = metrics.elidedText(cell.text, Qt.TextElideMode.ElideMiddle, room)
         painter.drawText(area, _LEFT, text)
