@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from making import make_adapter, make_model, make_run
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QApplication, QPushButton, QWidget
@@ -25,6 +24,7 @@ from diptych.ui.runner import Runner
 from diptych.ui.shortcuts import ShortcutSheet
 from diptych.ui.theme import Theme
 from diptych.workbench import Workbench
+from making import make_adapter, make_model, make_run
 
 OpenWindow = Callable[[], MainWindow]
 
