@@ -347,7 +347,7 @@ def test_a_million_tensors_take_seconds_and_leave_other_threads_alone(tmp_path: 
     count, seconds, memory, gap = (float(number) for number in done.stdout.split())
     assert count == 1_000_000
     assert seconds < 20  # half of it on a machine that does nothing else
-    assert memory < 1024
+    assert memory < 1280
     assert gap < 0.25
 
 

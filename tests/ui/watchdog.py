@@ -44,7 +44,7 @@ class Watchdog(QObject):
 
 
 def longest_gap(
-    qtbot: QtBot, act: Callable[[], object], done: Callable[[], bool], tries: int = 3
+    qtbot: QtBot, act: Callable[[], object], done: Callable[[], bool], tries: int = 5
 ) -> tuple[float, float]:
     """The longest gap while `act` works, and while nothing happens for a while: what the machine itself costs.
 
