@@ -4,32 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QSize, Qt
-from PySide6.QtGui import QKeyEvent, QPainter
-from PySide6.QtWidgets import (
-    QDialog,
-    QLineEdit,
-    QListWidget,
-    QListWidgetItem,
-    QStyle,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QDialog, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from diptych.display import visible
 from diptych.ui.actions import Bound
 from diptych.ui.context import Context
-from diptych.ui.theme import Theme
-from diptych.ui.tokens import RADIUS, Space
+from diptych.ui.tokens import Space
+from diptych.ui.widgets.picker import Choice, ChoiceDelegate
 
 WIDTH, HEIGHT = 560, 380
 _VERSIONS = 8
 """How many versions are offered below the actions."""
-_CHOSEN = int(Qt.ItemDataRole.UserRole)
-_ASIDE = _CHOSEN + 1
-"""What stands at the right of a line: keys, or the id of a version."""
 
 
 class CommandPalette(QDialog):
@@ -48,7 +35,7 @@ class CommandPalette(QDialog):
         self.list = QListWidget()
         self.list.setAccessibleName("Matches")
         self.list.setUniformItemSizes(True)
-        self.list.setItemDelegate(_Lines(context.theme, self.list))
+        self.list.setItemDelegate(ChoiceDelegate(context.theme, self.list))
         column = QVBoxLayout(self)
         column.setContentsMargins(Space.M, Space.M, Space.M, Space.M)
         column.addWidget(self.field)
@@ -82,15 +69,14 @@ class CommandPalette(QDialog):
 
     def _add(self, text: str, aside: str, chosen: Bound | int) -> None:
         item = QListWidgetItem(text)
-        item.setData(_ASIDE, aside)
-        item.setData(_CHOSEN, chosen)
+        item.setData(Qt.ItemDataRole.UserRole, Choice(text=text, note=aside, value=chosen))
         self.list.addItem(item)
 
     def _run(self) -> None:
         if self.list.currentRow() < 0:
             return
         item = self.list.currentItem()
-        chosen = item.data(_CHOSEN)
+        chosen = item.data(Qt.ItemDataRole.UserRole).value
         self.accept()
         if isinstance(chosen, Bound):
             chosen.trigger()
@@ -101,33 +87,3 @@ class CommandPalette(QDialog):
 def _letters_in_order(letters: str, text: str) -> bool:
     remaining = iter(text.casefold())
     return all(letter in remaining for letter in letters.casefold() if not letter.isspace())
-
-
-class _Lines(QStyledItemDelegate):
-    """A line: what it does at the left, its keys or id at the right."""
-
-    def __init__(self, theme: Theme, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._theme = theme
-
-    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
-        return QSize(0, self._theme.row)
-
-    def paint(
-        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> None:
-        painter.save()
-        if option.state & QStyle.StateFlag.State_Selected:
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(self._theme.color("selected"))
-            painter.drawRoundedRect(option.rect, RADIUS, RADIUS)
-        room = option.rect.adjusted(Space.S, 0, -Space.S, 0)
-        aside = str(index.data(_ASIDE))
-        width = option.fontMetrics.horizontalAdvance(aside)
-        painter.setPen(self._theme.color("muted"))
-        painter.drawText(room, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, aside)
-        room.setRight(room.right() - width - Space.L)
-        text = option.fontMetrics.elidedText(str(index.data()), Qt.TextElideMode.ElideMiddle, room.width())
-        painter.setPen(self._theme.color("text"))
-        painter.drawText(room, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
-        painter.restore()

@@ -58,7 +58,7 @@ class Picker(QFrame):
         self.list.setAccessibleName("Versions")
         self.list.setUniformItemSizes(True)
         self.list.setMouseTracking(True)
-        self._delegate = _ChoiceDelegate(theme, self.list)
+        self._delegate = ChoiceDelegate(theme, self.list)
         self.list.setItemDelegate(self._delegate)
         self.list.setFixedHeight(_ROWS * theme.row)
         self.list.itemActivated.connect(self._pick)
@@ -106,7 +106,7 @@ class Picker(QFrame):
             self.picked.emit(choice.value)
 
 
-class _ChoiceDelegate(QStyledItemDelegate):
+class ChoiceDelegate(QStyledItemDelegate):
     """The name at the left, what is said about it at the right."""
 
     def __init__(self, theme: Theme, parent: QWidget) -> None:
