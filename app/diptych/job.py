@@ -24,7 +24,8 @@ class Tick:
     unit: str = ""
     """`bytes`, or the plural of what is counted ("files")."""
     partial: object | None = None
-    """What is known so far, of the job's own result type, complete in itself: a later tick replaces it."""
+    """What is known so far, complete in itself, so that a later tick replaces it: a part of the job's own result, or
+    where it stands (the `Voyage` of a push)."""
 
 
 Job: TypeAlias = Generator[Tick, None, T]

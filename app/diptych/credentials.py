@@ -1,0 +1,1 @@
+"""The OS keyring behind get, set and forget."""

@@ -1,0 +1,241 @@
+"""Requests as jobs: they tick while they wait, stop at once when closed, and try again as a server deserves it.
+
+Every remote speaks through a `Wire`. It holds the rules that no remote may forget: TLS is always verified, a login goes
+to the one origin that it is for and to nobody else, redirects are few and never lead to this machine or to plain http,
+and texts of errors name the host and the reason but never a query, which may be signed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+
+from diptych.domain.address import is_loopback
+from diptych.errors import DiptychError, Offline, Refused
+from diptych.job import Job, Tick
+from diptych.remotes import answers
+from diptych.remotes.answers import Answer
+from diptych.remotes.body import Body
+from diptych.remotes.network import Network, proxy_for, quiet
+
+T = TypeVar("T")
+_SLICE = 0.1
+_LARGEST_ANSWER = 64 << 20
+_REDIRECTS = 5
+
+
+class Login(Protocol):
+    """What proves to the server who we are."""
+
+    def headers(self, method: str, url: str, headers: Mapping[str, str]) -> Mapping[str, str]:
+        """The headers to add to a request to the wire's own origin."""
+
+    def renew(self, wire: Wire, answer: Answer) -> Job[bool]:
+        """Whether there is something new to try after the server has answered 401; asked once for each request."""
+
+
+class Lost(Offline):
+    """The connection broke, or went silent; what was sent may have arrived or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    method: str
+    url: str
+    what: str
+    headers: Mapping[str, str]
+    content: bytes | Body | None
+    sink: Callable[[bytes], None] | None
+
+
+class Wire:
+    """Connections to one origin (`https://host`), and without login to where that one redirects."""
+
+    def __init__(self, origin: str, network: Network, login: Login | None = None) -> None:
+        quiet()
+        self.origin = origin
+        self.network = network
+        self.login = login
+        self.host = urlsplit(origin).netloc
+        if origin.startswith("http://") and not is_loopback(urlsplit(origin).hostname or ""):
+            raise Refused(f"{self.host}: plain http is accepted for this machine only")
+        self._loop = asyncio.new_event_loop()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._moved = 0
+        self._allowed_at = 0.0
+        self._client: httpx.AsyncClient | None = None
+
+    def ask(
+        self,
+        method: str,
+        url: str,
+        *,
+        what: str,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | Body | None = None,
+        accept: Collection[int] = (200,),
+        retry: bool = True,
+        follow: bool = False,
+        sink: Callable[[bytes], None] | None = None,
+    ) -> Job[Answer]:
+        """Send one request; `url` may be a path at the origin. Ticks count the bytes moved by it.
+
+        Statuses in `accept` are returned, others raise the error they stand for, naming `what` was being done. With
+        `retry`, lost connections and overloaded servers are tried again; without, a loss raises `Lost` at once. With
+        `follow`, up to five redirects are followed, without login where they lead elsewhere. `sink` gets the body of an
+        accepted answer in pieces; if a try breaks in the middle, it gets no more and `Lost` is raised.
+        """
+        call = _Call(method, urljoin(self.origin, url), what, dict(headers or {}), content, sink)
+        fruitless = renewed = hops = 0
+        while True:
+            trusted = _origin(call.url) == self.origin
+            try:
+                answer = yield from self._drive(self._send(call, trusted, accept), call)
+            except Lost:
+                fruitless += 1
+                if not retry or sink is not None or fruitless >= self.network.attempts:
+                    raise
+                yield from self.wait(answers.pause(None, fruitless, self.network.longest_wait), f"Trying {what} again")
+                continue
+            if answer.status in accept:
+                return answer
+            if follow and answer.status in (301, 302, 303, 307, 308):
+                hops += 1
+                call = _Call(method, self._next(answer, hops), what, call.headers, content, sink)
+                continue
+            if answer.status == 401 and trusted and self.login is not None and not renewed:
+                renewed = 1
+                if (yield from self.login.renew(self, answer)):
+                    continue
+            if retry and answer.status in answers.PASSING:
+                fruitless += 1
+                if fruitless < self.network.attempts:
+                    seconds = answers.pause(answer, fruitless, self.network.longest_wait)
+                    yield from self.wait(seconds, f"{self.host} asks to wait before {what}")
+                    continue
+            raise answers.error(answer, self.host, what)
+
+    def wait(self, seconds: float, text: str) -> Job[None]:
+        """Let time pass, ticking."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            yield Tick(text)
+            self._loop.run_until_complete(asyncio.sleep(min(_SLICE, left)))
+
+    def close(self) -> None:
+        """End every connection."""
+        if self._loop.is_closed():
+            return
+        if self._client is not None:
+            self._loop.run_until_complete(self._client.aclose())
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.close()
+
+    def _drive(self, coroutine: Coroutine[Any, Any, T], call: _Call) -> Job[T]:
+        """Run `coroutine` in slices. Several jobs of one wire may be driven in turn: all advance in every slice."""
+        task = self._loop.create_task(coroutine)
+        self._tasks.add(task)
+        begun = moved = self._moved
+        checked = time.monotonic()
+        try:
+            while not task.done():
+                running = {one for one in self._tasks if not one.done()}
+                self._loop.run_until_complete(
+                    asyncio.wait(running, timeout=_SLICE, return_when=asyncio.FIRST_COMPLETED)
+                )
+                now = time.monotonic()
+                if now - checked > self.network.answer_seconds:
+                    if self._moved - moved < self.network.slowest * (now - checked):
+                        raise Lost(f"{self.host}: too slow while {call.what}", "Check the connection, then resume.")
+                    checked, moved = now, self._moved
+                if not task.done():
+                    sent = call.content.sent if isinstance(call.content, Body) else self._moved - begun
+                    yield Tick(call.what, sent, 0, "bytes")
+            return task.result()
+        finally:
+            self._tasks.discard(task)
+            if not task.done():
+                task.cancel()
+                self._loop.run_until_complete(asyncio.wait({task}, timeout=1))
+
+    async def _send(self, call: _Call, trusted: bool, accept: Collection[int]) -> Answer:
+        headers = {"User-Agent": "diptych", "Accept-Encoding": "identity", **call.headers}
+        content: bytes | AsyncIterator[bytes] | None
+        if isinstance(call.content, Body):
+            headers["Content-Length"] = str(call.content.length)
+            content = call.content.pieces(self._pace)
+        else:
+            content = call.content
+        if trusted and self.login is not None:
+            headers.update(self.login.headers(call.method, call.url, headers))
+        try:
+            async with self._connections().stream(call.method, call.url, headers=headers, content=content) as response:
+                return await self._receive(response, call, accept)
+        except httpx.HTTPError as error:
+            raise self._lost(error, call) from None
+
+    async def _receive(self, response: httpx.Response, call: _Call, accept: Collection[int]) -> Answer:
+        kept = bytearray()
+        wanted = call.sink if response.status_code in accept else None
+        async for piece in response.aiter_raw():
+            await self._pace(len(piece))
+            if wanted is not None:
+                wanted(piece)
+            elif len(kept) + len(piece) > _LARGEST_ANSWER:
+                raise Refused(f"{self.host}: its answer is too long while {call.what}")
+            else:
+                kept += piece
+        return Answer(response.status_code, response.headers, bytes(kept), str(response.url))
+
+    async def _pace(self, count: int) -> None:
+        """Count bytes that move, and hold them back where a limit is set."""
+        self._moved += count
+        if self.network.bytes_per_second > 0:
+            now = time.monotonic()
+            self._allowed_at = max(now, self._allowed_at) + count / self.network.bytes_per_second
+            if self._allowed_at > now:
+                await asyncio.sleep(self._allowed_at - now)
+
+    def _connections(self) -> httpx.AsyncClient:
+        if self._client is None:
+            network = self.network
+            self._client = httpx.AsyncClient(
+                verify=network.tls(),
+                trust_env=False,  # it would take logins from .netrc
+                proxy=proxy_for(self.origin),
+                timeout=httpx.Timeout(network.answer_seconds, connect=network.connect_seconds, pool=None),
+            )
+        return self._client
+
+    def _next(self, answer: Answer, hops: int) -> str:
+        target = urljoin(answer.url, str(answer.headers.get("location", "")))
+        split = urlsplit(target)
+        host = split.hostname or ""
+        if hops > _REDIRECTS:
+            raise Refused(f"{self.host}: redirects more than {_REDIRECTS} times")
+        from_here = is_loopback(urlsplit(self.origin).hostname or "")
+        if split.scheme not in ("https", "http") or (split.scheme == "http" and not (from_here and is_loopback(host))):
+            raise Refused(f"{self.host}: redirects to an address that is not https")
+        if not from_here and answers.is_private(host):
+            raise Refused(f"{self.host}: redirects into a private network")
+        return target
+
+    def _lost(self, error: httpx.HTTPError, call: _Call) -> DiptychError:
+        host = urlsplit(call.url).netloc
+        if answers.is_distrusted(error):
+            return Refused(
+                f"{host}: its certificate is not accepted: {answers.distrust(error)}",
+                "If it is a server of your own, name the file of its authority in the settings of the remote.",
+            )
+        return Lost(f"{host}: {answers.loss(error)} while {call.what}", "Check the connection, then resume.")
+
+
+def _origin(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}"
