@@ -248,6 +248,9 @@ def test_a_migrated_catalog_has_the_schema_of_a_new_one(older: Path, tmp_path: P
     assert schemas[0] == schemas[1]
 
 
+_NEXT = migrations.SCHEMA + 1
+
+
 def _widen(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE version ADD COLUMN colour TEXT NOT NULL DEFAULT ''")
 
@@ -260,20 +263,20 @@ def _break(connection: sqlite3.Connection) -> None:
 def test_a_migration_keeps_a_sound_copy_of_what_was(file: Path) -> None:
     with closing(pysqlite3.connect(str(file), isolation_level=None)) as connection:
         before = connection.execute("SELECT * FROM version").fetchall()
-        backup = migrations.upgrade(connection, file, {2: _widen}, 2)
-        assert migrations.number(connection)[1] == 2
+        backup = migrations.upgrade(connection, file, {_NEXT: _widen}, _NEXT)
+        assert migrations.number(connection)[1] == _NEXT
         assert len(connection.execute("SELECT colour FROM version").fetchall()) == 60
-        assert migrations.upgrade(connection, file, {2: _break}, 2) is None
+        assert migrations.upgrade(connection, file, {_NEXT: _break}, _NEXT) is None
     assert backup is not None
     with closing(pysqlite3.connect(str(backup))) as copy:
-        assert migrations.number(copy)[1] == 1
+        assert migrations.number(copy)[1] == migrations.SCHEMA
         assert copy.execute("SELECT * FROM version").fetchall() == before
 
 
 def test_a_migration_that_fails_leaves_the_old_schema(file: Path) -> None:
     with closing(pysqlite3.connect(str(file), isolation_level=None)) as connection:
         with pytest.raises(Damaged, match="table tag refers to rows that are not there"):
-            migrations.upgrade(connection, file, {2: _break}, 2)
-        assert migrations.number(connection)[1] == 1
+            migrations.upgrade(connection, file, {_NEXT: _break}, _NEXT)
+        assert migrations.number(connection)[1] == migrations.SCHEMA
     with closing(Catalog(file)) as catalog:
         assert catalog.count() == 60

@@ -17,6 +17,7 @@ from diptych.domain.version import Digest, Version
 
 if TYPE_CHECKING:
     from diptych.catalog.contents import About
+    from diptych.catalog.shipments import Shipments
     from diptych.catalog.writes import Writes
     from diptych.domain.found import Found, Record
     from diptych.domain.tensor import Header
@@ -248,6 +249,15 @@ class Catalog:
     def remove_root(self, path: Path) -> Changes:
         """Forget a library folder and the versions that lie in it and nowhere else."""
         return self._writes.remove_root(path)
+
+    # what went elsewhere
+
+    @property
+    def shipments(self) -> Shipments:
+        """Pushes under way, receipts and model cards."""
+        from diptych.catalog.shipments import Shipments
+
+        return Shipments(self._connections)
 
     # history
 

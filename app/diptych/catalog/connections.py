@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pysqlite3
 
 from diptych.catalog import migrations
+from diptych.display import elide, visible
 from diptych.display import path as shown
 from diptych.errors import Conflict, Damaged, DiptychError, NotFound, Refused
 
@@ -201,7 +202,7 @@ def translated(file: Path) -> Iterator[None]:
 
 def _translated(error: Exception, name: str) -> Exception:
     code = getattr(error, "sqlite_errorname", "") or ""
-    text = str(error)
+    text = visible(elide(" ".join(str(error).split()), 120))  # it may quote a damaged schema
     if code.startswith("SQLITE_FULL"):
         return Refused(f"{name}: no space left on the disk; nothing was changed", "Free some space and try again.")
     if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):

@@ -20,8 +20,18 @@ if TYPE_CHECKING:
 
 APPLICATION = 0x44505459
 """`DPTY`: marks the file as ours."""
-SCHEMA = 1
-STEPS: Mapping[int, Callable[[Connection], None]] = {}
+SCHEMA = 2
+
+
+def _ship(connection: Connection) -> None:
+    """Add the tables of pushes, receipts and model cards."""
+    from diptych.catalog.tables import shipping  # only here: it is slow to import
+
+    for statement in shipping():
+        connection.execute(statement)
+
+
+STEPS: Mapping[int, Callable[[Connection], None]] = {2: _ship}
 """By the number of the schema that each step leads to."""
 
 

@@ -7,12 +7,15 @@ read fast. Text that must not be lost lies in JSON, compressed where it is long;
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, String, Table, UniqueConstraint
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlmodel import Field, SQLModel
+
+from diptych.catalog import tables_shipping
 
 _CASCADE: Final = "CASCADE"
 
@@ -193,8 +196,16 @@ _SEARCH = (
 
 def statements() -> tuple[str, ...]:
     """The SQL that creates the newest schema in an empty file."""
+    return (*_making(SQLModel.metadata.sorted_tables), *_SEARCH)
+
+
+def shipping() -> tuple[str, ...]:
+    """The SQL that creates what schema 2 has added."""
+    return _making([table for table in SQLModel.metadata.sorted_tables if table.name in tables_shipping.NAMES])
+
+
+def _making(tables: Sequence[Table]) -> tuple[str, ...]:
     dialect = sqlite.dialect()
-    tables = SQLModel.metadata.sorted_tables
     return (
         *(str(CreateTable(table).compile(dialect=dialect)).strip() for table in tables),
         *(
@@ -202,5 +213,4 @@ def statements() -> tuple[str, ...]:
             for table in tables
             for index in sorted(table.indexes, key=lambda index: str(index.name))
         ),
-        *_SEARCH,
     )
