@@ -1,0 +1,103 @@
+"""Pushing versions to remotes, fetching them back, and looking whether they are still as they were delivered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from diptych import display
+from diptych.catalog import Catalog
+from diptych.domain.shipping import Delivered, Plan, Receipt, Ref, Remote, Shipment, Verified, Wishes
+from diptych.domain.version import Version
+from diptych.errors import Conflict, NotFound, Refused
+from diptych.job import Job
+from diptych.workbench.shipping import Choice, prepare
+
+if TYPE_CHECKING:
+    from diptych.catalog.shipments import Kept, Underway
+
+T = TypeVar("T")
+Opener = Callable[[str], Job[Remote]]
+"""Opens the remote that a name or an address stands for, with its login."""
+
+
+@dataclass(frozen=True, slots=True)
+class Targeted:
+    """A plan for one named remote."""
+
+    remote: str
+    plan: Plan
+
+
+def plan(
+    catalog: Catalog, open_remote: Opener, version: Version, targets: Sequence[tuple[str, Wishes]], choice: Choice
+) -> Job[tuple[Targeted, ...]]:
+    """What a push to each target would do: the files are hashed and looked through once for all of them."""
+    shipment = yield from prepare(catalog, version, choice)
+    planned: list[Targeted] = []
+    for name, wishes in targets:
+        asked = yield from _with(open_remote, name, partial(_ask, shipment=shipment, wishes=wishes))
+        planned.append(Targeted(name, asked))
+    return tuple(planned)
+
+
+def push(catalog: Catalog, open_remote: Opener, targeted: Targeted) -> Job[Kept]:
+    """Do what a plan says, from where an earlier try came to, and keep the receipt."""
+    shipments = catalog.shipments
+    key = shipments.begin(targeted.plan, targeted.remote)
+    journal = shipments.journal(key)
+    receipt = yield from _with(open_remote, targeted.remote, lambda remote: remote.push(targeted.plan, journal))
+    return shipments.deliver(key, targeted.plan, targeted.remote, receipt)
+
+
+def resume(catalog: Catalog, open_remote: Opener, underway: Underway, choice: Choice) -> Job[Kept]:
+    """Go on with a push that was broken off, after looking at both sides again."""
+    version = catalog.resolve(underway.version_id)
+    (targeted,) = yield from plan(catalog, open_remote, version, [(underway.remote, underway.wishes)], choice)
+    if str(targeted.plan.address) != underway.address:
+        raise Conflict(f"{underway.remote}: has another address than when the push began", "Push again.")
+    return (yield from push(catalog, open_remote, targeted))
+
+
+def verify(open_remote: Opener, receipt: Receipt, remote: str = "") -> Job[Verified]:
+    """Look whether a delivery is still as its receipt says."""
+    return (yield from _with(open_remote, remote or str(receipt.address), lambda opened: opened.verify(receipt)))
+
+
+def refs(open_remote: Opener, remote: str) -> Job[tuple[Ref, ...]]:
+    """The names under which a remote shows versions."""
+    return (yield from _with(open_remote, remote, lambda opened: opened.refs()))
+
+
+def pull(open_remote: Opener, remote: str, ref: str, folder: Path) -> Job[tuple[Delivered, ...]]:
+    """Fetch a version into a folder that does not exist yet."""
+    if folder.exists():
+        raise Conflict(f"{display.path(folder)}: is there already", "Name a folder that does not exist.")
+    if not folder.parent.is_dir():
+        raise NotFound(f"{display.path(folder.parent)}: no such folder", "Make it first.")
+    return (yield from _with(open_remote, remote, lambda opened: opened.pull(ref, folder)))
+
+
+def one_click(catalog: Catalog, version: Version) -> tuple[str, Wishes] | None:
+    """Where the newest push of the same model went, and how; a tag of that version is not asked for again."""
+    kept = catalog.shipments.last_of(version.model)
+    if kept is None:
+        return None
+    return kept.remote, replace(kept.wishes, tag="", message="")
+
+
+def _ask(remote: Remote, shipment: Shipment, wishes: Wishes) -> Job[Plan]:
+    if wishes.pull_request and remote.address.kind != "hub":
+        raise Refused(f"{remote.address}: knows no pull requests", "Push without one.")
+    return (yield from remote.plan(shipment, wishes))
+
+
+def _with(open_remote: Opener, name: str, use: Callable[[Remote], Job[T]]) -> Job[T]:
+    """Open a remote for one job, and close it whatever happens."""
+    remote = yield from open_remote(name)
+    with closing(remote):
+        return (yield from use(remote))

@@ -1,0 +1,191 @@
+"""What of a version goes to a registry, and what to look at first. Hashed once, whatever the number of targets."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from diptych import display
+from diptych.catalog import Catalog
+from diptych.domain.found import Record
+from diptych.domain.shipping import Caution, LeftOut, Parcel, Phase, Shipment, Voyage
+from diptych.domain.version import Artifact, Role, State, Version
+from diptych.errors import Conflict, NotFound, Refused
+from diptych.job import Job, Tick
+from diptych.workbench.hash import hash_files
+from diptych.workbench.leaks import leaks
+
+_PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib")
+_PRIVATE = (".git/", ".cache/", ".ipynb_checkpoints/", "__pycache__/")
+_CARD = "README.md"
+_TEXTS = frozenset({Role.CONFIG, Role.RECORD, Role.CARD, Role.CODE, Role.OTHER})
+"""Roles of files that people or programs wrote as text, where a secret may have slipped in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the user wants otherwise than usual."""
+
+    include: frozenset[str] = frozenset()
+    """Names of files that are left out usually."""
+    exclude: frozenset[str] = frozenset()
+    """Names of files that go usually."""
+
+
+def prepare(catalog: Catalog, version: Version, choice: Choice) -> Job[Shipment]:
+    """The shipment of a version: its files hashed where they are not yet, chosen, and looked through for secrets.
+
+    `NotFound` where its files are not here, `Refused` where nothing is left to ship, `Conflict` where a file changed
+    after it was hashed.
+    """
+    version = yield from _hashed(catalog, version)
+    place = _place(version)
+    parcels: list[Parcel] = []
+    left_out: list[LeftOut] = []
+    for artifact in version.artifacts:
+        reason = _reason(artifact, choice)
+        if reason:
+            left_out.append(LeftOut(artifact.path, artifact.bytes, reason))
+        else:
+            parcels.append(_parcel(place, artifact))
+    card = catalog.shipments.card(version.id)
+    if card is not None and _CARD not in choice.exclude:
+        parcels = [parcel for parcel in parcels if parcel.name != _CARD] + [_written(_CARD, card.encode(), Role.CARD)]
+    if not any(parcel.role is Role.WEIGHTS for parcel in parcels):
+        pickles = [one.name for one in left_out if one.name.endswith(_PICKLES)]
+        raise Refused(
+            f"{version.name}: no weights would go",
+            f"Its weights are pickles; include them by name: {display.listing(pickles)}." if pickles else "",
+        )
+    cautions = [
+        *_incomplete(version),
+        *(yield from _secrets(parcels)),
+        *_code(catalog.records(version.key), parcels),
+        *_licence(catalog, version),
+        *_no_card(parcels),
+    ]
+    parcels.sort(key=lambda parcel: parcel.name)
+    return Shipment(version, tuple(parcels), tuple(left_out), tuple(cautions))
+
+
+def _hashed(catalog: Catalog, version: Version) -> Job[Version]:
+    if version.state is State.OFFLINE or version.path is None or version.state is State.NO_WEIGHTS:
+        raise NotFound(f"{version.name}: its weights are not here", "Attach the disk that holds them, then scan again.")
+    if version.key == 0:
+        raise NotFound(f"{version.name}: not in the catalog", "Scan its folder first.")
+    if not version.hashed:
+        job = hash_files(catalog, [version.key])
+        try:
+            while True:
+                tick = next(job)
+                yield Tick(tick.text, tick.done, tick.total, tick.unit, Voyage(Phase.HASH))
+        except StopIteration as stop:
+            problems = stop.value.problems
+        finally:
+            job.close()
+        if problems:
+            raise Conflict(f"{problems[0]}", "Repair it, or scan again.")
+        version = catalog.resolve(str(version.path))
+    return version
+
+
+def _place(version: Version) -> Path:
+    for place in version.places:
+        if place.exists():
+            return place
+    raise NotFound(f"{version.name}: its files are not where they were", "Scan again.")
+
+
+def _reason(artifact: Artifact, choice: Choice) -> str:
+    """Why a file does not go; empty where it does."""
+    name = artifact.path
+    if name in choice.exclude:
+        return "as you chose"
+    if name in choice.include:
+        return ""
+    if name.startswith(_PRIVATE) or any(f"/{private}" in name for private in _PRIVATE):
+        return "belongs to a tool on this machine"
+    if artifact.role is Role.RESUME:
+        return "only continues a training"
+    if name.endswith(_PICKLES):
+        return "a pickle, which runs code when it is loaded"
+    return ""
+
+
+def _parcel(place: Path, artifact: Artifact) -> Parcel:
+    path = place if place.name == artifact.path and place.is_file() else place / artifact.path
+    try:
+        status = path.stat()
+    except OSError:
+        raise NotFound(f"{display.path(path)}: is not there any more", "Scan again.") from None
+    if artifact.digest is None or (status.st_size, status.st_mtime_ns) != (artifact.bytes, artifact.modified_ns):
+        raise Conflict(f"{display.path(path)}: changed after it was hashed", "Scan and hash again.")
+    return Parcel(artifact.path, artifact.bytes, artifact.digest.value, artifact.role, path)
+
+
+def _written(name: str, content: bytes, role: Role) -> Parcel:
+    return Parcel(name, len(content), hashlib.sha256(content).hexdigest(), role, content=content)
+
+
+def _incomplete(version: Version) -> Iterator[Caution]:
+    if version.state is not State.COMPLETE and version.state is not State.UNREAD:
+        reasons = display.listing(str(problem) for problem in version.problems) or version.state.value
+        yield Caution("shards", f"The version is {version.state.value}: {reasons}")
+
+
+def _secrets(parcels: Sequence[Parcel]) -> Job[list[Caution]]:
+    found: list[Caution] = []
+    texts = [parcel for parcel in parcels if parcel.role in _TEXTS]
+    for number, parcel in enumerate(texts):
+        yield Tick("Looking for secrets", number, len(texts), "files", Voyage(Phase.HASH, parcel.name))
+        if parcel.path is None:
+            continue
+        search = leaks(parcel.path)
+        while True:
+            try:
+                next(search)
+            except StopIteration as stop:
+                found += [
+                    Caution("secret", f"{parcel.name}, line {leak.line}: looks like a {leak.kind}", (parcel.name,))
+                    for leak in stop.value
+                ]
+                break
+            yield Tick("Looking for secrets", number, len(texts), "files", Voyage(Phase.HASH, parcel.name))
+    return found
+
+
+def _code(records: Sequence[Record], parcels: Sequence[Parcel]) -> Iterator[Caution]:
+    names = tuple(parcel.name for parcel in parcels if parcel.role is Role.CODE)
+    if names:
+        yield Caution("code", f"Holds code: {display.listing(names)}", names)
+    if any("custom_code" in record.evidence.facts for record in records):
+        yield Caution("code", "Its configuration names code that runs when it is loaded with trust_remote_code")
+    pickles = tuple(parcel.name for parcel in parcels if parcel.name.endswith(_PICKLES))
+    if pickles:
+        yield Caution("pickle", f"Holds pickles, which run code when loaded: {display.listing(pickles)}", pickles)
+
+
+def _licence(catalog: Catalog, version: Version) -> Iterator[Caution]:
+    """Whether the version states another licence than the one it was made from."""
+    if version.base is None or version.base.parent is None:
+        return
+    try:
+        base = catalog.resolve(version.base.parent)
+    except NotFound:
+        return
+    own, given = _stated(catalog.records(version.key)), _stated(catalog.records(base.key))
+    if given and not own:
+        yield Caution("licence", f"States no licence, while its base {base.name} has {given}")
+    elif given and own.lower() != given.lower():
+        yield Caution("licence", f"States the licence {own}, while its base {base.name} has {given}")
+
+
+def _stated(records: Sequence[Record]) -> str:
+    return next((told for record in records if (told := record.evidence.facts.get("license"))), "")
+
+
+def _no_card(parcels: Sequence[Parcel]) -> Iterator[Caution]:
+    if not any(parcel.name.lower() == "readme.md" for parcel in parcels):
+        yield Caution("card", "Has no model card")
