@@ -15,20 +15,20 @@ _WINDOW = 1 << 18
 _OVERLAP = 512
 """Longer than any secret looked for; a private key is told by its first line."""
 _KINDS = {
-    "access token of the Hugging Face Hub": rb"\bhf_[A-Za-z0-9]{30,}\b",
-    "access key of AWS": rb"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
-    "token of GitHub": rb"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{50,})\b",
-    "token of GitLab": rb"\bglpat-[A-Za-z0-9_-]{20,}\b",
-    "key of OpenAI or Anthropic": rb"\bsk-(?:ant-|proj-)?[A-Za-z0-9_-]{32,}\b",
-    "key of Google": rb"\bAIza[A-Za-z0-9_-]{35}\b",
-    "token of Slack": rb"\bxox[abprs]-[A-Za-z0-9-]{20,}\b",
-    "token of PyPI": rb"\bpypi-AgEI[A-Za-z0-9_-]{50,}\b",
-    "key of Weights & Biases": rb"(?i)\bwandb[_-]?api[_-]?key\W{1,4}[0-9a-f]{40}\b",
-    "private key": rb"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----",
-    "password in an address": rb"\b[a-z][a-z0-9+.-]{1,15}://[^\s/:@\"']{1,64}:[^\s/@\"'${<]{3,64}@[a-z0-9.-]+",
-    "password or key": (
-        rb"(?i)[\"']?\b(?:api[_-]?key|secret[_-]?(?:access[_-]?)?key|password|auth[_-]?token)[\"']?\s{0,4}[:=]\s{0,4}"
-        rb"[\"'](?!\$|<|\{|os\.|env)[A-Za-z0-9/+_.=-]{12,}[\"']"
+    "an access token of the Hugging Face Hub": rb"\bhf_[A-Za-z0-9]{30,}\b",
+    "an access key of AWS": rb"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
+    "a token of GitHub": rb"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{50,})\b",
+    "a token of GitLab": rb"\bglpat-[A-Za-z0-9_-]{20,}\b",
+    "a key of OpenAI or Anthropic": rb"\bsk-(?:ant-|proj-)?[A-Za-z0-9_-]{32,}\b",
+    "a key of Google": rb"\bAIza[A-Za-z0-9_-]{35}\b",
+    "a token of Slack": rb"\bxox[abprs]-[A-Za-z0-9-]{20,}\b",
+    "a token of PyPI": rb"\bpypi-AgEI[A-Za-z0-9_-]{50,}\b",
+    "a key of Weights & Biases": rb"(?i:\bwandb[_-]?api[_-]?key\W{1,4}[0-9a-f]{40}\b)",
+    "a private key": rb"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----",
+    "a password in an address": rb"\b[a-z][a-z0-9+.-]{1,15}://[^\s/:@\"']{1,64}:[^\s/@\"'${<]{3,64}@[a-z0-9.-]+",
+    "a password or key": (
+        rb"(?i:[\"']?\b(?:api[_-]?key|secret[_-]?(?:access[_-]?)?key|password|auth[_-]?token)[\"']?\s{0,4}[:=]\s{0,4}"
+        rb"[\"'](?!\$|<|\{|os\.|env)[A-Za-z0-9/+_.=-]{12,}[\"'])"
     ),
 }
 _SECRET = re.compile(b"|".join(b"(?P<k%d>%s)" % (place, kind) for place, kind in enumerate(_KINDS.values())))

@@ -6,17 +6,20 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from diptych import display
 from diptych.catalog import Catalog
 from diptych.domain.found import Record
 from diptych.domain.shipping import Caution, LeftOut, Parcel, Phase, Shipment, Voyage
-from diptych.domain.version import Artifact, Role, State, Version
+from diptych.domain.version import Artifact, Problem, Role, State, Version
 from diptych.errors import Conflict, NotFound, Refused
 from diptych.job import Job, Tick
+from diptych.tensors.digest import digest_files
 from diptych.workbench.hash import hash_files
 from diptych.workbench.leaks import leaks
 
+T = TypeVar("T")
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib")
 _PRIVATE = (".git/", ".cache/", ".ipynb_checkpoints/", "__pycache__/")
 _CARD = "README.md"
@@ -42,14 +45,11 @@ def prepare(catalog: Catalog, version: Version, choice: Choice) -> Job[Shipment]
     """
     version = yield from _hashed(catalog, version)
     place = _place(version)
-    parcels: list[Parcel] = []
-    left_out: list[LeftOut] = []
-    for artifact in version.artifacts:
-        reason = _reason(artifact, choice)
-        if reason:
-            left_out.append(LeftOut(artifact.path, artifact.bytes, reason))
-        else:
-            parcels.append(_parcel(place, artifact))
+    left_out = [LeftOut(one.path, one.bytes, reason) for one in version.artifacts if (reason := _reason(one, choice))]
+    stay = {one.name for one in left_out}
+    going = [one for one in version.artifacts if one.path not in stay]
+    digests = yield from _digests(place, going)
+    parcels = [_parcel(place, one, digests[one.path]) for one in going]
     card = catalog.shipments.card(version.id)
     if card is not None and _CARD not in choice.exclude:
         parcels = [parcel for parcel in parcels if parcel.name != _CARD] + [_written(_CARD, card.encode(), Role.CARD)]
@@ -76,19 +76,42 @@ def _hashed(catalog: Catalog, version: Version) -> Job[Version]:
     if version.key == 0:
         raise NotFound(f"{version.name}: not in the catalog", "Scan its folder first.")
     if not version.hashed:
-        job = hash_files(catalog, [version.key])
-        try:
-            while True:
-                tick = next(job)
-                yield Tick(tick.text, tick.done, tick.total, tick.unit, Voyage(Phase.HASH))
-        except StopIteration as stop:
-            problems = stop.value.problems
-        finally:
-            job.close()
-        if problems:
-            raise Conflict(f"{problems[0]}", "Repair it, or scan again.")
+        report = yield from _as_phase(hash_files(catalog, [version.key]))
+        if report.problems:
+            raise Conflict(str(report.problems[0]), "Repair it, or scan again.")
         version = catalog.resolve(str(version.path))
     return version
+
+
+def _digests(place: Path, artifacts: Sequence[Artifact]) -> Job[dict[str, str]]:
+    """The SHA-256 of every file by name; those of an incomplete version, which has no id yet, are made now."""
+    known = {one.path: one.digest.value for one in artifacts if one.digest is not None}
+    paths = {_file(place, one.path): one.path for one in artifacts if one.digest is None}
+    if paths:
+        found = yield from _as_phase(digest_files(list(paths)))
+        for path, outcome in found.items():
+            if isinstance(outcome, Problem):
+                raise Conflict(str(outcome), "Repair it, or leave it out.")
+            known[paths[path]] = outcome.value
+    return known
+
+
+def _as_phase(job: Job[T]) -> Job[T]:
+    """The same job, its ticks told as the first phase of a push."""
+    try:
+        while True:
+            tick = next(job)
+            yield Tick(tick.text, tick.done, tick.total, tick.unit, Voyage(Phase.HASH))
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    finally:
+        job.close()
+
+
+def _file(place: Path, name: str) -> Path:
+    """A file of a place; the place itself where a weight file lies loose."""
+    return place if place.name == name and place.is_file() else place / name
 
 
 def _place(version: Version) -> Path:
@@ -114,15 +137,15 @@ def _reason(artifact: Artifact, choice: Choice) -> str:
     return ""
 
 
-def _parcel(place: Path, artifact: Artifact) -> Parcel:
-    path = place if place.name == artifact.path and place.is_file() else place / artifact.path
+def _parcel(place: Path, artifact: Artifact, sha256: str) -> Parcel:
+    path = _file(place, artifact.path)
     try:
         status = path.stat()
     except OSError:
         raise NotFound(f"{display.path(path)}: is not there any more", "Scan again.") from None
-    if artifact.digest is None or (status.st_size, status.st_mtime_ns) != (artifact.bytes, artifact.modified_ns):
+    if (status.st_size, status.st_mtime_ns) != (artifact.bytes, artifact.modified_ns):
         raise Conflict(f"{display.path(path)}: changed after it was hashed", "Scan and hash again.")
-    return Parcel(artifact.path, artifact.bytes, artifact.digest.value, artifact.role, path)
+    return Parcel(artifact.path, artifact.bytes, sha256, artifact.role, path)
 
 
 def _written(name: str, content: bytes, role: Role) -> Parcel:
@@ -148,7 +171,7 @@ def _secrets(parcels: Sequence[Parcel]) -> Job[list[Caution]]:
                 next(search)
             except StopIteration as stop:
                 found += [
-                    Caution("secret", f"{parcel.name}, line {leak.line}: looks like a {leak.kind}", (parcel.name,))
+                    Caution("secret", f"{parcel.name}, line {leak.line}: perhaps {leak.kind}", (parcel.name,))
                     for leak in stop.value
                 ]
                 break
