@@ -3,78 +3,94 @@
 from __future__ import annotations
 
 import os
-import shutil
-import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+
+from jeepney.bus_messages import message_bus
+from jeepney.io.blocking import open_dbus_connection
 
 PASSWORD = "correct horse battery"
 PROMPTER = Path(__file__).with_name("prompter.py")
-_DAEMON = ("gnome-keyring-daemon", "--components=secrets")
+PATIENCE = 30.0
+"""Seconds that a program may take to start or to end."""
+_DESKTOP = ("DISPLAY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS")
 
 
 @contextmanager
 def session(folder: Path, keyring: str, prompter: str = "") -> Iterator[dict[str, str]]:
-    """The environment of a session whose keyring is `unlocked`, `locked` or absent (empty).
+    """The environment of a session whose keyring is `unlocked`, `locked` or `none` (there is no bus to find one on).
 
     `prompter` stands for the person at the screen: `silent` leaves every question open, `declining` says no to it, and
     empty means that there is no screen to ask on. Everything ends with the context.
     """
     runtime = folder / "runtime"
     runtime.mkdir(mode=0o700, exist_ok=True)
-    environment = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
-    environment |= {"HOME": str(folder), "XDG_RUNTIME_DIR": str(runtime), "XDG_DATA_HOME": str(folder / "data")}
-    if keyring == "locked":
-        # it must exist before it can be locked
-        with _bus(environment):
-            _daemon(environment, "unlocked")
-    with _bus(environment):
-        helper = None
+    bare = {name: value for name, value in os.environ.items() if name not in _DESKTOP}
+    bare |= {"HOME": str(folder), "XDG_RUNTIME_DIR": str(runtime), "XDG_DATA_HOME": str(folder / "data")}
+    if keyring == "none":
+        yield bare
+        return
+    with ExitStack() as stack:
+        if keyring == "locked":
+            # it must exist before it can be locked
+            with _bus(bare) as first, _daemon(first, "unlocked"):
+                pass
+        environment = stack.enter_context(_bus(bare))
         if prompter:
-            helper = subprocess.Popen(
-                [sys.executable, str(PROMPTER), prompter], env=environment, stdout=subprocess.PIPE, text=True
-            )
-            assert helper.stdout is not None
-            assert helper.stdout.readline() == "ready\n"
-        if keyring:
-            _daemon(environment, keyring)
-        try:
-            yield environment
-        finally:
-            if helper is not None:
-                helper.kill()
-                helper.communicate()
-
-
-def is_here() -> bool:
-    """Whether the programs are installed."""
-    return all(shutil.which(name) for name in ("dbus-daemon", "gnome-keyring-daemon"))
+            stack.enter_context(_prompter(environment, prompter))
+        stack.enter_context(_daemon(environment, keyring))
+        yield environment
 
 
 @contextmanager
-def _bus(environment: dict[str, str]) -> Iterator[None]:
-    """A bus of its own; its address stands in `environment` meanwhile. The daemons on it end with it."""
-    bus = subprocess.Popen(
-        ["dbus-daemon", "--session", "--nofork", "--nopidfile", "--print-address"],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert bus.stdout is not None
-    environment["DBUS_SESSION_BUS_ADDRESS"] = bus.stdout.readline().strip()
-    try:
+def _bus(bare: dict[str, str]) -> Iterator[dict[str, str]]:
+    """A bus of its own."""
+    command = ["dbus-daemon", "--session", "--nofork", "--nopidfile", "--print-address"]
+    with _running(command, bare) as bus:
+        assert bus.stdout is not None
+        yield bare | {"DBUS_SESSION_BUS_ADDRESS": bus.stdout.readline().strip()}
+
+
+@contextmanager
+def _daemon(environment: dict[str, str], keyring: str) -> Iterator[None]:
+    """The keyring on the bus."""
+    unlocked = keyring == "unlocked"
+    command = ["gnome-keyring-daemon", "--foreground", "--components=secrets", *(["--unlock"] if unlocked else [])]
+    with _running(command, environment, PASSWORD if unlocked else "") as daemon:
+        with closing(open_dbus_connection(environment["DBUS_SESSION_BUS_ADDRESS"])) as bus:
+            until = time.monotonic() + PATIENCE
+            while not bus.send_and_get_reply(message_bus.NameHasOwner("org.freedesktop.secrets")).body[0]:
+                assert daemon.poll() is None, "the keyring ended"
+                assert time.monotonic() < until, "the keyring does not come"
         yield
+
+
+@contextmanager
+def _prompter(environment: dict[str, str], manner: str) -> Iterator[None]:
+    with _running([sys.executable, str(PROMPTER), manner], environment) as prompter:
+        assert prompter.stdout is not None
+        assert prompter.stdout.readline() == "ready\n"
+        yield
+
+
+@contextmanager
+def _running(command: list[str], environment: dict[str, str], given: str = "") -> Iterator[subprocess.Popen[str]]:
+    pipe, quiet = subprocess.PIPE, subprocess.DEVNULL
+    process = subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, stderr=quiet, text=True)
+    assert process.stdin is not None
+    process.stdin.write(given)
+    process.stdin.close()
+    process.stdin = None
+    try:
+        yield process
     finally:
-        bus.send_signal(signal.SIGTERM)
-        bus.communicate()
-        del environment["DBUS_SESSION_BUS_ADDRESS"]
-
-
-def _daemon(environment: dict[str, str], keyring: str) -> None:
-    """Start the keyring on the bus; it goes on in the background once it has its name, and ends with the bus."""
-    how, given = ("--unlock", PASSWORD) if keyring == "unlocked" else ("--start", "")
-    subprocess.run([*_DAEMON, how], input=given, env=environment, capture_output=True, text=True, check=True)
+        process.terminate()
+        try:
+            process.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()

@@ -24,7 +24,6 @@ def main(manner: str) -> None:
         if message.header.message_type is not MessageType.method_call:
             continue
         bus.send(new_method_return(message))
-        print(fields[HeaderFields.member], message.body, file=sys.stderr, flush=True)
         if fields[HeaderFields.member] == "BeginPrompting" and manner == "declining":
             callback = DBusAddress(
                 message.body[0], fields[HeaderFields.sender], "org.gnome.keyring.internal.Prompter.Callback"

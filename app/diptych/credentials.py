@@ -1,1 +1,0 @@
-"""The OS keyring behind get, set and forget."""
