@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, field, fields
 from typing import Any
 
 from diptych import places
+from diptych.dataclass import dataclass
 from diptych.domain.rules import IGNORED, Rules
 
 _APPEARANCES = ("system", "light", "dark")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from diptych.dataclass import dataclass
 
 IGNORED: tuple[str, ...] = (
     # where files lie, and what a run is called

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from diptych.dataclass import dataclass
 from diptych.domain import directions
 from diptych.domain.version import State, Version
 from diptych.job import Job, Tick
