@@ -5,9 +5,10 @@ from __future__ import annotations
 import ipaddress
 import json
 import secrets
+import socket
 import ssl
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 
 import httpx
@@ -24,10 +25,10 @@ class Answer:
     """What a server has said."""
 
     status: int
-    headers: httpx.Headers
-    content: bytes
+    headers: httpx.Headers = field(repr=False)
+    content: bytes = field(repr=False)
     """Empty where a sink took it."""
-    url: str
+    url: str = field(repr=False)
     """Where it came from in the end; may be signed, so never shown."""
 
     def json(self) -> object:
@@ -41,12 +42,12 @@ class Answer:
 
 def pause(answer: Answer | None, tries: int, longest: float) -> float:
     """Seconds to wait before the next try: as the server says, in seconds or as a date, else doubling from a half."""
-    asked = answer.headers.get("retry-after", "") if answer is not None else ""
-    if asked.strip().isdigit():
-        return min(float(asked), longest)
+    asked = str(answer.headers.get("retry-after", "")).strip() if answer is not None else ""
+    if asked.isascii() and asked.isdigit():
+        return float(min(int(asked[:9]), longest))
     try:
         return min(max(parsedate_to_datetime(asked).timestamp() - time.time(), 0), longest)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         # spread, so that many clients do not come back at the same moment
         return float(min(0.5 * 2.0 ** (tries - 1), 8, longest)) * (0.75 + secrets.randbelow(251) / 1000)
 
@@ -91,13 +92,21 @@ def told(answer: Answer) -> str:
 
 def is_private(host: str) -> bool:
     """Whether `host` is an address that does not exist on the open network. Names are not looked up."""
+    host = host.strip("[]").rstrip(".").lower()
     if host == "localhost" or host.endswith(".localhost"):
         return True
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address
     try:
-        address = ipaddress.ip_address(host)
+        address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
-        return False
-    return address.is_private or address.is_loopback or address.is_link_local
+        try:
+            # what the system understands as an address as well: 127.1, 2130706433, 0x7f.0.0.1
+            address = ipaddress.IPv4Address(socket.inet_aton(host))
+        except OSError:
+            return False
+    if isinstance(address, ipaddress.IPv6Address):
+        address = address.ipv4_mapped or address.sixtofour or address
+    return not address.is_global or address.is_multicast
 
 
 def is_distrusted(error: BaseException) -> bool:

@@ -28,6 +28,9 @@ T = TypeVar("T")
 _SLICE = 0.1
 _LARGEST_ANSWER = 64 << 20
 _REDIRECTS = 5
+_ABROAD = frozenset({"accept", "content-type", "range", "if-none-match", "if-match"})
+"""Headers that go along where a redirect leads to another origin; any other may prove who we are."""
+_PORTS = {"http": 80, "https": 443}
 
 
 class Login(Protocol):
@@ -44,7 +47,7 @@ class Lost(Offline):
     """The connection broke, or went silent; what was sent may have arrived or not."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class _Call:
     method: str
     url: str
@@ -59,7 +62,7 @@ class Wire:
 
     def __init__(self, origin: str, network: Network, login: Login | None = None) -> None:
         quiet()
-        self.origin = origin
+        self.origin = _origin(origin)
         self.network = network
         self.login = login
         self.host = urlsplit(origin).netloc
@@ -107,7 +110,9 @@ class Wire:
                 return answer
             if follow and answer.status in (301, 302, 303, 307, 308):
                 hops += 1
-                call = _Call(method, self._next(answer, hops), what, call.headers, content, sink)
+                if hops > _REDIRECTS:
+                    raise Refused(f"{self.host}: redirects more than {_REDIRECTS} times")
+                call = self._redirected(call, answer)
                 continue
             if answer.status == 401 and trusted and self.login is not None and not renewed:
                 renewed = 1
@@ -132,6 +137,10 @@ class Wire:
         """End every connection."""
         if self._loop.is_closed():
             return
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            self._loop.run_until_complete(asyncio.wait(self._tasks, timeout=1))
         if self._client is not None:
             self._loop.run_until_complete(self._client.aclose())
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
@@ -151,7 +160,7 @@ class Wire:
                 )
                 now = time.monotonic()
                 if now - checked > self.network.answer_seconds:
-                    if self._moved - moved < self.network.slowest * (now - checked):
+                    if self._moved - moved < self._slowest() * (now - checked):
                         raise Lost(f"{self.host}: too slow while {call.what}", "Check the connection, then resume.")
                     checked, moved = now, self._moved
                 if not task.done():
@@ -163,6 +172,8 @@ class Wire:
             if not task.done():
                 task.cancel()
                 self._loop.run_until_complete(asyncio.wait({task}, timeout=1))
+            elif not task.cancelled():
+                task.exception()  # asyncio complains of failures that nobody has looked at
 
     async def _send(self, call: _Call, trusted: bool, accept: Collection[int]) -> Answer:
         headers = {"User-Agent": "diptych", "Accept-Encoding": "identity", **call.headers}
@@ -179,6 +190,8 @@ class Wire:
                 return await self._receive(response, call, accept)
         except httpx.HTTPError as error:
             raise self._lost(error, call) from None
+        except (httpx.InvalidURL, UnicodeError):
+            raise Refused(f"{self.host}: leads to something that is not an address while {call.what}") from None
 
     async def _receive(self, response: httpx.Response, call: _Call, accept: Collection[int]) -> Answer:
         kept = bytearray()
@@ -213,18 +226,40 @@ class Wire:
             )
         return self._client
 
-    def _next(self, answer: Answer, hops: int) -> str:
+    def leads_to(self, answer: Answer) -> str:
+        """The address that an answer's `Location` names. Raises `Refused` for one that nobody may be led to."""
         target = urljoin(answer.url, str(answer.headers.get("location", "")))
-        split = urlsplit(target)
-        host = split.hostname or ""
-        if hops > _REDIRECTS:
-            raise Refused(f"{self.host}: redirects more than {_REDIRECTS} times")
-        from_here = is_loopback(urlsplit(self.origin).hostname or "")
-        if split.scheme not in ("https", "http") or (split.scheme == "http" and not (from_here and is_loopback(host))):
+        try:
+            split = urlsplit(target)
+            host, _ = split.hostname or "", httpx.URL(target)
+            here = urlsplit(self.origin)
+            if host == here.hostname and split.port == here.port and split.scheme == "http":
+                target = target.replace("http", here.scheme, 1)  # what servers behind a proxy that ends TLS say
+                split = urlsplit(target)
+        except (ValueError, httpx.InvalidURL):
+            raise Refused(f"{self.host}: redirects to something that is not an address") from None
+        from_here = is_loopback(here.hostname or "")
+        if split.scheme not in _PORTS or (split.scheme == "http" and not (from_here and is_loopback(host))):
             raise Refused(f"{self.host}: redirects to an address that is not https")
-        if not from_here and answers.is_private(host):
+        if not from_here and host != here.hostname and answers.is_private(host):
             raise Refused(f"{self.host}: redirects into a private network")
+        if not host or split.username is not None or split.password is not None:
+            raise Refused(f"{self.host}: redirects to an address with a login in it")
         return target
+
+    def _redirected(self, call: _Call, answer: Answer) -> _Call:
+        target = self.leads_to(answer)
+        method, content, headers = call.method, call.content, call.headers
+        if method not in ("GET", "HEAD") and answer.status not in (307, 308):
+            raise answers.error(answer, self.host, call.what)
+        if _origin(target) != _origin(call.url):
+            headers = {name: value for name, value in headers.items() if name.lower() in _ABROAD}
+        return _Call(method, target, call.what, headers, content, call.sink)
+
+    def _slowest(self) -> float:
+        """Bytes per second that a transfer must reach: less where it is held back on purpose."""
+        limit = self.network.bytes_per_second
+        return min(self.network.slowest, limit / 2) if limit > 0 else self.network.slowest
 
     def _lost(self, error: httpx.HTTPError, call: _Call) -> DiptychError:
         host = urlsplit(call.url).netloc
@@ -237,5 +272,7 @@ class Wire:
 
 
 def _origin(url: str) -> str:
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.partition('/')[0]}"
+    """Scheme, host and port of `url`, written in one way; what it holds beside them makes it another."""
+    split = urlsplit(url)
+    host = split.netloc.lower()
+    return f"{split.scheme}://{host.removesuffix(f':{_PORTS.get(split.scheme)}')}"
