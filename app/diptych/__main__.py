@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ class _Window:
 
     def open(self, catalog: Path | None, sample: bool) -> int:
         """Show the window until it is closed."""
+        gc.disable()  # while all of it is made, nothing is thrown away; `app.main` enables it again
         try:
             from diptych.ui import app
         except ModuleNotFoundError as error:

@@ -25,7 +25,8 @@ print("shown", flush=True)
 """
 
 OURS = """
-import sys
+import gc, sys
+gc.disable()  # as diptych.__main__ does
 from pathlib import Path
 from diptych.ui.app import QApplication, open_window
 app = QApplication([])

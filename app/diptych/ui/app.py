@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import traceback
 from pathlib import Path
 from types import TracebackType
 
-from diptych import places
-from diptych.catalog import Catalog, set_aside
-from diptych.errors import DiptychError
-from diptych.settings import Settings
-from diptych.workbench import Workbench
-
-# isort: split
-# Qt's part follows what needs no Qt: PySide watches imports, and every one after its own takes half as long again.
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication
 
+from diptych import places
+from diptych.catalog import Catalog, set_aside
+from diptych.errors import DiptychError
+from diptych.settings import Settings
 from diptych.ui.context import Alert, Context
 from diptych.ui.mainwindow import MainWindow
 from diptych.ui.runner import Runner
 from diptych.ui.theme import Theme
 from diptych.ui.warming import AFTER_START_MS, warm
+from diptych.workbench import Workbench
 
 
 def has_display() -> bool:
@@ -56,6 +54,8 @@ def main(catalog: Path | None = None, sample: bool = False) -> int:
         QTimer.singleShot(0, lambda: window.tasks.scan([workbench.sample_library()]))
     runner = window.context.runner
     QTimer.singleShot(AFTER_START_MS, lambda: runner.start("Warm up", warm(), quiet=True))
+    gc.freeze()  # modules, classes and the window stay; later collections need not look at them again and again
+    gc.enable()
     code = app.exec()
     workbench.catalog.close()
     return code
