@@ -14,6 +14,7 @@ from diptych.cli.verb import Add
 from diptych.errors import Refused
 
 if TYPE_CHECKING:
+    from diptych.domain.dossier import Dossier
     from diptych.domain.evidence import Plain
     from diptych.domain.sheet import Cell, Sheet
     from diptych.workbench.comparing import Comparison
@@ -39,7 +40,7 @@ def register(add: Add) -> None:
 def _compare(session: Session, options: Namespace) -> int:
     from diptych.compare.export import dumps
 
-    comparison = session.workbench.compare(subject(options.left), subject(options.right))
+    comparison = session.workbench.compare(_side(session, options.left), _side(session, options.right))
     every = [facet.key for facet in comparison.facets]
     asked = [key for key in every if not options.facet or key in options.facet]
     # the summary speaks of all the others, so it is written last and stands first
@@ -56,6 +57,13 @@ def _compare(session: Session, options: Namespace) -> int:
         session.terminal.say(display.visible(str(options.html)))
     differs = any(sheet.differs for key, sheet in found.items() if key != _SUMMARY)
     return 1 if options.exit_code and differs else 0
+
+
+def _side(session: Session, ref: str) -> str | Path | Dossier:
+    """What a side means; what lies at a remote is looked at there."""
+    if ("://" in ref or "@" in ref) and session.workbench.is_elsewhere(ref):
+        return session.terminal.run(session.workbench.dossier_elsewhere(ref))
+    return subject(ref)
 
 
 def _write_report(comparison: Comparison, sheets: Mapping[str, Sheet], file: Path) -> None:

@@ -10,10 +10,11 @@ from diptych import display
 from diptych.domain.dossier import Dossier
 from diptych.domain.rules import Rules
 from diptych.domain.sheet import Cell, Clause, Column, Row, Sheet, Status
-from diptych.domain.version import Artifact, Role, Source, Version
+from diptych.domain.version import Artifact, Problem, Role, Source, Version
 from diptych.errors import DiptychError
 from diptych.job import Job, Tick
 from diptych.opening import open_regular
+from diptych.tensors.digest import digest_files
 
 _ROLES = {
     Role.WEIGHTS: "Weights",
@@ -62,7 +63,12 @@ def _read(rows: dict[str, Row], left: Version, right: Version) -> Job[tuple[Row,
     total = sum(_bytes(rows[name]) for name in waiting)
     done = 0
     for name in waiting:
-        status, note = yield from _content(_place(left, name), _place(right, name), (done, total))
+        ours, theirs = _place(left, name), _place(right, name)
+        known = rows[name].values["digest_right" if theirs is None else "digest_left"]
+        if (ours is None) != (theirs is None) and isinstance(known, str):
+            status, note = yield from _hashed(ours or theirs or Path(), known)
+        else:
+            status, note = yield from _content(ours, theirs, (done, total))
         rows[name] = replace(rows[name], status=status, note=note)
         done += _bytes(rows[name])
     return tuple(rows.values())
@@ -78,6 +84,14 @@ def _place(version: Version, name: str) -> Path | None:
     if version.path is None:
         return None
     return version.path if version.path.name == name else version.path / name
+
+
+def _hashed(path: Path, known: str) -> Job[tuple[Status, str]]:
+    """Whether a file has the digest that is known of its other side, which is not here."""
+    found = (yield from digest_files([path]))[path]
+    if isinstance(found, Problem):
+        return Status.NOT_COMPARABLE, f"same size, not hashed: {display.visible(found.reason)}"
+    return (Status.SAME if str(found) == known else Status.DIFFERS), ""
 
 
 def _content(left: Path | None, right: Path | None, progress: tuple[int, int]) -> Job[tuple[Status, str]]:
