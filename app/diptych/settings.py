@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import MISSING, field, fields
 from typing import Any
 
@@ -29,6 +30,8 @@ class Settings:
     """Columns of the library; empty: chosen by what there is."""
     widths: dict[str, int] = field(default_factory=dict)
     """Widths that the user gave to columns of the library, in pixels."""
+    remotes: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Registries by the user's names for them: address and options, never a login."""
 
     @property
     def rules(self) -> Rules:
@@ -53,17 +56,29 @@ class Settings:
                     setattr(settings, one.name, value)
         if settings.appearance not in _APPEARANCES:
             settings.appearance = "system"
+        settings.remotes = _texts(settings.remotes)
         return settings
 
     def save(self) -> None:
         """Store what differs from the defaults."""
         different = {one.name: getattr(self, one.name) for one in fields(self) if self._chosen(one)}
+        text = json.dumps(different, indent=1)
         file = places.settings_file()
         file.parent.mkdir(parents=True, exist_ok=True)
-        draft = file.with_suffix(".new")
-        draft.write_text(json.dumps(different, indent=1), "utf-8")
+        # jobs save as well as the window, so each has a draft of its own
+        draft = file.with_suffix(f".{os.urandom(4).hex()}.new")
+        draft.write_text(text, "utf-8")
         draft.replace(file)
 
     def _chosen(self, one: Any) -> bool:
         default = one.default if one.default is not MISSING else one.default_factory()
         return bool(getattr(self, one.name) != default)
+
+
+def _texts(stored: Any) -> dict[str, dict[str, str]]:
+    """The entries of `stored` that are texts by name."""
+    return {
+        name: {key: text for key, text in entry.items() if isinstance(text, str)}
+        for name, entry in stored.items()
+        if isinstance(entry, dict)
+    }

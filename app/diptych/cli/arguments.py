@@ -6,12 +6,13 @@ import argparse
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, NoReturn
 
 from diptych import __version__
-from diptych.cli import annotating, comparing, listing, looking, scanning
+from diptych.cli import annotating, comparing, listing, looking, remotes, scanning
 from diptych.cli.session import Session
 
-_GROUPS = (scanning, listing, comparing, annotating, looking)
+_GROUPS = (scanning, listing, comparing, annotating, remotes, looking)
 _EPILOG = """REF is the beginning of an id, a name, or a path. Without a command the window opens.
 Exit codes: 0 done, 2 wrong command line, 3 not found, 4 damaged file, 5 conflict, 6 refused, 130 stopped by Ctrl-C;
 1 any other error, or a difference with `compare --exit-code`.
@@ -43,7 +44,7 @@ def _verb(arguments: Sequence[str]) -> str:
 
 def parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         "diptych",
         description="Keep and compare versions of language models.",
         epilog=_EPILOG,
@@ -52,10 +53,17 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"diptych {__version__}")
     _add_common(top)
     top.set_defaults(run=_window)
-    verbs = top.add_subparsers(title="commands", metavar="COMMAND")
+    parsers: dict[str, argparse.ArgumentParser] = {"": top}
+    families: dict[str, argparse._SubParsersAction[Any]] = {"": top.add_subparsers(title="commands", metavar="COMMAND")}
 
     def add(name: str, text: str, run: Callable[[Session, argparse.Namespace], int]) -> argparse.ArgumentParser:
-        verb = verbs.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False)
+        family, _, word = name.rpartition(" ")
+        if family not in families:
+            families[family] = parsers[family].add_subparsers(title="commands", metavar="COMMAND")
+        verb: argparse.ArgumentParser = families[family].add_parser(
+            word, help=text, description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False
+        )
+        parsers[name] = verb
         verb.set_defaults(run=run)
         _add_common(verb, after_verb=True)
         return verb
@@ -63,6 +71,14 @@ def parser() -> argparse.ArgumentParser:
     for group in _GROUPS:
         group.register(add)
     return top
+
+
+class _Parser(argparse.ArgumentParser):
+    """Complains without repeating values of options that there are not: one may be a token."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the process with code 2."""
+        super().error(re.sub(r"(?<=\s)(--?[^\s=]+)=\S+", r"\1=…", message))
 
 
 def _add_common(to: argparse.ArgumentParser, after_verb: bool = False) -> None:

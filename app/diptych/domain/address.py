@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit
 
@@ -65,11 +66,18 @@ class Address:
 
 def parse(text: str) -> Address:
     """The address that `text` says. Raises `Refused` with the forms that are understood."""
-    shown = visible(text)
     scheme, mark, rest = text.partition("://")
+    if not mark:
+        # it may be a token that was put into the wrong field, so it is not repeated
+        raise Refused("that is not an address of a registry: it does not say of which kind", _FORMS)
     scheme = scheme.lower()
-    if not mark or scheme not in SCHEMES:
+    shown = _harmless(scheme, rest)
+    if scheme not in SCHEMES:
         raise Refused(f"{shown}: not an address of a registry", _FORMS)
+    if scheme != "file" and "@" in re.split(r"[/?#]", rest, maxsplit=1)[0]:
+        raise Refused(
+            "the address holds a user name or password", "Keep secrets out of addresses: they go into the keyring."
+        )
     if scheme == "file":
         if not rest.startswith("/"):
             raise Refused(f"{shown}: a folder needs a full path", "Write file:///folder.")
@@ -81,10 +89,6 @@ def parse(text: str) -> Address:
         host, port = (split.hostname or "").lower(), split.port
     except ValueError:
         raise Refused(f"{shown}: no such host or port", _FORMS) from None
-    if split.username is not None or split.password is not None:
-        raise Refused(
-            "the address holds a user name or password", "Keep secrets out of addresses: they go into the keyring."
-        )
     if split.query or split.fragment or not host:
         raise Refused(f"{shown}: not an address of a registry", _FORMS)
     if scheme.endswith("+http") and not is_loopback(host):
@@ -102,6 +106,12 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def _harmless(scheme: str, rest: str) -> str:
+    """An address for messages, without the places where people put secrets: before the host, and after the path."""
+    authority, slash, path = re.split(r"[?#]", rest, maxsplit=1)[0].partition("/")
+    return visible(f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}")
 
 
 def _path(text: str, shown: str, parts: tuple[int, int]) -> str:

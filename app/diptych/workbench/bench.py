@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from diptych import places
 from diptych.catalog import Catalog, Columns, Root, Undone
@@ -15,15 +16,23 @@ from diptych.job import Job
 from diptych.settings import Settings
 
 if TYPE_CHECKING:
+    from diptych.catalog.shipments import Kept, Shipments, Underway
+    from diptych.credentials.logins import FoundLogin
     from diptych.domain.dossier import Dossier
+    from diptych.domain.secret import Secret
+    from diptych.domain.shipping import Access, Delivered, Receipt, Ref, Remote, Verified, Wishes
+    from diptych.reports.card import Card
     from diptych.workbench.comparing import Comparison, TensorDetail
     from diptych.workbench.doctor import Check
     from diptych.workbench.hash import HashReport
+    from diptych.workbench.pushing import Targeted
+    from diptych.workbench.remotes import NamedRemote, Remotes
     from diptych.workbench.scan import ScanReport
+    from diptych.workbench.shipping import Choice
     from diptych.workbench.usual import UsualPlace
 
-Subject = Version | Path | str
-"""What can be shown or compared: a version, a bare path, or a reference (id, name, path)."""
+Subject: TypeAlias = "Version | Path | str | Dossier"
+"""What can be shown or compared: a version, a bare path, a reference (id, name, path), or what was read already."""
 
 
 class Workbench:
@@ -110,9 +119,12 @@ class Workbench:
 
     def dossier(self, subject: Subject) -> Dossier:
         """Everything known about a version, about what lies at a path, or about what a reference names."""
+        from diptych.domain.dossier import Dossier
         from diptych.workbench.dossiers import from_catalog, from_path
         from diptych.workbench.walk import is_there, settled
 
+        if isinstance(subject, Dossier):
+            return subject
         if isinstance(subject, Version):
             return from_catalog(self.catalog, subject)
         try:
@@ -121,6 +133,18 @@ class Workbench:
             if isinstance(subject, Path) or is_there(settled(Path(subject))):
                 return from_path(self.catalog, Path(subject))
             raise
+
+    def is_elsewhere(self, text: str) -> bool:
+        """Whether `text` names a version at a remote: `address@ref`, or the name of a remote and `@ref`."""
+        from diptych.workbench.elsewhere import is_elsewhere
+
+        return is_elsewhere(text, [remote.name for remote in self.remotes()])
+
+    def dossier_elsewhere(self, text: str) -> Job[Dossier]:
+        """What headers and small files tell of a version at a remote; its weights are not fetched."""
+        from diptych.workbench.elsewhere import from_remote
+
+        return from_remote(self.catalog, self.remote_for, text)
 
     def compare(self, left: Subject, right: Subject) -> Comparison:
         """Two versions side by side; nothing is computed until a sheet is asked for."""
@@ -133,6 +157,125 @@ class Workbench:
         from diptych.workbench.comparing import tensor_detail
 
         return tensor_detail(comparison, key)
+
+    # remotes
+
+    @cached_property
+    def _remotes(self) -> Remotes:
+        from diptych.workbench.remotes import Remotes
+
+        return Remotes(self.settings)
+
+    def remotes(self) -> tuple[NamedRemote, ...]:
+        """The registries that have a name, by name."""
+        return self._remotes.all()
+
+    def remote(self, name: str) -> NamedRemote:
+        """The registry called `name`."""
+        return self._remotes.named(name)
+
+    def add_remote(self, name: str, address: str, **options: str) -> NamedRemote:
+        """Remember a registry: options of its kind, and `user`, `ca_file`, `throttle` (bytes per second)."""
+        return self._remotes.add(name, address, options)
+
+    def rename_remote(self, old: str, new: str) -> Job[None]:
+        """Give a registry another name; its login goes with it."""
+        return self._remotes.rename(old, new)
+
+    def forget_remote(self, name: str) -> Job[None]:
+        """Forget a registry and its login."""
+        return self._remotes.forget(name)
+
+    def login(self, name: str, secret: Secret) -> Job[None]:
+        """Keep the login for a registry in the keyring; `NoKeyring` where there is none."""
+        return self._remotes.login(name, secret)
+
+    def keep_login(self, name: str, secret: Secret) -> None:
+        """Keep the login for a registry in memory until the program ends."""
+        self._remotes.keep(name, secret)
+
+    def test_remote(self, name: str) -> Job[Access]:
+        """Ask a registry who we are there and what we may do."""
+        return self._remotes.test(name)
+
+    def found_logins(self) -> Job[tuple[FoundLogin, ...]]:
+        """Logins that other programs keep; nothing is taken from them."""
+        from diptych.credentials.logins import found_logins
+
+        return found_logins()
+
+    def import_login(self, name: str, login: FoundLogin) -> Job[None]:
+        """Copy a login that another program keeps into the keyring, for a registry that it is meant for."""
+        return self._remotes.take_over(name, login)
+
+    def remote_for(self, text: str) -> Job[Remote]:
+        """The registry that a name or an address stands for, opened with its login."""
+        return self._remotes.open(text)
+
+    # pushing
+
+    def plan_push(
+        self, version: Version, targets: Sequence[tuple[str, Wishes]], choice: Choice | None = None
+    ) -> Job[tuple[Targeted, ...]]:
+        """What a push to each of several remotes would do; the files are hashed once. Changes nothing."""
+        from diptych.workbench import pushing
+        from diptych.workbench.shipping import Choice
+
+        return pushing.plan(self.catalog, self.remote_for, version, targets, choice or Choice())
+
+    def push(self, targeted: Targeted) -> Job[Kept]:
+        """Do what a plan says and keep the receipt."""
+        from diptych.workbench import pushing
+
+        return pushing.push(self.catalog, self.remote_for, targeted)
+
+    def resume_push(self, underway: Underway) -> Job[Kept]:
+        """Go on with a push that was broken off."""
+        from diptych.workbench import pushing
+        from diptych.workbench.shipping import Choice
+
+        return pushing.resume(self.catalog, self.remote_for, underway, Choice())
+
+    def one_click(self, version: Version) -> tuple[str, Wishes] | None:
+        """Where the newest push of the same model went, and how; None if there was none."""
+        from diptych.workbench import pushing
+
+        return pushing.one_click(self.catalog, version)
+
+    def refs(self, remote: str) -> Job[tuple[Ref, ...]]:
+        """The names under which a remote shows versions."""
+        from diptych.workbench import pushing
+
+        return pushing.refs(self.remote_for, remote)
+
+    def pull(self, remote: str, ref: str, folder: Path) -> Job[tuple[Delivered, ...]]:
+        """Fetch a version from a remote into a new folder."""
+        from diptych.workbench import pushing
+
+        return pushing.pull(self.remote_for, remote, ref, folder)
+
+    def verify(self, receipt: Receipt, remote: str = "") -> Job[Verified]:
+        """Look whether a delivery is still as its receipt says."""
+        from diptych.workbench import pushing
+
+        return pushing.verify(self.remote_for, receipt, remote)
+
+    def card(self, version: Version) -> Job[Card]:
+        """The model card of a version, generated around what people have written."""
+        from diptych.workbench import cards
+
+        return cards.generated(self.catalog, version, self.settings.rules)
+
+    def keep_card(self, version: Version, text: str | None) -> None:
+        """Keep an edited card, to be pushed in place of the file; None takes it back."""
+        from diptych.workbench import cards
+
+        cards.keep(self.catalog, version, text)
+
+    @property
+    def shipments(self) -> Shipments:
+        """Pushes under way, receipts and model cards."""
+        return self.catalog.shipments
 
     # annotating
 
