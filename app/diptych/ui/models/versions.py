@@ -51,6 +51,7 @@ _FLAGS = (
     | Qt.ItemFlag.ItemIsDragEnabled
 )
 """Of every cell; summed once, since Qt asks many times for each cell it paints."""
+_HEAD_ROLES = frozenset({HEAD, int(Qt.ItemDataRole.DisplayRole), int(Qt.ItemDataRole.ToolTipRole)})
 
 
 class VersionsModel(QAbstractTableModel):
@@ -241,17 +242,17 @@ class VersionsModel(QAbstractTableModel):
         return None
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation != Qt.Orientation.Horizontal or not 0 <= section < self.columnCount():
+        if role not in _HEAD_ROLES or orientation != Qt.Orientation.Horizontal:
             return None
+        if not 0 <= section < self.columnCount():
+            return None
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return plain_tip(self.columns[section - FIRST].tip) if section >= FIRST else "Marked for comparing"
         head = self._head(section)
         if role == HEAD:
             return head
-        if role == Qt.ItemDataRole.DisplayRole:
-            whole = f"{head.above}/{head.title}" if head.above else head.title
-            return f"{whole} {head.arrow}".rstrip()
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return plain_tip(self.columns[section - FIRST].tip) if section >= FIRST else "Marked for comparing"
-        return None
+        whole = f"{head.above}/{head.title}" if head.above else head.title
+        return f"{whole} {head.arrow}".rstrip()
 
     def _head(self, section: int) -> Head:
         column = self.columns[section - FIRST] if section >= FIRST else None

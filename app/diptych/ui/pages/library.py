@@ -85,7 +85,6 @@ class LibraryPage(Page):
         self.bar.asked.connect(self._do)
         self._body = QStackedWidget()
         self._body.addWidget(self.table)
-        self._body.addWidget(self._nothing_found())
         right = QVBoxLayout()
         right.setContentsMargins(0, 0, 0, 0)
         right.setSpacing(0)
@@ -161,6 +160,8 @@ class LibraryPage(Page):
             self._arrange(arrangement)
         shown = len(arrangement.keys)
         self.head.show_found(shown, arrangement.total)
+        if not shown and self._body.count() == 1:
+            self._body.addWidget(self._nothing_found())
         self._body.setCurrentIndex(0 if shown else 1)
         self._selection_changed()
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QModelIndex, Qt, QTimer, Signal
-from PySide6.QtGui import QFocusEvent, QKeyEvent, QStandardItem, QStandardItemModel
-from PySide6.QtWidgets import QCompleter, QLineEdit, QListView, QWidget
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
+from PySide6.QtGui import QFocusEvent, QKeyEvent
+from PySide6.QtWidgets import QLineEdit, QWidget
 
 from diptych.dataclass import dataclass
 from diptych.ui.icons import icon
 from diptych.ui.theme import Theme
-from diptych.ui.widgets.cells import CELL, Cell, CellDelegate
+
+if TYPE_CHECKING:
+    from diptych.ui.widgets.suggestions import Suggestions
 
 WAIT_MS = 120
 """How long typing may pause before the question is asked."""
-SUGGESTIONS_SHOWN = 10
+_ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class FilterField(QLineEdit):
         super().__init__(parent)
         self._theme = theme
         self._suggest = suggest
+        self._offers: Suggestions | None = None
         self._last = ""
         self.setAccessibleName(name)
         self.setPlaceholderText(placeholder)
@@ -56,17 +60,6 @@ class FilterField(QLineEdit):
         self._timer.setSingleShot(True)
         self._timer.setInterval(WAIT_MS)
         self._timer.timeout.connect(self.ask)
-        self._choices = QStandardItemModel(self)
-        self._completer = QCompleter(self._choices, self)
-        self._completer.setCompletionMode(QCompleter.CompletionMode.UnfilteredPopupCompletion)
-        self._completer.setMaxVisibleItems(SUGGESTIONS_SHOWN)
-        self._completer.setWidget(self)
-        self._popup = QListView()
-        self._popup.setAccessibleName("Suggestions")
-        self._popup.setUniformItemSizes(True)
-        self._completer.setPopup(self._popup)
-        self._popup.setItemDelegate(CellDelegate(theme, self._popup))
-        self._popup.clicked.connect(self._complete)
         self.textChanged.connect(self._changed)
         self.textEdited.connect(self._edited)
         theme.changed.connect(self._restyle)
@@ -97,13 +90,11 @@ class FilterField(QLineEdit):
 
     def event(self, event: QEvent) -> bool:
         # Tab takes the first suggestion; without one it goes on to the next widget
-        if event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent) and self._popup.isVisible():
-            chosen = self._popup.currentIndex()
-            if event.key() == Qt.Key.Key_Tab:
-                self._complete(chosen if chosen.isValid() else self._choices.index(0, 0))
-                return True
-            if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and chosen.isValid():
-                self._complete(chosen)
+        offers = self._offers
+        if offers is not None and offers.shown() and event.type() == QEvent.Type.KeyPress:
+            assert isinstance(event, QKeyEvent)
+            if event.key() == Qt.Key.Key_Tab or (event.key() in _ENTER and offers.is_chosen()):
+                offers.take()
                 return True
         return super().event(event)
 
@@ -111,8 +102,8 @@ class FilterField(QLineEdit):
         key = event.key()
         if key == Qt.Key.Key_Escape:
             self._escape()
-        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Down):
-            self._popup.hide()
+        elif key in _ENTER or key == Qt.Key.Key_Down:
+            self._offer_nothing()
             self.ask()
             self.left.emit()
         else:
@@ -121,16 +112,15 @@ class FilterField(QLineEdit):
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
         if event.reason() != Qt.FocusReason.PopupFocusReason:
-            self._popup.hide()
+            self._offer_nothing()
 
     def suggestions(self) -> list[str]:
         """What is offered now."""
-        rows = range(self._choices.rowCount()) if self._popup.isVisible() else ()
-        return [self._choices.item(row).text() for row in rows]
+        return self._offers.offered() if self._offers is not None else []
 
     def _escape(self) -> None:
-        if self._popup.isVisible():
-            self._popup.hide()
+        if self._offers is not None and self._offers.shown():
+            self._offers.hide()
         elif self.text():
             self.clear()
             self.ask()
@@ -146,29 +136,34 @@ class FilterField(QLineEdit):
         _, word = self._word()
         offers = self._suggest(word) if word else ()
         if not offers or (len(offers) == 1 and offers[0].text == word):
-            self._popup.hide()
+            self._offer_nothing()
             return
-        self._choices.clear()
-        for offer in offers:
-            item = QStandardItem(offer.text)
-            item.setData(Cell(offer.text, after=offer.note), CELL)
-            item.setData(offer.final, CELL + 1)
-            self._choices.appendRow(item)
-        rectangle = self.cursorRect()
-        rectangle.setLeft(max(rectangle.left() - self.fontMetrics().horizontalAdvance(word), 0))
-        rectangle.setWidth(min(self._theme.px(360), self.width()))
-        self._completer.complete(rectangle)
+        place = self.cursorRect()
+        place.setLeft(max(place.left() - self.fontMetrics().horizontalAdvance(word), 0))
+        place.setWidth(min(self._theme.px(360), self.width()))
+        self._list().offer(offers, place)
 
-    def _complete(self, index: QModelIndex) -> None:
+    def _list(self) -> Suggestions:
+        """The list below, made when there is something to offer first."""
+        from diptych.ui.widgets.suggestions import Suggestions
+
+        if self._offers is None:
+            self._offers = Suggestions(self._theme, self)
+            self._offers.taken.connect(self._complete)
+        return self._offers
+
+    def _offer_nothing(self) -> None:
+        if self._offers is not None:
+            self._offers.hide()
+
+    def _complete(self, text: str, final: bool) -> None:
         begin, word = self._word()
         rest = self.text()[begin + len(word) :]
-        text = str(index.data())
-        final = bool(index.data(CELL + 1))
         if final and not rest.startswith(" "):
             text += " "
         self.setText(self.text()[:begin] + text + rest)
         self.setCursorPosition(begin + len(text))
-        self._popup.hide()
+        self._offer_nothing()
         if not final:
             self._edited()
 

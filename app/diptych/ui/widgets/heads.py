@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRect, Qt
+from PySide6.QtCore import QRect, QSize, Qt
 from PySide6.QtGui import QFontMetrics, QPainter, QPen
 from PySide6.QtWidgets import QHeaderView, QWidget
 
@@ -42,6 +42,10 @@ class Heads(QHeaderView):
         self._tall = any(self._head(section).above for section in range(self.count()))
         row = self._theme.row
         self.setFixedHeight(row + self._theme.px(Space.M) if self._tall else row)
+
+    def sizeHint(self) -> QSize:
+        # the height is that of `fit`; Qt would ask the model four things about every section
+        return QSize(self.length(), self.minimumHeight())
 
     def paintSection(self, painter: QPainter, rect: QRect, section: int) -> None:
         head = self._head(section)
