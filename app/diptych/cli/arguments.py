@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from diptych import __version__
-from diptych.cli import annotating, comparing, listing, looking, remotes, scanning
+from diptych.cli import annotating, comparing, listing, looking, pushing, remotes, scanning
 from diptych.cli.session import Session
 
-_GROUPS = (scanning, listing, comparing, annotating, remotes, looking)
+_GROUPS = (scanning, listing, comparing, annotating, remotes, pushing, looking)
 _EPILOG = """REF is the beginning of an id, a name, or a path. Without a command the window opens.
-Exit codes: 0 done, 2 wrong command line, 3 not found, 4 damaged file, 5 conflict, 6 refused, 130 stopped by Ctrl-C;
-1 any other error, or a difference with `compare --exit-code`.
+Exit codes: 0 done, 2 wrong command line, 3 not found, 4 damaged file, 5 conflict, 6 refused, 7 no answer from a server,
+8 login wanted, 9 no room left, 130 stopped by Ctrl-C; 1 any other error, a difference with `compare --exit-code`, or a
+delivery that `verify` finds changed.
 In JSON, numbers that it cannot spell are the words "NaN", "Infinity" and "-Infinity"."""
 _EXCLUDING = re.compile(r"-[^-\d].")
 """A term of a query that excludes, as `-tag:old`; no option has one dash and several letters."""
