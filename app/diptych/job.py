@@ -32,6 +32,20 @@ class Tick:
 Job: TypeAlias = Generator[Tick, None, T]
 
 
+def altered(job: Job[T], change: Callable[[Tick], Tick]) -> Job[T]:
+    """`job`, with each tick as `change` makes it."""
+    try:
+        while True:
+            try:
+                tick = next(job)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+            yield change(tick)
+    finally:
+        job.close()
+
+
 def finish(job: Job[T], watch: Callable[[Tick], None] | None = None) -> T:
     """Drive `job` to its end in this thread and return its result, showing each tick to `watch`."""
     try:
