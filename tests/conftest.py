@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from diptych.workbench import Workbench
 
 
+_USERS = frozenset({"XDG_CACHE_HOME", "DBUS_SESSION_BUS_ADDRESS", "DOCKER_CONFIG", "NETRC", "PYTHON_KEYRING_BACKEND"})
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder that stands for the user's home."""
@@ -19,8 +23,10 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.setenv("DIPTYCH_CATALOG", str(folder / "catalog.db"))
     monkeypatch.setenv("DIPTYCH_CONFIG", str(folder / "config"))
-    for name in ("HF_HOME", "HF_HUB_CACHE", "XDG_CACHE_HOME"):
-        monkeypatch.delenv(name, raising=False)
+    for name in list(os.environ):
+        # nor the user's keyring and logins
+        if name in _USERS or name.startswith(("HF_", "AWS_", "DIPTYCH_TOKEN_", "DIPTYCH_USER_")):
+            monkeypatch.delenv(name)
     return folder
 
 

@@ -93,17 +93,16 @@ def choose() -> tuple[KeyringBackend | None, Condition]:
     from keyring.backend import get_all_keyring
 
     chosen = core.load_env() or core.load_config()
-    offered = _opened(chosen) if chosen is not None else get_all_keyring()
-    safe = [one for one in offered if is_safe(one) and (chosen is not None or _module(one) in _KNOWN)]
+    if chosen is not None and _module(chosen) != _CHAIN:
+        offered, trusted = [chosen], True
+    else:
+        # a chain only passes calls on to the others, whoever they are
+        offered, trusted = list(getattr(chosen, "backends", None) or get_all_keyring()), False
+    safe = [one for one in offered if is_safe(one) and (trusted or _module(one) in _KNOWN)]
     if safe:
         return max(safe, key=lambda one: float(one.priority)), Condition.READY
-    unsafe = [one for one in offered if not _module(one).startswith(_NO_KEYRINGS) and _module(one) != _CHAIN]
+    unsafe = [one for one in offered if not _module(one).startswith((*_NO_KEYRINGS, _CHAIN))]
     return (unsafe[0], Condition.UNSAFE) if unsafe else (None, Condition.NONE)
-
-
-def _opened(backend: KeyringBackend) -> list[KeyringBackend]:
-    """The keyrings behind one that only passes calls on."""
-    return list(getattr(backend, "backends", ())) if _module(backend) == _CHAIN else [backend]
 
 
 def is_safe(backend: KeyringBackend) -> bool:
