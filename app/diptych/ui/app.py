@@ -20,7 +20,7 @@ from diptych.settings import Settings
 from diptych.ui.context import Alert, Context
 from diptych.ui.mainwindow import MainWindow
 from diptych.ui.runner import Runner
-from diptych.ui.theme import Theme
+from diptych.ui.theme import STYLE, Theme
 from diptych.ui.warming import AFTER_START_MS, warm
 from diptych.workbench import Workbench
 
@@ -39,7 +39,7 @@ def sample_catalog() -> Path:
 
 def main(catalog: Path | None = None, sample: bool = False) -> int:
     """Open the window on `catalog` (or the user's own, or the sample library) and return when it is closed."""
-    app = QApplication.instance() or QApplication(sys.argv[:1])
+    app = QApplication.instance() or QApplication(["diptych", *STYLE])
     assert isinstance(app, QApplication)
     app.setApplicationName("diptych")
     app.setApplicationDisplayName("Diptych")

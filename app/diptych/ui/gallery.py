@@ -17,7 +17,7 @@ from diptych.reports import comparison_html
 from diptych.ui.context import Context
 from diptych.ui.mainwindow import MainWindow
 from diptych.ui.runner import Runner
-from diptych.ui.theme import Theme
+from diptych.ui.theme import STYLE, Theme
 from diptych.workbench import Workbench
 
 SMALL = QSize(1280, 800)
@@ -76,7 +76,7 @@ def application() -> QApplication:
         return existing
     if not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    return QApplication(["diptych"])
+    return QApplication(["diptych", *STYLE])
 
 
 def picture(window: MainWindow, file: Path) -> Path:

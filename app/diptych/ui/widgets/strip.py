@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QFontMetrics, QPainter, QPen
-from PySide6.QtWidgets import QFrame, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtGui import QCursor, QFontMetrics, QPainter, QPen
+from PySide6.QtWidgets import QFrame, QListView, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from diptych.dataclass import dataclass
 from diptych.ui.icons import icon
@@ -154,14 +154,16 @@ class _EntryDelegate(QStyledItemDelegate):
             painter.drawText(area, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft, entry.title)
             painter.restore()
             return
-        selected = bool(option.state & QStyle.StateFlag.State_Selected)
+        view = self._view
+        selected = view.selectionModel().isSelected(index)
+        hovered = view.underMouse() and rect.contains(view.viewport().mapFromGlobal(QCursor.pos()))
         box = rect.adjusted(Space.S, 1, -Space.S, -1)
-        if selected or option.state & QStyle.StateFlag.State_MouseOver:
+        if selected or hovered:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(theme.color("selected" if selected else "hover"))
             painter.drawRoundedRect(box, Space.XS, Space.XS)
-        if selected and self._view.hasFocus():
+        if selected and view.hasFocus():
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(theme.color("focus"), 1))
             painter.drawRoundedRect(box.adjusted(0, 0, -1, -1), Space.XS, Space.XS)
