@@ -58,3 +58,15 @@ def finish(job: Job[T], watch: Callable[[Tick], None] | None = None) -> T:
         return result
     finally:
         job.close()
+
+
+def retold(job: Job[T], tell: Callable[[Tick], Tick]) -> Job[T]:
+    """The same job as a part of a larger one: `tell` says how the whole stands at each of its ticks."""
+    try:
+        while True:
+            yield tell(next(job))
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    finally:
+        job.close()

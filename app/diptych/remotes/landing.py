@@ -25,12 +25,12 @@ from diptych import display
 from diptych.display import visible
 from diptych.domain.shipping import Delivered
 from diptych.errors import Conflict, Damaged, DiptychError, NoSpace, NotFound, Offline, Refused
+from diptych.remotes.beneath import FOLDER, clone, exchange, open_folder, sync_folder
 from diptych.remotes.names import Names, safe_name
 
 __all__ = ["Arrival", "Landing", "safe_name", "unwritable"]
 
 _DIGEST = re.compile("[0-9a-f]{64}")
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _GONE = frozenset(
     {errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN}
@@ -106,6 +106,7 @@ class Landing:
         self.folder = folder
         self._replace = replace
         self._staging = folder.with_name(f".{folder.name}.part")
+        self._aside = folder.with_name(f".{folder.name}.old")
         self._landed: dict[str, str] = {}
         """The key of each name that has landed."""
         self._names = Names()
@@ -115,7 +116,7 @@ class Landing:
             folder.parent.mkdir(parents=True, exist_ok=True)
             with suppress(FileExistsError):
                 self._staging.mkdir(mode=0o700)
-            self._descriptor = os.open(self._staging, _FOLDER)
+            self._descriptor = os.open(self._staging, FOLDER)
         except OSError as error:
             raise unwritable(self._staging, error) from None
         try:
@@ -172,12 +173,25 @@ class Landing:
             os.close(descriptor)
         self._landed[file.name] = key
 
-    def adopt(self, file: Delivered, source: Path) -> bool:
-        """Take over a file of this file system whose bytes were checked, without a copy; False where that cannot be."""
+    def adopt(self, file: Delivered, source: int) -> bool:
+        """Take over an open file of this file system whose bytes were checked, without a copy.
+
+        It shares its blocks with the new one where the file system can do that, else they are one file with two names.
+        False where neither can be.
+        """
         self._admit(file)
+        part = f"{file.sha256}.part"
         with suppress(OSError):
-            self._remove(file.sha256)
-            os.link(source, file.sha256, dst_dir_fd=self._descriptor, follow_symlinks=False)
+            self._remove(part)
+            descriptor = os.open(part, _NEW_FILE, 0o666, dir_fd=self._descriptor)
+            try:
+                cloned = clone(source, descriptor)
+            finally:
+                os.close(descriptor)
+            if not cloned:
+                self._remove(part)
+                os.link(f"/proc/self/fd/{source}", part, dst_dir_fd=self._descriptor, follow_symlinks=True)
+            os.rename(part, file.sha256, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
             return self.has(file)
         return False
 
@@ -187,18 +201,12 @@ class Landing:
             tree = self._staging / "tree"
             tree.mkdir()
             self._arrange(tree)
-            aside = self.folder.with_name(f".{self.folder.name}.old")
             if self._replace and self.folder.exists():
-                shutil.rmtree(aside, ignore_errors=True)
-                self.folder.rename(aside)
-            try:
+                self._swap(tree)
+            else:
                 tree.rename(self.folder)
-            except OSError:
-                if aside.exists():
-                    aside.rename(self.folder)
-                raise
-            _sync(self.folder.parent)
-            shutil.rmtree(aside, ignore_errors=True)
+            sync_folder(self.folder.parent)
+            shutil.rmtree(self._aside, ignore_errors=True)
         except OSError as error:
             if error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
                 raise Conflict(f"{display.path(self.folder)}: appeared meanwhile", "Choose another folder.") from None
@@ -216,6 +224,18 @@ class Landing:
             os.close(self._descriptor)
             self._descriptor = -1
 
+    def _swap(self, tree: Path) -> None:
+        """Let `tree` take the place of the folder: at once, or where that cannot be, with the old one aside."""
+        if exchange(tree, self.folder):
+            return
+        shutil.rmtree(self._aside, ignore_errors=True)
+        self.folder.rename(self._aside)
+        try:
+            tree.rename(self.folder)
+        except OSError:
+            self._aside.rename(self.folder)
+            raise
+
     def _claim(self) -> None:
         if os.fstat(self._descriptor).st_uid != os.geteuid():
             raise Refused(
@@ -229,8 +249,10 @@ class Landing:
             ) from None
         except OSError:
             pass  # a share without locks
-        # what an earlier `finish` arranged was not checked since
+        # what an earlier `finish` arranged was not checked since; what it put aside must not be lost
         shutil.rmtree(self._staging / "tree", ignore_errors=True)
+        if self._replace and self._aside.is_dir() and not os.path.lexists(self.folder):
+            self._aside.rename(self.folder)
 
     def _admit(self, file: Delivered) -> None:
         self._names.admit(file.name)
@@ -260,7 +282,7 @@ class Landing:
         folders = {""}
         for name, key in self._landed.items():
             parent, _, leaf = name.rpartition("/")
-            descriptor = _open_beneath(tree, parent)
+            descriptor = open_folder(tree, parent, make=True)
             try:
                 uses[key] -= 1
                 if uses[key]:
@@ -272,7 +294,7 @@ class Landing:
             parts = parent.split("/")
             folders.update("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))
         for folder in sorted(folders, reverse=True):
-            _sync(tree / folder)
+            sync_folder(tree / folder)
 
     def _link(self, key: str, leaf: str, folder: int) -> None:
         try:
@@ -287,25 +309,3 @@ class Landing:
             shutil.copyfileobj(old, new, 1 << 20)
             new.flush()
             os.fsync(new.fileno())
-
-
-def _open_beneath(root: Path, path: str) -> int:
-    """Open the folder `path` beneath `root`, making what is missing; no link is followed on the way."""
-    descriptor = os.open(root, _FOLDER)
-    for part in filter(None, path.split("/")):
-        try:
-            with suppress(FileExistsError):
-                os.mkdir(part, dir_fd=descriptor)
-            below = os.open(part, _FOLDER, dir_fd=descriptor)
-        finally:
-            os.close(descriptor)
-        descriptor = below
-    return descriptor
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, _FOLDER)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

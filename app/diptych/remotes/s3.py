@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-from diptych.display import plural, visible
+from diptych.display import visible
 from diptych.domain.address import Address
 from diptych.domain.secret import Secret
 from diptych.domain.shipping import (
     Access,
-    Caution,
     Delivered,
-    Fate,
     Journal,
     Parcel,
     Phase,
     Plan,
-    PlannedFile,
     Receipt,
     Ref,
     Shipment,
@@ -30,7 +27,7 @@ from diptych.errors import Damaged, NotFound, Refused
 from diptych.job import Job, Tick
 from diptych.remotes.arriving import Piece
 from diptych.remotes.landing import Landing
-from diptych.remotes.manifest import Manifest
+from diptych.remotes.manifest import Manifest, planned, removed
 from diptych.remotes.network import Network
 from diptych.remotes.s3_bucket import Bucket, Stored
 from diptych.remotes.s3_login import Signature, region_of, server_of
@@ -78,8 +75,8 @@ class S3:
             self._account,
             shipment,
             wishes,
-            tuple(_planned(shipment, there, missing)),
-            (*shipment.cautions, *_hidden(tag, shipment, there)),
+            tuple(planned(shipment, there, missing)),
+            (*shipment.cautions, *removed(tag, shipment, there)),
             {"shown": shown},
             there is not None and shown == manifest.digest and not missing,
         )
@@ -206,29 +203,3 @@ def _tag(wishes: Wishes) -> str:
 def _fits(parcel: Parcel, stored: Stored | None) -> bool:
     """Whether an object is the content of a parcel, as far as can be known without reading it."""
     return stored is not None and (stored.bytes, stored.sha256) == (parcel.bytes, parcel.sha256)
-
-
-def _planned(shipment: Shipment, there: Manifest | None, missing: set[str]) -> Iterator[PlannedFile]:
-    """What happens to each file; content that is missing is sent once, whatever the number of its names."""
-    to_send = set(missing)
-    for parcel in shipment.parcels:
-        old = there.file(parcel.name) if there is not None else None
-        count = parcel.bytes if parcel.sha256 in to_send else 0
-        to_send.discard(parcel.sha256)
-        if old is None:
-            fate, reason = Fate.NEW, ""
-        elif old.sha256 == parcel.sha256:
-            fate, reason = Fate.UNCHANGED, ""
-        else:
-            fate, reason = Fate.REPLACE, f"another {parcel.name} of {plural(old.bytes, 'byte')}"
-        yield PlannedFile(parcel.name, parcel.bytes, fate, reason, count, parcel)
-    for left in shipment.left_out:
-        yield PlannedFile(left.name, left.bytes, Fate.EXCLUDED, left.reason)
-
-
-def _hidden(tag: str, shipment: Shipment, there: Manifest | None) -> Iterator[Caution]:
-    """Files that the tag shows now and will not show any more."""
-    going = {parcel.name for parcel in shipment.parcels}
-    names = tuple(file.name for file in (there.files if there is not None else ()) if file.name not in going)
-    if names:
-        yield Caution("removed", f"{tag} shows {plural(len(names), 'file')} now that this version does not have", names)
