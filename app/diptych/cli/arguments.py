@@ -75,11 +75,13 @@ def parser() -> argparse.ArgumentParser:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Complains without repeating values of options that there are not: one may be a token."""
+    """Complains without repeating the values of options that do not exist: one may be a token."""
 
     def error(self, message: str) -> NoReturn:
         """End the process with code 2."""
-        super().error(re.sub(r"(?<=\s)(--?[^\s=]+)=\S+", r"\1=…", message))
+        if message.startswith("unrecognized arguments"):
+            message = re.sub(r"(?<=\s)(--?[^\s=]+)[\s=]+[^\s-]\S*", r"\1 …", message)
+        super().error(message)
 
 
 def _add_common(to: argparse.ArgumentParser, after_verb: bool = False) -> None:

@@ -39,6 +39,7 @@ def register(add: Add) -> None:
     renaming.add_argument("new", metavar="NEW")
     forgetting = add("remote forget", "forget a registry, and its login in the keyring", _forget)
     forgetting.add_argument("name", metavar="NAME")
+    forgetting.add_argument("--leave-login", action="store_true", help="leave the login in the keyring")
     login = add("remote login", "keep the login for a registry in the keyring of this machine", _login)
     login.add_argument("name", metavar="NAME")
     login.add_argument("--found", action="store_true", help="only list logins of other programs that fit")
@@ -105,7 +106,7 @@ def _rename(session: Session, options: Namespace) -> int:
 
 def _forget(session: Session, options: Namespace) -> int:
     remote = session.workbench.remote(options.name)
-    session.terminal.run(session.workbench.forget_remote(remote.name))
+    session.terminal.run(session.workbench.forget_remote(remote.name, options.leave_login))
     return _tell(session, remote, "forgotten")
 
 

@@ -40,8 +40,10 @@ def asked_for(options: Namespace, name: str, wants: str, user: str) -> Secret:
         return handed.from_descriptor(options.token_fd, user)
     if sys.stdin is None or not sys.stdin.isatty():
         raise Refused(f"{name}: there is nobody to ask for the login", "Hand it over with --token-fd N.")
-    if (not user and "user name" in wants) or ("access key" in wants and not user):
-        user = input("User name (empty for a token): " if "token" in wants else "Access key: ").strip()
+    if not user and "user name" in wants:
+        user = input("User name (empty for a token): ").strip()
+    if not user and "access key" in wants:
+        user = input("Access key: ").strip()
     value = getpass.getpass("Password or token: " if user else "Token: ").strip()
     if not value:
         raise Refused(f"{name}: no login was given")

@@ -182,9 +182,9 @@ class Workbench:
         """Give a registry another name; its login goes with it."""
         return self._remotes.rename(old, new)
 
-    def forget_remote(self, name: str) -> Job[None]:
-        """Forget a registry and its login."""
-        return self._remotes.forget(name)
+    def forget_remote(self, name: str, leave_login: bool = False) -> Job[None]:
+        """Forget a registry and its login; the latter can be left in a keyring that does not answer."""
+        return self._remotes.forget(name, leave_login)
 
     def login(self, name: str, secret: Secret) -> Job[None]:
         """Keep the login for a registry in the keyring; `NoKeyring` where there is none."""

@@ -41,7 +41,7 @@ class NamedRemote:
     throttle: float = 0
     """The most bytes per second; 0 for no limit."""
     signed_in: str = ""
-    """Where its login is: `keyring`, `session`, or empty where there is none."""
+    """Where its login is: `session`, `environment`, `keyring`, or empty where there is none."""
     account: str = ""
     """Who the remote took us for when it was tested last."""
     tested: float | None = None
@@ -83,7 +83,8 @@ class Remotes:
             known = ", ".join(sorted(self._settings.remotes)) or "none yet; `diptych remote add` adds one"
             raise NotFound(f"{visible(name)}: no remote has this name", f"Remotes: {visible(known)}.")
         address = addresses.parse(entry.get("address", ""))
-        signed_in = "session" if self._known(name) is not None else entry.get("login", "")
+        handed_over = "environment" if handed.variable(name) in self._handed else ""
+        signed_in = "session" if name in self._session else handed_over or entry.get("login", "")
         return NamedRemote(
             name,
             address,
@@ -106,19 +107,22 @@ class Remotes:
 
     def rename(self, old: str, new: str) -> Job[None]:
         """Give a registry another name; its login goes with it."""
-        remote = self.named(old)
+        self.named(old)
         self._require_free(new, besides=old)
-        if remote.signed_in == _IN_KEYRING:
+        if self._settings.remotes[old].get("login") == _IN_KEYRING:
             yield from credentials.move(old, new)
         if old in self._session:
             self._session[new] = self._session.pop(old)
         self._settings.remotes[new] = self._settings.remotes.pop(old)
         self._settings.save()
 
-    def forget(self, name: str) -> Job[None]:
-        """Forget a registry and its login. Where the keyring does not let go of the login, nothing is forgotten."""
+    def forget(self, name: str, leave_login: bool = False) -> Job[None]:
+        """Forget a registry and its login. Where the keyring does not let go of the login, nothing is forgotten.
+
+        With `leave_login` the keyring is not asked: for one that is not there any more.
+        """
         self.named(name)
-        if self._settings.remotes[name].get("login") == _IN_KEYRING:
+        if self._settings.remotes[name].get("login") == _IN_KEYRING and not leave_login:
             yield from credentials.forget(name)
         self._session.pop(name, None)
         del self._settings.remotes[name]
