@@ -16,6 +16,7 @@ from diptych.credentials.asking import environment
 from diptych.domain.secret import Secret
 from diptych.errors import DiptychError, NeedsSecret, Refused
 from diptych.job import finish
+from diptych.workbench import Workbench
 
 TESTS = Path(__file__).parents[1]
 
@@ -164,3 +165,21 @@ def test_a_descriptor_that_holds_no_token_is_refused(content: bytes, tmp_path: P
 def test_a_closed_descriptor_is_refused() -> None:
     with pytest.raises(Refused, match="cannot be read"):
         handed.from_descriptor(987)
+
+
+@pytest.mark.parametrize(
+    ("backend", "ok", "words"),
+    [
+        ("stands.backends.Sound", True, "stands.backends.Sound: ready"),
+        ("stands.backends.PlaintextKeyring", True, "stands.backends.PlaintextKeyring: keeps secrets readable on disk"),
+        ("keyring.backends.fail.Keyring", True, "no keyring on this machine"),
+        ("stands.backends.NotThere", False, "does not work"),
+    ],
+)
+def test_the_doctor_names_the_keyring_and_its_state(
+    backend: str, ok: bool, words: str, workbench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, backend)
+    check = next(check for check in finish(workbench.doctor()) if check.name == "keyring")
+    assert (check.ok, check.text[: len(words)]) == (ok, words)
+    assert bool(check.hint) is not ok

@@ -70,6 +70,6 @@ TOLD = {
         "Try again and unlock it, or use the login for this session only.",
     ),
     Condition.SILENT: ("nobody has answered the keyring's question", "Look for its window, then try again."),
-    Condition.BROKEN: ("the keyring does not do what was asked", "`diptych doctor` names it; look at it there."),
+    Condition.BROKEN: ("the keyring does not do what was asked", "Look at it in the keyring's own program."),
 }
 """For each answer that is a failure: what happened, and what to do about it."""

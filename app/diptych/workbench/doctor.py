@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from diptych import __version__, display, places, tensors
+from diptych import __version__, credentials, display, places, tensors
 from diptych.catalog import Catalog
+from diptych.credentials import Condition
+from diptych.credentials.states import TOLD
 from diptych.job import Job, Tick
 
 _LITTLE_ROOM = 1 << 30
@@ -44,6 +46,7 @@ def doctor(catalog: Catalog) -> Job[tuple[Check, ...]]:
     for number, (name, look) in enumerate(looks):
         yield Tick(f"Looking at {name}", number, len(looks))
         checks.append(look(catalog))
+    checks.append((yield from _keyring()))
     return tuple(checks)
 
 
@@ -94,6 +97,13 @@ def _kernels(_catalog: Catalog) -> Check:
     if os.access(nearest, os.W_OK):
         return Check("kernels", True, f"kept in {display.path(folder)}")
     return Check("kernels", True, "kept in numba's own cache, since the program's folder cannot be written")
+
+
+def _keyring() -> Job[Check]:
+    """Without a keyring everything works but keeping logins, so only one that is broken is wrong."""
+    view = yield from credentials.look()
+    broken = view.condition in (Condition.BROKEN, Condition.SILENT)
+    return Check("keyring", not broken, str(view), TOLD[view.condition][1] if broken else "")
 
 
 def _window(_catalog: Catalog) -> Check:
