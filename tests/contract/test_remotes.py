@@ -3,73 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from diptych.domain.shipping import Fate, Parcel, Phase, Plan, Receipt, Remote, Shipment, Standing, Voyage, Wishes
+from diptych.domain.shipping import Fate, Phase, Standing, Voyage
 from diptych.errors import Conflict, NeedsSecret, NotFound
 from diptych.job import Tick, finish
-from diptych.remotes import open_remote
-from stands import QUICK, STANDS, Notes, Place, Stand, files_of_a_model, fresh, noise, shipment, start
-
-
-@pytest.fixture(scope="module", params=STANDS)
-def stand(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
-    """Each registry in turn."""
-    made = start(request.param, tmp_path_factory.mktemp(request.param))
-    yield made
-    made.close()
-
-
-class Setting:
-    """A model of its own at a stand, and something to push to it."""
-
-    def __init__(self, stand: Stand, folder: Path) -> None:
-        self.stand = stand
-        self.folder = folder
-        self.model = fresh()
-        self.wishes = Wishes(reference=stand.reference)
-        self.notes = Notes()
-        self.files = files_of_a_model()
-        self.shipment = shipment(folder / "source", self.files, {"made/here.json": b'{"made": true}'})
-        self.files = {**self.files, "made/here.json": b'{"made": true}'}
-        self._open: list[Remote] = []
-
-    def remote(self, place: Place | None = None) -> Remote:
-        chosen = place or self.stand.place(self.model)
-        remote = open_remote(chosen.address, chosen.secret, QUICK, chosen.options)
-        self._open.append(remote)
-        return remote
-
-    def plan(self, shipment: Shipment | None = None, remote: Remote | None = None) -> Plan:
-        return finish((remote or self.remote()).plan(shipment or self.shipment, self.wishes))
-
-    def push(self, shipment: Shipment | None = None, place: Place | None = None) -> Receipt:
-        remote = self.remote(place)
-        return finish(remote.push(self.plan(shipment, remote), self.notes))
-
-    def visible(self) -> dict[str, str]:
-        return dict(self.stand.visible(self.model))
-
-    def parcel(self, name: str) -> Parcel:
-        return next(parcel for parcel in self.shipment.parcels if parcel.name == name)
-
-    def close(self) -> None:
-        for remote in self._open:
-            remote.close()
-
-
-@pytest.fixture
-def setting(stand: Stand, tmp_path: Path) -> Iterator[Setting]:
-    made = Setting(stand, tmp_path)
-    yield made
-    made.close()
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+from stands import noise, shipment
+from stands.setting import Setting, contents
 
 
 def test_check_says_who_we_are(setting: Setting) -> None:

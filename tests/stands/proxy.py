@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import struct
 import threading
@@ -12,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 _PIECE = 1 << 16
+_FOR_EVER = 3600
 _END = b"\r\n\r\n"
 
 
@@ -74,6 +74,10 @@ class Proxy:
     """Bytes from the client so far, heads and bodies."""
     broken: int = 0
     """Connections broken by `cuts`."""
+    at_cut: Callable[[], None] | None = None
+    """Called whenever `cuts` has broken a connection."""
+    whole: bool = False
+    """Take a request completely before it goes on, as web servers in front of registries do."""
     port: int = 0
 
     def add(self, fault: Fault) -> Fault:
@@ -102,8 +106,6 @@ class Proxy:
             for one in (back, server):
                 if one is not None:
                     one.close()
-                    with contextlib.suppress(ConnectionError):
-                        await one.wait_closed()
 
     async def _exchange(
         self,
@@ -122,11 +124,13 @@ class Proxy:
         fault.times -= 1
         fault.hits += 1
         if fault.stall == "headers":
-            await asyncio.Event().wait()
-        if fault.answer is None:
+            await asyncio.sleep(_FOR_EVER)
+        if fault.answer is None and not self.whole:
             server.write(head)
         length = int(headers.get("content-length", 0))
-        await self._body(request, client, None if fault.answer else server, length, fault)
+        body = await self._body(request, client, None if fault.answer or self.whole else server, length, fault)
+        if self.whole and fault.answer is None:
+            server.write(head + body)
         if fault.answer is not None:
             await _write(back, method, fault.answer, fault)
             return
@@ -164,7 +168,8 @@ class Proxy:
         server: asyncio.StreamWriter | None,
         left: int,
         fault: Fault,
-    ) -> None:
+    ) -> bytes:
+        kept = bytearray()
         while left:
             most = min(left, _PIECE)
             if fault.cut is not None:
@@ -181,11 +186,14 @@ class Proxy:
             if server is not None:
                 server.write(piece)
                 await server.drain()
+            elif self.whole:
+                kept += piece
             self._count(len(piece))
             if fault.stall == "upload":
-                await asyncio.Event().wait()
+                await asyncio.sleep(_FOR_EVER)
         if fault.cut is not None and request.body >= fault.cut:
             raise _Cut
+        return bytes(kept)
 
     def _count(self, count: int) -> None:
         self.came += count
@@ -193,6 +201,8 @@ class Proxy:
             while self.cuts and self.came >= self.cuts[0]:
                 del self.cuts[0]
             self.broken += 1
+            if self.at_cut is not None:
+                self.at_cut()
             raise _Cut
 
 
@@ -209,7 +219,7 @@ async def _write(back: asyncio.StreamWriter, method: str, reply: Reply, fault: F
         raise _Cut
     if fault.stall == "body":
         back.write(body[: len(body) // 2])
-        await asyncio.Event().wait()
+        await asyncio.sleep(_FOR_EVER)
     if fault.trickle:
         for at in range(len(body)):
             back.write(body[at : at + 1])
@@ -251,10 +261,12 @@ def proxied(port: int) -> Iterator[Proxy]:
         begun.set()
         await over.wait()
         server.close()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.sleep(0)
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.sleep(0.01)  # the transports say farewell
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(run()))
     thread.start()

@@ -143,6 +143,7 @@ class Wire:
             self._loop.run_until_complete(asyncio.wait(self._tasks, timeout=1))
         if self._client is not None:
             self._loop.run_until_complete(self._client.aclose())
+            self._loop.run_until_complete(asyncio.sleep(0))  # the last turn of what was closed
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.close()
 
