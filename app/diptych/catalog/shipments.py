@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from diptych import display
 from diptych.catalog.connections import Connections
 from diptych.catalog.texts import restored, stored
 from diptych.domain import receipts
@@ -45,6 +46,10 @@ class Kept:
     version_name: str
     wishes: Wishes
     receipt: Receipt
+
+    def __str__(self) -> str:
+        sent = f"{display.size(self.receipt.sent)} sent" if self.receipt.sent else "nothing had to be sent"
+        return f"{display.plural(len(self.receipt.files), 'file')} verified · {sent} · receipt {self.id}"
 
 
 class PushJournal:

@@ -206,7 +206,9 @@ def _plan_lines(plan: Plan, width: int) -> Iterator[str]:
     if plan.done:
         yield "is there already, nothing would change"
     rows = [(file.fate.value, file.name, display.size(file.bytes), file.reason) for file in plan.files]
-    rows += [("excluded", one.name, display.size(one.bytes), one.reason) for one in plan.shipment.left_out]
+    told = {file.name for file in plan.files}
+    left_out = [one for one in plan.shipment.left_out if one.name not in told]
+    rows += [("excluded", one.name, display.size(one.bytes), one.reason) for one in left_out]
     headings = [Heading(""), Heading("file", elastic=True), Heading("size", right=True), Heading("", elastic=True)]
     yield from aligned(headings, rows, width)
     for caution in plan.cautions:
@@ -229,6 +231,7 @@ def _plan_as_plain(one: Targeted) -> dict[str, Plain]:
     files += [
         {"name": out.name, "bytes": out.bytes, "fate": "excluded", "reason": out.reason, "to_send": 0}
         for out in plan.shipment.left_out
+        if out.name not in {file.name for file in plan.files}
     ]
     return {
         "remote": one.remote,
@@ -252,7 +255,5 @@ def _receipt_as_plain(kept: Kept) -> dict[str, Plain]:
 
 def _told(kept: Kept) -> str:
     receipt = kept.receipt
-    sent = f"{display.size(receipt.sent)} sent" if receipt.sent else "nothing had to be sent"
     where = f" · {receipt.url}" if receipt.url else ""
-    files = display.plural(len(receipt.files), "file")
-    return f"{kept.version_name} → {receipt.target}: {files} verified, {sent}, receipt {kept.id}{where}"
+    return f"{kept.version_name} → {receipt.target}: {kept}{where}"

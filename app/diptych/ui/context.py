@@ -54,6 +54,10 @@ class Context(QObject):
     """Compare these two: each a `Version`, a path, or a REF."""
     library_asked = Signal(str)
     """Show the library with this query."""
+    page_asked = Signal(str)
+    """Show the page with this key."""
+    delivered = Signal()
+    """A push has ended well, or one that was under way was given up."""
 
     def __init__(self, workbench: Workbench, runner: Runner, theme: Theme) -> None:
         super().__init__()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from PySide6.QtCore import QByteArray, QTimer
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from diptych.domain.changes import Changes
 from diptych.ui import session
@@ -25,6 +25,10 @@ from diptych.ui.widgets.rail import Rail
 
 NARROW_RAIL = 1100
 """Below this width the rail shows icons alone."""
+BOUND_AFTER_MS = 50
+"""By then the first page is drawn, and nobody has pressed a key yet."""
+_MENUS = ("&File", "&Edit", "&View", "&Go", "&Help")
+_Layout = TypeVar("_Layout", bound=QBoxLayout)
 WIDE_ENOUGH_TO_INSPECT = 1500
 """From this width on the inspector is open unless it was closed by hand."""
 
@@ -48,17 +52,25 @@ class MainWindow(QMainWindow):
         self._inspect_by_hand: bool | None = None
         self._state: dict[str, object] = session.load()
         self._build()
-        self._window_actions = list(bind(self.actions_table, self).values())
-        self._build_menus()
+        self._window_actions: list[Bound] = []
+        self._menus = {title: self.menuBar().addMenu(title) for title in _MENUS}
         context.changed.connect(self._refresh)
         context.version_asked.connect(self.show_version)
         context.comparison_asked.connect(self.compare)
         context.library_asked.connect(self.show_library)
+        context.page_asked.connect(self.show_page)
         context.runner.changed.connect(self._count_jobs)
         self.show_page("library")
 
     def _build(self) -> None:
-        self.rail = Rail()
+        # everything is made within its place: who moves to another parent is styled anew
+        central = QWidget(self)
+        self.setCentralWidget(central)
+        column = _without_margins(QVBoxLayout(central))
+        row = _without_margins(QHBoxLayout())
+        column.addLayout(row, 1)
+        middle = _without_margins(QVBoxLayout())
+        self.rail = Rail(central)
         for key, title, symbol, keys in (
             ("library", "Library", "library", "Ctrl+1"),
             ("compare", "Compare", "compare", "Ctrl+2"),
@@ -67,36 +79,31 @@ class MainWindow(QMainWindow):
             self.rail.add(key, title, symbol, f"{title}  {keys}")
         self.rail.add("settings", "Settings", "settings", "Settings  Ctrl+,", at_end=True)
         self.rail.chosen.connect(self.show_page)
-        self.stack = QStackedWidget()
-        self.alerts = AlertBar(self.context)
-        self.inspector = Inspector(self.context)
+        self.stack = QStackedWidget(central)
+        self.alerts = AlertBar(self.context, central)
+        self.inspector = Inspector(self.context, central)
         self.inspector.hide()
-        middle = QVBoxLayout()
-        middle.setContentsMargins(0, 0, 0, 0)
-        middle.setSpacing(0)
-        middle.addWidget(self.alerts)
-        middle.addWidget(self.stack, 1)
-        row = QHBoxLayout()
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(0)
         row.addWidget(self.rail)
         row.addWidget(hairline(vertical=True))
         row.addLayout(middle, 1)
         row.addWidget(self.inspector)
-        column = QVBoxLayout()
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addLayout(row, 1)
+        middle.addWidget(self.alerts)
+        middle.addWidget(self.stack, 1)
         column.addWidget(hairline())
-        column.addWidget(StatusStrip(self.context))
-        central = QWidget()
-        central.setLayout(column)
-        self.setCentralWidget(central)
+        column.addWidget(StatusStrip(self.context, central))
 
-    def _build_menus(self) -> None:
-        for title in ("&File", "&Edit", "&View", "&Go", "&Help"):
-            menu = self.menuBar().addMenu(title)
+    def bind(self) -> None:
+        """Give actions their keys and menus their actions; the window does so itself, soon after its first page."""
+        if self._window_actions:
+            return
+        self._window_actions = list(bind(self.actions_table, self).values())
+        for title, menu in self._menus.items():
             menu.addActions([bound for bound in self._window_actions if bound.action.menu == title])
+        for page in self._pages.values():
+            self._bind_page(page)
+
+    def _bind_page(self, page: Page) -> None:
+        self._bound[page.key] = list(bind(page.actions_table, page).values())
 
     # pages
 
@@ -105,7 +112,8 @@ class MainWindow(QMainWindow):
         if key not in self._pages:
             page = self._make(key)
             self._pages[key] = page
-            self._bound[key] = list(bind(page.actions_table, page).values())
+            if self._window_actions:
+                self._bind_page(page)
             self.stack.addWidget(page)
             state = self._state.get(key)
             if isinstance(state, dict):
@@ -115,7 +123,7 @@ class MainWindow(QMainWindow):
     def _make(self, key: str) -> Page:
         context = self.context
         if key == "library":
-            return LibraryPage(context)
+            return LibraryPage(context, self.stack)
         if key == "welcome":
             from diptych.ui.pages.welcome import WelcomePage
 
@@ -231,6 +239,10 @@ class MainWindow(QMainWindow):
 
     # events
 
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        QTimer.singleShot(BOUND_AFTER_MS, self, self.bind)
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         width = event.size().width()
         self.rail.set_narrow(width < NARROW_RAIL)
@@ -274,6 +286,12 @@ class MainWindow(QMainWindow):
         page = self._state.get("page")
         if isinstance(page, str) and page in ("compare", "activity", "settings"):
             self.show_page(page)
+
+
+def _without_margins(layout: _Layout) -> _Layout:
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(0)
+    return layout
 
 
 def _folders(event: QDragEnterEvent | QDropEvent) -> Sequence[Path]:

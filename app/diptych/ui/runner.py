@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from enum import StrEnum
+from threading import Event
 from typing import Any, TypeVar
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -55,10 +56,26 @@ class Running:
         self._ticked = ticked
         self._shown: Tick | None = None
         self._cancelled = False
+        self._free = Event()
+        self._free.set()
 
     def cancel(self) -> None:
         """Stop at the next tick; what the job already stored stays."""
         self._cancelled = True
+        self._free.set()
+
+    def pause(self) -> None:
+        """Stand still at the next tick. What the job holds open stays open, and may be closed by the other side."""
+        self._free.clear()
+
+    def resume(self) -> None:
+        """Go on."""
+        self._free.set()
+
+    @property
+    def paused(self) -> bool:
+        """Whether the job stands still, or will at its next tick."""
+        return not self._free.is_set()
 
     @property
     def active(self) -> bool:
@@ -84,6 +101,7 @@ class Running:
             self.phase = Phase.RUNNING
             while not self._cancelled:
                 self.tick = next(self._job)
+                self._free.wait()
             self._job.close()
             self.phase = Phase.CANCELLED
         except StopIteration as stop:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from diptych.places import resources
 from diptych.ui.tokens import RADIUS, Palette, Size, Space
 
 
@@ -11,6 +12,8 @@ def style_sheet(p: Palette, scale: float = 1.0) -> str:
     def px(length: int) -> str:
         return f"{round(length * scale)}px"
 
+    signs = (resources() / "icons").as_posix()
+    ink = "dark" if p.dark else "light"
     return f"""
     QToolTip {{ background: {p.raised}; color: {p.text}; border: 1px solid {p.hairline}; padding: {px(Space.XS)}; }}
     QFrame[role="hairline"] {{ background: {p.hairline}; border: none; }}
@@ -67,6 +70,14 @@ def style_sheet(p: Palette, scale: float = 1.0) -> str:
     QHeaderView {{ background: {p.surface}; border: none; }}
     QHeaderView::section {{ background: {p.surface}; color: {p.muted}; border: none;
         border-bottom: 1px solid {p.hairline}; padding: 0 {px(Space.S)}; font-size: {px(Size.CAPTION)}; }}
+    QCheckBox::indicator, QAbstractItemView::indicator {{ width: {px(14)}; height: {px(14)}; background: {p.surface};
+        border: 1px solid {p.muted}; border-radius: 3px; }}
+    QCheckBox::indicator:checked, QAbstractItemView::indicator:checked {{ background: {p.primary};
+        border-color: {p.primary}; image: url("{signs}/check-{ink}.svg"); }}
+    QAbstractItemView::indicator:indeterminate {{ background: {p.muted}; border-color: {p.muted};
+        image: url("{signs}/partly-{ink}.svg"); }}
+    QCheckBox::indicator:focus {{ border-color: {p.focus}; }}
+    QCheckBox::indicator:disabled {{ border-color: {p.faint}; }}
     QTableCornerButton::section {{ background: {p.surface}; border: none; }}
     QMenu {{ background: {p.surface}; border: 1px solid {p.hairline}; padding: {px(Space.XS)} 0; }}
     QMenu::item {{ padding: {px(Space.XS)} {px(Space.XL)} {px(Space.XS)} {px(Space.L)}; }}

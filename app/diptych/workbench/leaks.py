@@ -31,7 +31,8 @@ _KINDS = {
         rb"[\"'](?!\$|<|\{|os\.|env)[A-Za-z0-9/+_.=-]{12,}[\"'])"
     ),
 }
-_SECRET = re.compile(b"|".join(b"(?P<k%d>%s)" % (place, kind) for place, kind in enumerate(_KINDS.values())))
+_PATTERNS = {kind: re.compile(pattern) for kind, pattern in _KINDS.items()}
+"""One by one: joined they cannot be searched for by their fixed beginnings, and take ten times as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +54,10 @@ def leaks(path: Path) -> Generator[None, None, tuple[Leak, ...]]:
         kept = b""
         for piece in _pieces(file.read(_LARGEST + 1)):
             text = kept + piece
-            for match in _SECRET.finditer(text):
-                kind = list(_KINDS)[int((match.lastgroup or "k0")[1:])]
-                line = lines + text.count(b"\n", 0, match.start())
-                found.setdefault(kind, Leak(line, kind))
+            for kind, pattern in _PATTERNS.items():
+                match = None if kind in found else pattern.search(text)
+                if match is not None:
+                    found[kind] = Leak(lines + text.count(b"\n", 0, match.start()), kind)
             lines += text.count(b"\n", 0, max(0, len(text) - _OVERLAP))
             kept = text[-_OVERLAP:]
             yield

@@ -16,10 +16,14 @@ from PySide6.QtWidgets import (
 )
 
 from diptych import display
+from diptych.domain.shipping import Phase as Journey
+from diptych.domain.shipping import Voyage
 from diptych.domain.version import Problem
 from diptych.errors import DiptychError
+from diptych.job import Tick
 from diptych.ui.context import Context
 from diptych.ui.icons import icon
+from diptych.ui.pages.deliveries import Deliveries
 from diptych.ui.pages.page import Page
 from diptych.ui.runner import Phase, Running
 from diptych.ui.tokens import Space
@@ -54,6 +58,9 @@ class ActivityPage(Page):
         self._list.addSpacing(Space.L)
         self._empty = label("Nothing has run yet. Scans and hashing appear here with their progress.", "muted")
         self._list.addWidget(self._empty)
+        self.deliveries = Deliveries(context)
+        self.deliveries.setMaximumWidth(MEASURE)
+        self._list.addWidget(self.deliveries)
         self._list.addStretch(1)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
@@ -63,6 +70,9 @@ class ActivityPage(Page):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
         context.runner.changed.connect(self.update_rows)
+
+    def entered(self) -> None:
+        self.deliveries.read()
 
     def update_rows(self) -> None:
         """Show every job as it stands now."""
@@ -93,12 +103,17 @@ class JobRow(QFrame):
         self._symbol = label()
         self.name = Elided(running.title)
         self._time = label(role="muted")
+        self._pause = QPushButton("Pause")
+        self._pause.setAccessibleName(f"Pause {running.title}")
+        self._pause.clicked.connect(self._pause_or_go_on)
+        self._pause.hide()
         self._cancel = QPushButton("Cancel")
         self._cancel.setAccessibleName(f"Cancel {running.title}")
         self._cancel.clicked.connect(running.cancel)
         top.addWidget(self._symbol)
         top.addWidget(self.name, 1)
         top.addWidget(self._time)
+        top.addWidget(self._pause)
         top.addWidget(self._cancel)
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
@@ -136,7 +151,8 @@ class JobRow(QFrame):
         running = self._running
         tick = running.tick
         if running.active:
-            self._text.set_text(tick.text)
+            self._text.set_text(phases(tick))
+            self._pause.setVisible(isinstance(tick.partial, Voyage))
             known = tick.total > 0
             self._bar.setRange(0, 1000 if known else 0)
             if known:
@@ -149,6 +165,7 @@ class JobRow(QFrame):
         self._symbol.setPixmap(icon(_SYMBOLS[running.phase]).pixmap(16, 16))
         self._bar.setVisible(running.active)
         self._cancel.setVisible(running.active)
+        self._pause.setVisible(False)
         if running.active:
             return
         self._time.setText(f"{running.phase} · {display.duration(running.seconds)}")
@@ -158,8 +175,30 @@ class JobRow(QFrame):
         self._copy.setVisible(bool(details))
         self._list.setPlainText("\n".join(display.visible(line) for line in details))
 
+    def _pause_or_go_on(self) -> None:
+        paused = self._running.paused
+        if paused:
+            self._running.resume()
+        else:
+            self._running.pause()
+        word = "Pause" if paused else "Go on"
+        self._pause.setText(word)
+        self._pause.setAccessibleName(f"{word} {self._running.title}")
+
     def _copy_details(self) -> None:
         QGuiApplication.clipboard().setText(self._list.toPlainText())
+
+
+def phases(tick: Tick) -> str:
+    """What a job does now; of a push, every phase with a sign, and the files so far."""
+    voyage = tick.partial
+    if not isinstance(voyage, Voyage):
+        return tick.text
+    order = list(Journey)
+    at = order.index(voyage.phase)
+    steps = [f"{'✓' if place < at else '●' if place == at else '○'} {phase}" for place, phase in enumerate(order)]
+    files = f"{voyage.files_done:,} of {display.plural(voyage.files, 'file')}" if voyage.files else ""
+    return "   ".join(part for part in (" → ".join(steps), files, tick.text) if part)
 
 
 def outcome(running: Running) -> str:

@@ -64,16 +64,24 @@ class LibraryPage(Page):
 
     def _build(self) -> None:
         theme = self.context.theme
-        self.strip = Strip(theme, "Collections")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        right = QVBoxLayout()
+        right.setContentsMargins(0, 0, 0, 0)
+        right.setSpacing(0)
+        self.strip = Strip(theme, "Collections", self)
         self.strip.setFixedWidth(theme.px(STRIP_WIDTH))
         self.strip.chosen.connect(self.show_query)
         self._strip_line = hairline(vertical=True)
-        self.head = LibraryHead(theme, self._suggest)
+        self.head = LibraryHead(theme, self._suggest, self)
         self.head.field.asked.connect(self._query_changed)
         self.head.field.left.connect(self.focus_table)
         self.head.grouped_asked.connect(self.group)
         self.head.columns_asked.connect(self.choose_columns)
-        self.table = LibraryTable(theme, self.model)
+        self._body = QStackedWidget(self)
+        self.table = LibraryTable(theme, self.model, self._body)
+        self._body.addWidget(self.table)
         self.table.sort_asked.connect(self.sort)
         self.table.opened.connect(self._open_row)
         self.table.chosen.connect(self._selection_changed)
@@ -81,23 +89,15 @@ class LibraryPage(Page):
         self.table.delegate.starred.connect(self._star_row)
         self.model.summarised.connect(self._inspect)
         self.selection = Selection(self.context, self.table, self.model, Verbs(self.context, self))
-        self.bar = SelectionBar()
+        self.bar = SelectionBar(self)
         self.bar.asked.connect(self._do)
-        self._body = QStackedWidget()
-        self._body.addWidget(self.table)
-        right = QVBoxLayout()
-        right.setContentsMargins(0, 0, 0, 0)
-        right.setSpacing(0)
+        row.addWidget(self.strip)
+        row.addWidget(self._strip_line)
+        row.addLayout(right, 1)
         right.addWidget(self.head)
         right.addWidget(self._body, 1)
         right.addWidget(hairline())
         right.addWidget(self.bar)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(0)
-        row.addWidget(self.strip)
-        row.addWidget(self._strip_line)
-        row.addLayout(right, 1)
 
     def _nothing_found(self) -> QWidget:
         page = QWidget()
@@ -337,6 +337,8 @@ LibraryPage.actions_table = (
     Action("library.tag", "Tag…", lambda page: page.selection.tag(), ("T",), "tag", when=_any),
     Action("library.note", "Note…", lambda page: page.selection.note(), ("N",), "note", when=_one),
     *ratings("library", lambda page, stars: page.selection.star(stars), _any),
+    Action("library.push", "Push", lambda page: page.selection.push(), ("P",), "push", when=_one),
+    Action("library.push_to", "Push to…", lambda page: page.selection.push_to(), ("Shift+P",), "push", when=_one),
     Action("library.copy", "Copy name", lambda page: page.selection.copy_names(), ("Ctrl+C",), "copy", when=_any),
     Action("library.copy_id", "Copy id", lambda page: page.selection.copy_ids(), ("Ctrl+Shift+C",), "fingerprint",
            when=_any),

@@ -8,7 +8,6 @@ from PySide6.QtCore import QPoint
 
 from diptych.domain.version import Version
 from diptych.ui.context import Context
-from diptych.ui.models.partners import in_order
 from diptych.ui.models.versions import NAME, VersionsModel
 from diptych.ui.pages.library_table import LibraryTable
 from diptych.ui.pages.verbs import Verbs
@@ -61,6 +60,8 @@ class Selection:
         selected = self.keys()
         if len(selected) != 2:
             return None
+        from diptych.ui.models.partners import in_order
+
         versions = self._context.workbench.versions(selected)
         return in_order(versions[0], versions[1]) if len(versions) == 2 else None
 
@@ -99,6 +100,18 @@ class Selection:
     def star(self, stars: int) -> None:
         """Give stars."""
         self._verbs.star(self.keys(), stars)
+
+    def push(self) -> None:
+        """Push the one to where versions of its model went last."""
+        one = self.one()
+        if one is not None:
+            self._verbs.push(one)
+
+    def push_to(self) -> None:
+        """Ask where the one goes, and push it."""
+        one = self.one()
+        if one is not None:
+            self._verbs.push_to(one)
 
     def remove(self) -> None:
         """Take them out of the catalog."""

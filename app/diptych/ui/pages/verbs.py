@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, QPoint, Qt, QUrl
-from PySide6.QtGui import QAction, QDesktopServices, QGuiApplication
+from PySide6.QtCore import QObject, QPoint, Qt
+from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import QMenu, QWidget
 
 from diptych import display
@@ -19,9 +19,10 @@ from diptych.errors import DiptychError
 from diptych.job import Job, Tick
 from diptych.ui.actions import Action
 from diptych.ui.context import Alert, Context
-from diptych.ui.models.partners import Partner, partners
 
 if TYPE_CHECKING:
+    from diptych.ui.models.partners import Partner
+    from diptych.ui.pages.pushing import Pushes
     from diptych.workbench.scan import ScanReport
 
 READ_AT_ONCE = 2000
@@ -47,6 +48,7 @@ class Verbs(QObject):
         self._last: tuple[object, object] | None = None
         self._place = QPoint()
         self._version: Version | None = None
+        self._pushing: Pushes | None = None
         context.comparison_asked.connect(self._compared)
 
     def compare(self, left: Version, right: Version) -> None:
@@ -55,6 +57,8 @@ class Verbs(QObject):
 
     def compare_with(self, version: Version, place: QPoint) -> None:
         """Ask what to compare one version with, at a place of the screen."""
+        from diptych.ui.models.partners import partners
+
         last = self._last_partner(version.key)
         self._place = place
         self._version = version
@@ -112,12 +116,27 @@ class Verbs(QObject):
             said = f"Removed {count} from the catalog. The files were not touched."
             self._write("Remove", lambda: workbench.remove(list(keys)), said)
 
+    def push(self, version: Version) -> None:
+        """Push to where versions of this model went last, at once if that harms nothing; else ask."""
+        self._pushes().push(version)
+
+    def push_to(self, version: Version) -> None:
+        """Ask where a version goes, and push it."""
+        self._pushes().ask(version)
+
+    def card(self, version: Version) -> None:
+        """Show the model card of a version, to be edited and kept."""
+        self._pushes().card(version)
+
     def copy(self, text: str) -> None:
         """Put text on the clipboard."""
         QGuiApplication.clipboard().setText(text)
 
     def reveal(self, path: Path) -> None:
         """Open the folder that holds a version."""
+        from PySide6.QtCore import QUrl
+        from PySide6.QtGui import QDesktopServices
+
         folder = path if path.is_dir() else path.parent
         if not folder.is_dir():
             self._context.alerted.emit(Alert(f"{display.path(folder)} is not there now."))
@@ -133,6 +152,13 @@ class Verbs(QObject):
             return
         job = self._context.workbench.scan(holding or roots)
         self._context.runner.start(f"Scan {display.path((holding or roots)[0])}", job, self._rescanned)
+
+    def _pushes(self) -> Pushes:
+        from diptych.ui.pages.pushing import Pushes  # a window starts without pushing
+
+        if self._pushing is None:
+            self._pushing = Pushes(self._context, self._page)
+        return self._pushing
 
     def _rescanned(self, report: ScanReport) -> None:
         self._context.apply(report.changes)

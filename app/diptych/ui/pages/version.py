@@ -132,13 +132,14 @@ class VersionPage(Page):
         header.back_asked.connect(self.leave)
         header.base_asked.connect(self.open_base)
         header.compare_asked.connect(self.compare)
-        header.note_asked.connect(self.note)
+        header.note_asked.connect(lambda: self.with_version(self.verbs.note))
+        header.push_asked.connect(lambda: self.with_version(self.verbs.push))
         header.tags_asked.connect(self.tag)
         header.tag_removed.connect(self._remove_tag)
         header.stars_asked.connect(self.star)
         header.copy_asked.connect(self.verbs.copy)
         header.reveal_asked.connect(self.reveal)
-        header.rescan_asked.connect(self.rescan)
+        header.rescan_asked.connect(lambda: self.with_version(self.verbs.rescan))
 
     # showing ---------------------------------------------------------------------------------------------------
 
@@ -298,10 +299,10 @@ class VersionPage(Page):
         if self.version is not None:
             self.verbs.tag([self.version.key])
 
-    def note(self) -> None:
-        """Ask for the note."""
+    def with_version(self, do: Callable[[Version], object]) -> None:
+        """Do something to the version on show."""
         if self.version is not None:
-            self.verbs.note(self.version)
+            do(self.version)
 
     def star(self, stars: int) -> None:
         """Give stars."""
@@ -312,11 +313,6 @@ class VersionPage(Page):
         """Open the folder."""
         if self.version is not None and self.version.path is not None:
             self.verbs.reveal(self.version.path)
-
-    def rescan(self) -> None:
-        """Look again whether the version is whole now."""
-        if self.version is not None:
-            self.verbs.rescan(self.version)
 
     def copy(self) -> None:
         """Copy the row under the cursor, or the name."""
@@ -384,8 +380,18 @@ VersionPage.actions_table = (
     Action("version.back", "Back", VersionPage.back, ("Escape", "Alt+Left"), "back"),
     Action("version.compare", "Compare with…", VersionPage.compare, ("C",), "compare", when=_known),
     Action("version.tag", "Tag…", VersionPage.tag, ("T",), "tag", when=_known),
-    Action("version.note", "Note…", VersionPage.note, ("N",), "note", when=_known),
+    Action("version.note", "Note…", lambda page: page.with_version(page.verbs.note), ("N",), "note", when=_known),
     *ratings("version", lambda page, stars: page.star(stars), _known),
+    Action("version.push", "Push", lambda page: page.with_version(page.verbs.push), ("P",), "push", when=_known),
+    Action(
+        "version.push_to",
+        "Push to…",
+        lambda page: page.with_version(page.verbs.push_to),
+        ("Shift+P",),
+        "push",
+        when=_known,
+    ),
+    Action("version.card", "Model card…", lambda page: page.with_version(page.verbs.card), ("M",), "text", when=_known),
     Action("version.copy", "Copy", VersionPage.copy, ("Ctrl+C",), "copy", when=_known),
     Action("version.copy_id", "Copy id", VersionPage.copy_id, ("Ctrl+Shift+C",), "fingerprint", when=_known),
     Action("version.reveal", "Reveal in folder", VersionPage.reveal, (), "folder", when=_known),

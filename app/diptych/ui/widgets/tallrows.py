@@ -1,9 +1,9 @@
-"""Rows of a plain list as high as the rows of a table."""
+"""Rows of a plain list or tree as high as the rows of a table."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QSize
-from PySide6.QtWidgets import QListView, QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtWidgets import QAbstractItemView, QStyledItemDelegate, QStyleOptionViewItem
 
 from diptych.ui.theme import Theme
 
@@ -11,7 +11,7 @@ from diptych.ui.theme import Theme
 class TallRows(QStyledItemDelegate):
     """Gives every row the height of the theme."""
 
-    def __init__(self, theme: Theme, view: QListView) -> None:
+    def __init__(self, theme: Theme, view: QAbstractItemView) -> None:
         super().__init__(view)
         self._theme = theme
 

@@ -1,0 +1,289 @@
+"""Asks where a version goes, and shows what that would do before anything is done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QDialog,
+    QDialogButtonBox,
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QProgressBar,
+    QVBoxLayout,
+    QWidget,
+)
+
+from diptych import display
+from diptych.domain.shipping import Fate, Plan, Wishes
+from diptych.domain.version import Version
+from diptych.errors import DiptychError
+from diptych.job import Tick
+from diptych.ui.context import Context
+from diptych.ui.dialogs.wishes import WishesForm
+from diptych.ui.icons import icon
+from diptych.ui.runner import Running
+from diptych.ui.tokens import Space
+from diptych.ui.widgets.label import Elided, label
+from diptych.ui.widgets.parcels import ParcelRow, Parcels
+from diptych.ui.widgets.tallrows import TallRows
+from diptych.workbench.pushing import Targeted
+from diptych.workbench.remotes import NamedRemote
+from diptych.workbench.shipping import Choice
+
+_SETTLE_MS = 250
+"""How long the questions must rest before the remotes are asked anew."""
+_MOST_TARGETS = 4
+_MOST_CAUTIONS = 5
+
+
+class PushDialog(QDialog):
+    """Targets, how it is to land there, every file with its fate, and what to look at first.
+
+    The plan is made by a job and made again whenever an answer changes; Push is there when it is known.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        version: Version,
+        remotes: Sequence[NamedRemote],
+        chosen: tuple[str, Wishes] | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._context = context
+        self._version = version
+        self._remotes = {remote.name: remote for remote in remotes}
+        self._running: Running | None = None
+        self._choice = Choice()
+        self.planned: tuple[Targeted, ...] = ()
+        """The plans on show; what Push does."""
+        theme = context.theme
+        self.setWindowTitle(f"Push {display.elide(display.visible(version.name), 60)}")
+        self.setMinimumSize(theme.px(820), theme.px(560))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(Space.L, Space.L, Space.L, Space.L)
+        layout.setSpacing(Space.S)
+        layout.addLayout(self._head(chosen))
+        self.files = Parcels(theme)
+        self.files.changed.connect(self._rechosen)
+        layout.addWidget(self.files, 1)
+        layout.addLayout(self._foot())
+        self._settle = QTimer(self)
+        self._settle.setSingleShot(True)
+        self._settle.setInterval(_SETTLE_MS)
+        self._settle.timeout.connect(self._plan)
+        self.targets.itemChanged.connect(self._changed)
+        self.wishes.changed.connect(self._changed)
+        self._changed()
+
+    def _head(self, chosen: tuple[str, Wishes] | None) -> QHBoxLayout:
+        """Where to, and how."""
+        row = QHBoxLayout()
+        row.setSpacing(Space.L)
+        left = QVBoxLayout()
+        left.setSpacing(Space.XS)
+        left.addWidget(label("To", "caption"))
+        self.targets = QListWidget()
+        self.targets.setAccessibleName("Remotes to push to")
+        self.targets.setItemDelegate(TallRows(self._context.theme, self.targets))
+        self.targets.setUniformItemSizes(True)
+        self.targets.setFixedHeight(self._context.theme.row * min(max(len(self._remotes), 2), _MOST_TARGETS) + 2)
+        for name, remote in self._remotes.items():
+            item = QListWidgetItem(f"{display.visible(name)}   {display.visible(str(remote.address))}")
+            item.setData(Qt.ItemDataRole.UserRole, name)
+            item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsUserCheckable)
+            picked = (chosen is not None and chosen[0] == name) or len(self._remotes) == 1
+            item.setCheckState(Qt.CheckState.Checked if picked else Qt.CheckState.Unchecked)
+            item.setToolTip(str(remote.address))
+            self.targets.addItem(item)
+        left.addWidget(self.targets)
+        left.addStretch(1)
+        row.addLayout(left, 3)
+        self.wishes = WishesForm(chosen[1] if chosen else Wishes())
+        row.addWidget(self.wishes, 2)
+        return row
+
+    def _foot(self) -> QVBoxLayout:
+        """What it comes to, what to look at, and the buttons."""
+        column = QVBoxLayout()
+        column.setSpacing(Space.XS)
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(False)
+        self._bar.setAccessibleName("Planning")
+        self._bar.setRange(0, 0)
+        self.said = Elided()
+        self._cautions = QVBoxLayout()
+        self._cautions.setSpacing(Space.XS)
+        self.looked = QCheckBox("I have looked at these")
+        self.looked.toggled.connect(self._enable)
+        self.looked.hide()
+        column.addWidget(self._bar)
+        column.addWidget(self.said)
+        column.addLayout(self._cautions)
+        column.addWidget(self.looked)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+        self.push = buttons.addButton("Push", QDialogButtonBox.ButtonRole.AcceptRole)
+        self.push.setProperty("role", "primary")
+        self._copy = buttons.addButton("Copy plan", QDialogButtonBox.ButtonRole.ActionRole)
+        self._copy.clicked.connect(self._copy_plan)
+        buttons.accepted.connect(self.accept)
+        buttons.rejected.connect(self.reject)
+        column.addSpacing(Space.S)
+        column.addWidget(buttons)
+        return column
+
+    def chosen(self) -> list[NamedRemote]:
+        """The remotes that are checked."""
+        items = [self.targets.item(row) for row in range(self.targets.count())]
+        names = [item.data(Qt.ItemDataRole.UserRole) for item in items if item.checkState() is Qt.CheckState.Checked]
+        return [self._remotes[name] for name in names]
+
+    def done(self, result: int) -> None:
+        """Close; a plan that is still being made is not needed any more."""
+        self._stop()
+        super().done(result)
+
+    def _changed(self) -> None:
+        self._stop()
+        self.planned = ()
+        chosen = self.chosen()
+        self.wishes.show_for({remote.address.kind for remote in chosen})
+        self._say("Looking at the remotes…" if chosen else "Choose where it goes.")
+        self._bar.setVisible(bool(chosen))
+        self._show_cautions(())
+        self._enable()
+        if chosen:
+            self._settle.start()
+
+    def _rechosen(self, include: frozenset[str], exclude: frozenset[str]) -> None:
+        self._choice = Choice(include, exclude)
+        self._changed()
+
+    def _plan(self) -> None:
+        wishes = self.wishes.wishes()
+        targets = [(remote.name, wishes) for remote in self.chosen()]
+        job = self._context.workbench.plan_push(self._version, targets, self._choice)
+        self._running = self._context.runner.start(
+            "Plan a push", job, self._know, self._fail, self._progress, quiet=True
+        )
+
+    def _stop(self) -> None:
+        self._settle.stop()
+        if self._running is not None:
+            self._running.cancel()
+            self._running = None
+
+    def _progress(self, tick: Tick) -> None:
+        self._say(tick.text)
+        self._bar.setRange(0, 1000 if tick.total else 0)
+        if tick.total:
+            self._bar.setValue(round(1000 * min(tick.done / tick.total, 1)))
+
+    def _know(self, planned: tuple[Targeted, ...]) -> None:
+        self._running = None
+        self.planned = planned
+        self._bar.hide()
+        plans = [one.plan for one in planned]
+        self.files.show_rows(_rows(plans))
+        self._say(summary(plans))
+        waiting = [plan for plan in plans if not plan.done]
+        self._show_cautions(tuple(dict.fromkeys(text for plan in waiting for text in warnings(plan))))
+        self._enable()
+
+    def _fail(self, error: Exception) -> None:
+        self._running = None
+        self._bar.hide()
+        if isinstance(error, DiptychError):
+            self._say(". ".join(part for part in (error.message, error.hint) if part))
+            self._show_cautions(())
+        else:
+            self._context.fail(error)
+            self.reject()
+
+    def _say(self, text: str) -> None:
+        self.said.set_text(text)
+
+    def _show_cautions(self, texts: Sequence[str]) -> None:
+        while (item := self._cautions.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                widget.deleteLater()
+        for text in texts[:_MOST_CAUTIONS]:
+            self._cautions.addWidget(_caution(text))
+        if len(texts) > _MOST_CAUTIONS:
+            self._cautions.addWidget(label(f"and {len(texts) - _MOST_CAUTIONS} more", "muted"))
+        self.looked.setChecked(False)
+        self.looked.setVisible(bool(texts))
+
+    def _enable(self) -> None:
+        ready = bool(self.planned) and (self.looked.isChecked() or not self.looked.isVisibleTo(self))
+        self.push.setEnabled(ready and not all(one.plan.done for one in self.planned))
+        self._copy.setEnabled(bool(self.planned))
+
+    def _copy_plan(self) -> None:
+        lines = [f"{one.remote}\t{file.name}\t{file.fate.value}\t{file.bytes}\t{file.reason}"
+                 for one in self.planned for file in one.plan.files]  # fmt: skip
+        QGuiApplication.clipboard().setText("\n".join(lines))
+
+
+def summary(plans: Sequence[Plan]) -> str:
+    """What the plans come to, in one line."""
+    if plans and all(plan.done for plan in plans):
+        return "It is there already: nothing would change."
+    shipment = plans[0].shipment
+    count = len(shipment.parcels)
+    parts = [
+        f"{count:,} of {display.plural(count + len(shipment.left_out), 'file')}",
+        display.size(shipment.bytes),
+        *(
+            f"{number:,} {word}"
+            for word, fate in (("new", Fate.NEW), ("replaced", Fate.REPLACE), ("unchanged", Fate.UNCHANGED))
+            if (number := sum(plan.count(fate) for plan in plans))
+        ),
+        f"{display.size(sum(plan.to_send for plan in plans))} to send",
+    ]
+    accounts = sorted({plan.account for plan in plans if plan.account})
+    return " · ".join(parts) + (f" · as {display.listing(accounts)}" if accounts else "")
+
+
+def warnings(plan: Plan) -> list[str]:
+    """Everything of a plan that somebody should have looked at."""
+    replaced = [file.name for file in plan.files if file.fate is Fate.REPLACE]
+    said = [caution.text for caution in plan.cautions]
+    if replaced:
+        said.append(f"Replaces {display.listing(replaced)} at {plan.target}")
+    return said
+
+
+def _rows(plans: Sequence[Plan]) -> list[ParcelRow]:
+    """Every file of the version once, its fate the most severe of all targets."""
+    order = (Fate.REPLACE, Fate.NEW, Fate.UNCHANGED, Fate.EXCLUDED)
+    rows: dict[str, ParcelRow] = {}
+    for plan in plans:
+        for file in plan.files:
+            known = rows.get(file.name)
+            if known is None or order.index(file.fate) < order.index(Fate(known.fate)):
+                goes = file.fate is not Fate.EXCLUDED
+                rows[file.name] = ParcelRow(file.name, file.bytes, file.fate.value, file.reason, goes)
+    for one in plans[0].shipment.left_out if plans else ():
+        rows[one.name] = ParcelRow(one.name, one.bytes, Fate.EXCLUDED.value, one.reason, False)
+    return sorted(rows.values(), key=lambda row: (not row.goes, row.name))
+
+
+def _caution(text: str) -> QWidget:
+    row = QWidget()
+    line = QHBoxLayout(row)
+    line.setContentsMargins(0, 0, 0, 0)
+    line.setSpacing(Space.S)
+    sign = QLabel()
+    sign.setPixmap(icon("warning").pixmap(16, 16))
+    line.addWidget(sign)
+    line.addWidget(Elided(text), 1)
+    return row

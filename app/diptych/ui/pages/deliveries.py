@@ -1,0 +1,119 @@
+"""What was brought elsewhere: pushes that were broken off, and receipts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
+
+from diptych import display
+from diptych.ui.context import Context
+from diptych.ui.icons import icon
+from diptych.ui.pages.pushing import Pushes
+from diptych.ui.tokens import Space
+from diptych.ui.widgets.label import Elided, hairline, label
+
+if TYPE_CHECKING:
+    from diptych.catalog.shipments import Kept, Underway
+
+_MOST_SHOWN = 50
+
+
+class Deliveries(QWidget):
+    """Unfinished pushes with Resume and Give up, then receipts with Verify, Copy and Open."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self._context = context
+        self._pushes = Pushes(context, self)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, Space.XL, 0, 0)
+        self._column.setSpacing(Space.S)
+        self._body: QWidget | None = None
+        context.delivered.connect(self.read)
+
+    def read(self) -> None:
+        """Show what the catalog knows now."""
+        shipments = self._context.workbench.shipments
+        running = {job.title for job in self._context.runner.active}
+        underway = [one for one in shipments.underway() if f"Push {one.version_name} to {one.remote}" not in running]
+        kept = shipments.receipts(limit=_MOST_SHOWN)
+        if self._body is not None:
+            self._body.deleteLater()
+        self._body = QWidget()
+        column = QVBoxLayout(self._body)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(Space.S)
+        if underway:
+            self._section(column, "Not finished", [self._underway(one) for one in underway])
+        if kept:
+            self._section(column, "Deliveries", [self._receipt(one) for one in kept])
+        self._column.addWidget(self._body)
+        self.setVisible(bool(underway or kept))
+
+    def _section(self, column: QVBoxLayout, title: str, rows: list[list[QWidget]]) -> None:
+        column.addWidget(label(title, "section"))
+        column.addWidget(hairline())
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(Space.L)
+        grid.setVerticalSpacing(Space.XS)
+        grid.setColumnStretch(0, 2)
+        grid.setColumnStretch(1, 3)
+        for number, widgets in enumerate(rows):
+            for place, widget in enumerate(widgets):
+                grid.addWidget(widget, number, place)
+        column.addLayout(grid)
+        column.addSpacing(Space.L)
+
+    def _underway(self, one: Underway) -> list[QWidget]:
+        return [
+            Elided(one.version_name),
+            Elided(f"{one.remote} · {one.address}"),
+            label(display.ago(one.started), "muted"),
+            _buttons(
+                ("play", "Resume", lambda: self._resume(one)),
+                ("remove", "Give up; what was uploaded so far is left to the remote to clear away",
+                 lambda: self._give_up(one)),
+            ),
+        ]  # fmt: skip
+
+    def _receipt(self, one: Kept) -> list[QWidget]:
+        when = label(display.ago(one.receipt.finished), "muted")
+        when.setToolTip(f"{display.exact_time(one.receipt.finished)} · receipt {one.id}")
+        acts: list[tuple[str, str, Callable[[], object]]] = [
+            ("refresh", "Verify that it is still as delivered", lambda: self._pushes.verify(one)),
+            ("copy", "Copy what names it there", lambda: _copy(one)),
+        ]
+        if one.receipt.url:
+            acts.append(("web", "Open in browser", lambda: self._pushes.open(one)))
+        return [Elided(one.version_name), Elided(one.receipt.target), when, _buttons(*acts)]
+
+    def _resume(self, one: Underway) -> None:
+        self._pushes.resume(one)
+        self.read()
+
+    def _give_up(self, one: Underway) -> None:
+        self._context.workbench.shipments.give_up(one.key)
+        self.read()
+
+
+def _buttons(*acts: tuple[str, str, Callable[[], object]]) -> QWidget:
+    row = QWidget()
+    line = QHBoxLayout(row)
+    line.setContentsMargins(0, 0, 0, 0)
+    line.setSpacing(0)
+    line.addStretch(1)
+    for symbol, text, do in acts:
+        button = QToolButton()
+        button.setIcon(icon(symbol))
+        button.setToolTip(text)
+        button.setAccessibleName(text)
+        button.clicked.connect(do)
+        line.addWidget(button)
+    return row
+
+
+def _copy(one: Kept) -> None:
+    QGuiApplication.clipboard().setText(f"{one.receipt.address} {one.receipt.reference}")
