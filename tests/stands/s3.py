@@ -103,8 +103,17 @@ class Ceph:
 
     def visible(self, model: str) -> Mapping[str, str]:
         prefix = f"tests/{model}/"
-        keys = [key for key in self.keys(prefix) if "/blobs/" not in key]
-        return {key.removeprefix(prefix): self.get(key).decode() for key in keys}
+        keys = set(self.keys(prefix))
+        seen = {}
+        for key in keys:
+            if key.startswith(f"{prefix}tags/"):
+                seen[key.removeprefix(f"{prefix}tags/")] = self.get(key).decode()
+            elif key.endswith("/manifest.json"):
+                files = json.loads(self.get(key))["files"]
+                lacking = [file for file in files if f"{prefix}blobs/sha256/{file['sha256']}" not in keys]
+                if lacking:  # a whole version is no news before a tag shows it, a part of one is
+                    seen[key] = f"lacks {lacking}"
+        return seen
 
     def tamper(self, model: str, parcel: Parcel) -> None:
         key = f"tests/{model}/blobs/sha256/{parcel.sha256}"

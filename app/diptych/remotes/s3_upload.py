@@ -163,8 +163,9 @@ class Upload:
         return sha256.hexdigest(), md5.hexdigest()
 
     def _land(self, most: int) -> Job[None]:
-        """Wait until at most so many parts are on their way."""
-        while len(self._flights) > most:
+        """Wait until at most so many parts are on their way. Those beside one that is lost are let arrive first."""
+        lost: Offline | None = None
+        while len(self._flights) > (0 if lost else most):
             for flight in tuple(self._flights):
                 try:
                     yield next(flight.job)
@@ -172,8 +173,13 @@ class Upload:
                     self._flights.remove(flight)
                     self.sent += flight.body.length
                     self._etags[flight.number] = str(stop.value.headers.get("etag", ""))
+                except Offline as error:
+                    self._flights.remove(flight)
+                    lost = error
                 except Conflict:
                     raise self._changed("changed while it was sent") from None
+        if lost:
+            raise lost
 
     def _complete(self, upload: str) -> Job[None]:
         parts = "".join(
