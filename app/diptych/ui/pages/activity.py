@@ -165,9 +165,9 @@ class JobRow(QFrame):
         self._symbol.setPixmap(icon(_SYMBOLS[running.phase]).pixmap(16, 16))
         self._bar.setVisible(running.active)
         self._cancel.setVisible(running.active)
-        self._pause.setVisible(False)
         if running.active:
             return
+        self._pause.hide()
         self._time.setText(f"{running.phase} · {display.duration(running.seconds)}")
         self._text.set_text(outcome(running))
         details = problems(running)

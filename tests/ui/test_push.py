@@ -1,0 +1,268 @@
+"""Pushing as a user does it: a key, a plan to look at, a receipt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QApplication, QPushButton, QToolButton, QWidget
+from pytestqt.qtbot import QtBot
+
+from diptych.domain.shipping import Phase, Voyage, Wishes
+from diptych.domain.version import Version
+from diptych.job import Job, Tick, finish
+from diptych.ui.context import Alert, Context
+from diptych.ui.dialogs.card import CardDialog
+from diptych.ui.dialogs.push import PushDialog
+from diptych.ui.dialogs.wishes import WishesForm
+from diptych.ui.pages.activity import JobRow, phases
+from diptych.ui.pages.deliveries import Deliveries
+from diptych.ui.pages.pushing import Pushes
+from diptych.ui.runner import Runner
+from diptych.ui.theme import Theme
+from diptych.workbench import Workbench
+from making import make_model
+
+README = "---\nlicense: mit\n---\n# Mine\n"
+
+
+@pytest.fixture
+def share(tmp_path: Path) -> Path:
+    folder = tmp_path / "share"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def version(workbench: Workbench, tmp_path: Path, share: Path) -> Version:
+    """A model with a pickle and without a card, and a remote that is a folder."""
+    model = make_model(tmp_path / "model")
+    (model / "training_args.bin").write_bytes(b"pickle")
+    finish(workbench.scan([model]))
+    workbench.add_remote("share", share.as_uri())
+    return workbench.page()[0]
+
+
+@pytest.fixture
+def context(qapp: QApplication, workbench: Workbench) -> Iterator[Context]:
+    made = Context(workbench, Runner(), Theme(qapp, "light"))
+    yield made
+    made.runner.close()
+
+
+@pytest.fixture
+def alerts(context: Context) -> list[Alert]:
+    said: list[Alert] = []
+    context.alerted.connect(said.append)
+    return said
+
+
+@pytest.fixture
+def pushes(context: Context, qtbot: QtBot) -> Pushes:
+    page = QWidget()
+    qtbot.addWidget(page)
+    return Pushes(context, page)
+
+
+@pytest.fixture
+def dialog(context: Context, version: Version, qtbot: QtBot) -> PushDialog:
+    """The dialog over the one remote, its plan known."""
+    made = PushDialog(context, version, context.workbench.remotes())
+    qtbot.addWidget(made)
+    made.show()
+    qtbot.waitUntil(lambda: bool(made.planned))
+    return made
+
+
+def answer(qtbot: QtBot, do: Callable[[QWidget], None]) -> None:
+    """Do something to the modal dialog as soon as there is one."""
+
+    def look() -> None:
+        shown = QApplication.activeModalWidget()
+        if shown is None:
+            QTimer.singleShot(20, look)
+        else:
+            do(shown)
+
+    QTimer.singleShot(0, look)
+
+
+def fates(dialog: PushDialog) -> dict[str, str]:
+    items = [dialog.files.topLevelItem(row) for row in range(dialog.files.topLevelItemCount())]
+    return {item.text(0): item.text(2).strip() for item in items if item is not None}
+
+
+def test_without_a_remote_the_way_to_settings_is_shown(
+    workbench: Workbench, pushes: Pushes, context: Context, alerts: list[Alert], tmp_path: Path
+) -> None:
+    finish(workbench.scan([make_model(tmp_path / "model")]))
+    asked: list[str] = []
+    context.page_asked.connect(asked.append)
+    pushes.push(workbench.page()[0])
+    assert alerts[0].message == "No remote is known yet."
+    assert alerts[0].act is not None
+    alerts[0].act()
+    assert asked == ["settings"]
+
+
+def test_the_plan_names_every_file_and_waits_to_be_looked_at(dialog: PushDialog) -> None:
+    told = fates(dialog)
+    assert told["model.safetensors"] == "new"
+    assert told["training_args.bin"] == "excluded"
+    assert not dialog.push.isEnabled()
+    dialog.looked.click()
+    assert dialog.push.isEnabled()
+
+
+def test_a_file_that_is_unchecked_stays_here(dialog: PushDialog, qtbot: QtBot) -> None:
+    items = dialog.files.findItems("config.json", Qt.MatchFlag.MatchExactly)
+    items[0].setCheckState(0, Qt.CheckState.Unchecked)
+    assert dialog.planned == ()
+    qtbot.waitUntil(lambda: bool(dialog.planned))
+    assert fates(dialog)["config.json"] == "excluded"
+    again = dialog.files.findItems("config.json", Qt.MatchFlag.MatchExactly)
+    again[0].setCheckState(0, Qt.CheckState.Checked)
+    qtbot.waitUntil(lambda: bool(dialog.planned))
+    assert fates(dialog)["config.json"] == "new"
+
+
+def test_without_a_target_there_is_nothing_to_push(dialog: PushDialog) -> None:
+    dialog.targets.item(0).setCheckState(Qt.CheckState.Unchecked)
+    assert dialog.said.text() == "Choose where it goes."
+    assert not dialog.push.isEnabled()
+
+
+def test_what_is_asked_depends_on_the_kind_of_remote(qtbot: QtBot) -> None:
+    form = WishesForm(Wishes())
+    qtbot.addWidget(form)
+    form.show_for({"hub"})
+    form.pull_request.setChecked(True)
+    assert form.wishes().pull_request
+    form.show_for({"oci"})
+    assert form.pull_request.isHidden()
+    assert not form.wishes().pull_request
+    assert form.wishes().layout == "raw"
+
+
+def test_a_push_ends_with_a_receipt_and_the_next_takes_one_click(
+    pushes: Pushes, context: Context, version: Version, alerts: list[Alert], share: Path, qtbot: QtBot
+) -> None:
+    def accept(shown: QWidget) -> None:
+        assert isinstance(shown, PushDialog)
+
+        def go() -> None:
+            if not shown.planned:
+                QTimer.singleShot(20, go)
+                return
+            shown.looked.setChecked(True)
+            shown.push.click()
+
+        go()
+
+    answer(qtbot, accept)
+    pushes.push(version)
+    qtbot.waitUntil(lambda: any("verified" in alert.message for alert in alerts))
+    assert len(list(share.rglob("model.safetensors"))) == 1
+    assert not list(share.rglob("training_args.bin"))
+    alerts.clear()
+    pushes.push(version)  # the same version: nothing to do, and nothing is asked
+    qtbot.waitUntil(lambda: bool(alerts))
+    assert "already" in alerts[0].message
+    assert QApplication.activeModalWidget() is None
+
+
+def test_a_harmless_push_asks_nothing(
+    pushes: Pushes, workbench: Workbench, alerts: list[Alert], share: Path, tmp_path: Path, qtbot: QtBot
+) -> None:
+    run = tmp_path / "run"
+    workbench.add_remote("share", share.as_uri())
+    for step in (100, 200):
+        (make_model(run / f"checkpoint-{step}", seed=step) / "README.md").write_text(README, "utf-8")
+    finish(workbench.scan([run]))
+    first, second = workbench.page(sort="step", descending=False)
+    assert first.model == second.model
+    (targeted,) = finish(workbench.plan_push(first, [("share", Wishes())]))
+    finish(workbench.push(targeted))
+    pushes.push(second)
+    qtbot.waitUntil(lambda: any("verified" in alert.message for alert in alerts))
+    assert QApplication.activeModalWidget() is None
+    assert len(list(share.rglob("model.safetensors"))) == 2
+
+
+def test_a_push_that_was_broken_off_can_be_resumed(
+    context: Context, workbench: Workbench, version: Version, share: Path, qtbot: QtBot
+) -> None:
+    (targeted,) = finish(workbench.plan_push(version, [("share", Wishes())]))
+    workbench.shipments.begin(targeted.plan, "share")
+    shown = Deliveries(context)
+    qtbot.addWidget(shown)
+    shown.read()
+    resume = next(one for one in shown.findChildren(QToolButton) if one.accessibleName() == "Resume")
+    with qtbot.waitSignal(context.delivered):
+        resume.click()
+    assert workbench.shipments.underway() == ()
+    names = [one.accessibleName() for one in shown.findChildren(QToolButton)]
+    assert "Verify that it is still as delivered" in names
+
+
+def test_a_delivery_that_was_changed_is_told(
+    pushes: Pushes, workbench: Workbench, version: Version, alerts: list[Alert], share: Path, qtbot: QtBot
+) -> None:
+    (targeted,) = finish(workbench.plan_push(version, [("share", Wishes())]))
+    kept = finish(workbench.push(targeted))
+    config = next(share.rglob("config.json"))
+    config.write_bytes(config.read_bytes().replace(b"llama", b"lamma"))
+    pushes.verify(kept)
+    qtbot.waitUntil(lambda: bool(alerts))
+    assert "config.json differs" in alerts[0].message
+    assert alerts[0].serious
+
+
+def test_a_card_that_is_kept_goes_with_the_next_push(
+    pushes: Pushes, workbench: Workbench, version: Version, share: Path, alerts: list[Alert], qtbot: QtBot
+) -> None:
+    finish(workbench.hash())
+    version = workbench.page()[0]
+
+    def keep(shown: QWidget) -> None:
+        assert isinstance(shown, CardDialog)
+        assert version.id in shown.text()
+        shown.field.setPlainText("# By hand\n")
+        shown.accept()
+
+    answer(qtbot, keep)
+    pushes.card(version)
+    qtbot.waitUntil(lambda: bool(alerts))
+    (targeted,) = finish(workbench.plan_push(version, [("share", Wishes())]))
+    assert targeted.plan.harmless
+    finish(workbench.push(targeted))
+    assert next(share.rglob("README.md")).read_text("utf-8") == "# By hand\n"
+
+
+def test_a_push_shows_its_phases_and_can_pause(context: Context, qtbot: QtBot) -> None:
+    steps = 0
+
+    def slow() -> Job[str]:
+        nonlocal steps
+        while steps < 10_000:
+            steps += 1
+            yield Tick("Uploading model.safetensors", steps, 10_000, "bytes", Voyage(Phase.UPLOAD, "", 1, 3))
+        return "done"
+
+    running = context.runner.start("Push", slow())
+    row = JobRow(running)
+    qtbot.addWidget(row)
+    running.pause()
+    qtbot.waitUntil(lambda: running.tick.partial is not None)
+    assert phases(running.tick).startswith("✓ Hash → ● Upload → ○ Commit → ○ Verify   1 of 3 files")
+    row.show_state()
+    button = next(one for one in row.findChildren(QPushButton) if one.accessibleName() == "Pause Push")
+    assert not button.isHidden()
+    stood = steps
+    qtbot.wait(150)
+    assert steps <= stood + 1
+    running.resume()
+    qtbot.waitUntil(lambda: not running.active)
+    assert running.result == "done"
