@@ -40,6 +40,7 @@ def open_window(qapp: QApplication, qtbot: QtBot, workbench: Workbench) -> Itera
         window.show()
         window.activateWindow()
         qtbot.waitUntil(window.isActiveWindow)
+        window.bind()
         return window
 
     yield make

@@ -21,26 +21,24 @@ from diptych.dataclass import dataclass
 
 _LIMIT = 100
 """Terms in one query; nobody types more."""
-_TERM = re.compile(
-    r"""
+_TERM = r"""
     (?P<minus>-)?
     (?:
         (?P<field>"[^"]+"|[^\s:<>=!"]+) (?P<operator><=|>=|!=|[:=<>]) (?P<value>(?:"[^"]*(?:"|$)|[^\s"])*)
         | "(?P<phrase>[^"]*)"?
         | (?P<word>[^\s"]+)
     )
-    """,
-    re.VERBOSE,
-)
-_CHOICE = re.compile(r'"([^"]*)"?|([^",]+)')
-_NUMBER = re.compile(r"([+-]?(?:\d[\d_,]*\.?\d*|\.\d+)(?:e[+-]?\d+)?|[+-]?inf)\s*([a-z%]*)", re.IGNORECASE)
+    """
+"""Patterns are compiled when the first query is asked: a list of everything asks none."""
+_CHOICE = r'"([^"]*)"?|([^",]+)'
+_NUMBER = r"([+-]?(?:\d[\d_,]*\.?\d*|\.\d+)(?:e[+-]?\d+)?|[+-]?inf)\s*([a-z%]*)"
 _COUNTS = {"": 1.0, "%": 0.01, "k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12}
 _SIZES = {
     unit: float(base**power)
     for power, letter in enumerate(("", "k", "m", "g", "t", "p"))
     for unit, base in ((letter, 1000), (f"{letter}b", 1000), (f"{letter}ib", 1024))
 }
-_DAY = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?")
+_DAY = r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +70,7 @@ def parse(text: str) -> Query:
     clauses: list[tuple[Term, ...]] = []
     either = False
     problem = ""
-    for number, match in enumerate(_TERM.finditer(text)):
+    for number, match in enumerate(re.finditer(_TERM, text, re.VERBOSE) if text else ()):
         if number == _LIMIT:
             return Query(tuple(clauses), f"only the first {_LIMIT} terms are looked at")
         if match["word"] == "OR" and not match["minus"]:
@@ -105,7 +103,7 @@ def size(text: str) -> float | None:
 
 def moment(text: str) -> tuple[float, float] | None:
     """A year, month or day in UTC as its first second and the first after it."""
-    match = _DAY.fullmatch(text)
+    match = re.fullmatch(_DAY, text)
     if match is None:
         return None
     year, month, day = (int(part) if part else 0 for part in match.groups())
@@ -125,7 +123,7 @@ def _term(match: re.Match[str]) -> Term:
         written = match["value"]
         value = written.replace('"', "")
         quoted = written.startswith('"') and written.find('"', 1) in (-1, len(written) - 1)
-        choices = tuple(one[0] or one[1] for one in _CHOICE.findall(written))
+        choices = tuple(one[0] or one[1] for one in re.findall(_CHOICE, written))
         return Term(value, match["field"].strip('"'), match["operator"], negative, quoted, choices or (value,))
     if match["phrase"] is not None:
         return Term(match["phrase"], negative=negative, quoted=True)
@@ -133,7 +131,7 @@ def _term(match: re.Match[str]) -> Term:
 
 
 def _scaled(text: str, units: dict[str, float]) -> float | None:
-    match = _NUMBER.fullmatch(text.strip())
+    match = re.fullmatch(_NUMBER, text.strip(), re.IGNORECASE)
     if match is None or (unit := match[2].lower()) not in units:
         return None
     try:

@@ -17,8 +17,8 @@ SHOWN_MS = 8000
 class AlertBar(QWidget):
     """Shows the newest alert."""
 
-    def __init__(self, context: Context) -> None:
-        super().__init__()
+    def __init__(self, context: Context, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
         self.setProperty("role", "raised")
         self.setAccessibleName("Message")
         self._alert: Alert | None = None

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QPlainTextEdit, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from diptych.display import visible
 from diptych.ui.context import Context, Inspection
 from diptych.ui.tokens import Size, Space
 from diptych.ui.widgets.label import label
-from diptych.ui.widgets.passage import Passage
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QPlainTextEdit
+
+    from diptych.ui.widgets.passage import Passage
 
 WIDTH = 320
 _LONG = 10_000
@@ -19,8 +25,8 @@ _LONG = 10_000
 class Inspector(QFrame):
     """Shows the newest inspection."""
 
-    def __init__(self, context: Context) -> None:
-        super().__init__()
+    def __init__(self, context: Context, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
         self.setFixedWidth(WIDTH)
         self.setProperty("role", "raised")
         self.setAccessibleName("Inspector")
@@ -69,14 +75,18 @@ class Inspector(QFrame):
                 column.addSpacing(Space.XS)
             if inspection.source:
                 column.addWidget(label("Source", "caption"))
-                column.addWidget(Passage("Source", inspection.source[:_LONG], muted=True))
+                column.addWidget(self._whole("Source", inspection.source, muted=True))
         column.addStretch(1)
         self._scroll.setWidget(body)
 
-    def _whole(self, name: str, value: str, size: Size = Size.BODY) -> Passage:
-        return Passage(name, value[:_LONG], self._theme.font(size, bold=size is not Size.BODY))
+    def _whole(self, name: str, value: str, size: Size = Size.BODY, muted: bool = False) -> Passage:
+        from diptych.ui.widgets.passage import Passage  # a window starts without its inspector
+
+        return Passage(name, value[:_LONG], self._theme.font(size, bold=size is not Size.BODY), muted)
 
     def _text(self, name: str, text: str) -> QPlainTextEdit:
+        from PySide6.QtWidgets import QPlainTextEdit
+
         field = QPlainTextEdit(visible(text[:_LONG], keep_newlines=True))
         field.setReadOnly(True)
         field.setAccessibleName(name)

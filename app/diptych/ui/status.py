@@ -15,8 +15,8 @@ from diptych.ui.widgets.label import Elided, label
 class StatusStrip(QWidget):
     """Counts at the left, the oldest running job at the right with time left and Cancel."""
 
-    def __init__(self, context: Context) -> None:
-        super().__init__()
+    def __init__(self, context: Context, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
         self._context = context
         self._running: Running | None = None
         self.setProperty("role", "raised")
