@@ -45,7 +45,7 @@ class Upload:
         self._key = key
         self._parcel = parcel
         self._journal = journal
-        self._note = f"s3 {bucket.wire.origin} {key}"
+        self._note = f"s3 {key}"
         self._what = f"sending {parcel.name}"
         self._part = max(part, -(-parcel.bytes // _MOST_PARTS))
         self._flights: list[_Flight] = []
