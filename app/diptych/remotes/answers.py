@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 import secrets
 import socket
 import ssl
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 
@@ -18,6 +20,7 @@ from diptych.errors import Conflict, DiptychError, NeedsSecret, NoSpace, NotFoun
 
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses that may be gone at the next try."""
+_QUOTA = re.compile(r";\s*r\s*=\s*0\s*;\s*t\s*=\s*(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,13 @@ class Answer:
 
 
 def pause(answer: Answer | None, tries: int, longest: float) -> float:
-    """Seconds to wait before the next try: as the server says, in seconds or as a date, else doubling from a half."""
-    asked = str(answer.headers.get("retry-after", "")).strip() if answer is not None else ""
+    """Seconds to wait before the next try: as the server says, in seconds or as a date, else doubling from a half.
+
+    It says so in `Retry-After`, or where a quota is used up in `RateLimit: "api";r=0;t=55`.
+    """
+    headers: Mapping[str, str] = answer.headers if answer is not None else {}
+    quota = _QUOTA.search(headers.get("ratelimit", "")[:200])
+    asked = headers.get("retry-after", "").strip() or (quota[1] if quota else "")
     if asked.isascii() and asked.isdigit():
         return float(min(int(asked[:9]), longest))
     try:

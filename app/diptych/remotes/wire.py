@@ -209,12 +209,17 @@ class Wire:
 
     async def _pace(self, count: int) -> None:
         """Count bytes that move, and hold them back where a limit is set."""
-        self._moved += count
-        if self.network.bytes_per_second > 0:
+        limit = self.network.bytes_per_second
+        if limit <= 0:
+            self._moved += count
+            return
+        while count > 0:
+            part = min(count, max(1, int(limit * _SLICE)))
+            count -= part
+            self._moved += part
             now = time.monotonic()
-            self._allowed_at = max(now, self._allowed_at) + count / self.network.bytes_per_second
-            if self._allowed_at > now:
-                await asyncio.sleep(self._allowed_at - now)
+            self._allowed_at = max(now, self._allowed_at) + part / limit
+            await asyncio.sleep(self._allowed_at - now)
 
     def _connections(self) -> httpx.AsyncClient:
         if self._client is None:
@@ -229,7 +234,10 @@ class Wire:
 
     def leads_to(self, answer: Answer) -> str:
         """The address that an answer's `Location` names. Raises `Refused` for one that nobody may be led to."""
-        target = urljoin(answer.url, str(answer.headers.get("location", "")))
+        return self.admitted(urljoin(answer.url, str(answer.headers.get("location", ""))))
+
+    def admitted(self, target: str) -> str:
+        """An address that the server gave us to go to. Raises `Refused` for one that nobody may be led to."""
         try:
             split = urlsplit(target)
             host, _ = split.hostname or "", httpx.URL(target)
