@@ -130,8 +130,8 @@ class LibraryTable(RowTable):
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._fill()
         super().resizeEvent(event)
-        if self.viewport().width() != event.size().width():  # a scroll bar came or went, of which Qt does not tell while it shows us
-            self._fill()
+        if self.viewport().width() != event.size().width():
+            self._fill()  # a scroll bar came or went, of which Qt does not tell while it shows the table
 
     def _fill(self) -> None:
         """Show the columns there is room for, and let the names have what is left, until the user chooses widths."""
