@@ -17,6 +17,7 @@ from diptych.settings import Settings
 
 if TYPE_CHECKING:
     from diptych.catalog.shipments import Kept, Shipments, Underway
+    from diptych.credentials import KeyringView
     from diptych.credentials.logins import FoundLogin
     from diptych.domain.dossier import Dossier
     from diptych.domain.secret import Secret
@@ -197,6 +198,12 @@ class Workbench:
     def test_remote(self, name: str) -> Job[Access]:
         """Ask a registry who we are there and what we may do."""
         return self._remotes.test(name)
+
+    def keyring(self) -> Job[KeyringView]:
+        """Which keyring this machine has and how it stands."""
+        from diptych.credentials import look
+
+        return look()
 
     def found_logins(self) -> Job[tuple[FoundLogin, ...]]:
         """Logins that other programs keep; nothing is taken from them."""

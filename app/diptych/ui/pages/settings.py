@@ -25,6 +25,7 @@ from diptych.domain.rules import IGNORED
 from diptych.ui.context import Context
 from diptych.ui.icons import icon
 from diptych.ui.pages.page import Page
+from diptych.ui.pages.settings_remotes import RemotesSection
 from diptych.ui.tokens import Space
 from diptych.ui.widgets.label import Elided, hairline, label
 
@@ -49,6 +50,9 @@ class SettingsPage(Page):
         self._column.addWidget(label("Settings", "title"))
         self._appearance()
         self._folders(add_folder)
+        self._section("Remotes")
+        self._remotes = RemotesSection(context)
+        self._column.addWidget(self._remotes)
         self._comparing()
         self._about()
         self._column.addStretch(1)
@@ -62,6 +66,7 @@ class SettingsPage(Page):
 
     def entered(self) -> None:
         self._fill_folders()
+        self._remotes.fill()
 
     def refresh(self, changes: Changes) -> None:
         if changes.settings:
@@ -183,4 +188,6 @@ class SettingsPage(Page):
         file = display.path(self.context.workbench.catalog.file)
         self._column.addWidget(label(f"Diptych {__version__}"))
         self._column.addWidget(label(f"Catalog  {file}", "muted", wrap=True, selectable=True))
-        self._column.addWidget(label("Works offline. Nothing leaves this machine.", "muted"))
+        self._column.addWidget(
+            label("Works offline. Nothing leaves this machine but what you push to a remote.", "muted")
+        )

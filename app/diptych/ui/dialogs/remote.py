@@ -1,0 +1,170 @@
+"""Asks for a registry: what it is called and where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from diptych.display import visible
+from diptych.domain.address import Address, parse
+from diptych.errors import DiptychError
+from diptych.remotes import kind_of
+from diptych.ui.theme import Theme
+from diptych.ui.tokens import Space
+from diptych.ui.widgets.label import label
+
+_FORMS = "hf://org/name · oci://host/repository · mlflow+https://host/model · s3://bucket/prefix · file:///folder"
+_MEGA = 1_000_000
+
+
+class RemoteDialog(QDialog):
+    """A name, an address, and what its kind of registry needs beside; what cannot be used is said while typing.
+
+    `add` is called with name, address and options, and keeps the dialog open where it raises.
+    """
+
+    def __init__(
+        self, theme: Theme, add: Callable[[str, str, dict[str, str]], object], parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Add a remote")
+        self.setMinimumWidth(theme.px(560))
+        self._add = add
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(Space.L, Space.L, Space.L, Space.L)
+        layout.setSpacing(Space.M)
+        self._form = QFormLayout()
+        self._form.setHorizontalSpacing(Space.L)
+        self._form.setVerticalSpacing(Space.S)
+        self.address = self._field("Address", "oci://ghcr.io/team/model")
+        self.told = label(_FORMS, "caption", wrap=True)
+        self._form.addRow("", self.told)
+        self.name = self._field("Name", "what you call it")
+        self.endpoint = self._field("Endpoint", "https://host of the server; empty for AWS")
+        self.region = self._field("Region", "us-east-1")
+        self.ca_file = QLineEdit()
+        self.ca_file.setPlaceholderText("certificates to trust beside the usual ones")
+        self.ca_file.setAccessibleName("Certificates")
+        choose = QPushButton("Choose…")
+        choose.setAccessibleName("Choose a file of certificates")
+        choose.clicked.connect(self._choose)
+        row = QHBoxLayout()
+        row.setSpacing(Space.S)
+        row.addWidget(self.ca_file)
+        row.addWidget(choose)
+        self._form.addRow("Certificates", row)
+        self.limit = self._field("At most", "MB per second; empty for no limit")
+        layout.addLayout(self._form)
+        layout.addStretch(1)
+        self._problem = label("", "danger", wrap=True)
+        self._problem.hide()
+        layout.addWidget(self._problem)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
+        self.confirm = buttons.button(QDialogButtonBox.StandardButton.Ok)
+        self.confirm.setText("Add")
+        self.confirm.setProperty("role", "primary")
+        buttons.accepted.connect(self.accept)
+        buttons.rejected.connect(self.reject)
+        layout.addWidget(buttons)
+        self.address.textChanged.connect(self._look)
+        self.name.textChanged.connect(self._look)
+        self._look()
+
+    def accept(self) -> None:
+        """Add it, or say why it cannot be."""
+        kind = kind_of(parse(self.address.text().strip()))
+        fields = {"endpoint": self.endpoint, "region": self.region, "ca_file": self.ca_file}
+        options = {
+            key: field.text().strip() for key, field in fields.items() if key in kind.options or key == "ca_file"
+        }
+        try:
+            self._add(
+                self.name.text().strip(), self.address.text().strip(), options | {"throttle": _bytes(self.limit.text())}
+            )
+        except DiptychError as error:
+            self._problem.setText(visible(f"{error.message}. {error.hint}".strip()))
+            self._problem.show()
+            return
+        super().accept()
+
+    def _field(self, title: str, hint: str) -> QLineEdit:
+        field = QLineEdit()
+        field.setPlaceholderText(hint)
+        field.setAccessibleName(title)
+        self._form.addRow(title, field)
+        return field
+
+    def _look(self) -> None:
+        """Say what the address stands for, and show the fields of its kind."""
+        self._problem.hide()
+        text = self.address.text().strip()
+        address: Address | None = None
+        try:
+            address = parse(text)
+            self.told.setText(visible(f"{kind_of(address).title} · {_place(address)}"))
+        except DiptychError as error:
+            begun = "://" in text and not text.endswith("://")
+            self.told.setText(visible(error.message) if begun else _FORMS)
+        options = kind_of(address).options if address is not None else {}
+        for key, field in (("endpoint", self.endpoint), ("region", self.region)):
+            self._form.setRowVisible(field, key in options)
+        self.confirm.setEnabled(address is not None and bool(self.name.text().strip()))
+
+    def _choose(self) -> None:
+        file, _ = QFileDialog.getOpenFileName(
+            self, "Certificates", "", "Certificates (*.pem *.crt *.cer);;All files (*)"
+        )
+        if file:
+            self.ca_file.setText(file)
+
+
+class RenameDialog(QDialog):
+    """Asks for another name."""
+
+    def __init__(self, theme: Theme, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(f"Rename {visible(name)}")
+        self.setMinimumWidth(theme.px(360))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(Space.L, Space.L, Space.L, Space.L)
+        layout.setSpacing(Space.S)
+        self.name = QLineEdit(name)
+        self.name.setAccessibleName("New name")
+        self.name.selectAll()
+        layout.addWidget(self.name)
+        layout.addWidget(label("Its login goes with it.", "caption"))
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
+        confirm = buttons.button(QDialogButtonBox.StandardButton.Ok)
+        confirm.setText("Rename")
+        confirm.setProperty("role", "primary")
+        buttons.accepted.connect(self.accept)
+        buttons.rejected.connect(self.reject)
+        layout.addWidget(buttons)
+        self.name.textChanged.connect(lambda text: confirm.setEnabled(text.strip() not in ("", name)))
+        confirm.setEnabled(False)
+
+
+def _place(address: Address) -> str:
+    """Where the registry is, and what of it is meant."""
+    if address.kind == "s3":
+        return f"bucket {address.host}" + (f", folder {address.path}" if address.path else "")
+    return f"{address.path} at {address.authority}" if address.host else address.path
+
+
+def _bytes(text: str) -> str:
+    """Bytes per second of a limit in megabytes; what is no number is handed on, to be refused."""
+    try:
+        return f"{float(text) * _MEGA:.0f}"
+    except ValueError:
+        return text.strip()
