@@ -28,6 +28,7 @@ class Theme(QObject):
         self.compact = compact
         self._appearance = appearance
         self.palette = LIGHT
+        self._colors: dict[str, QColor] = {}
         self._scale = 1.0
         self._code_family = ""
         self._choose_fonts()
@@ -41,13 +42,17 @@ class Theme(QObject):
         if compact is not None:
             self.compact = compact
         self.palette = self._chosen()
+        self._colors.clear()
         self._app.setPalette(_qt_palette(self.palette))
         self._app.setStyleSheet(style_sheet(self.palette, self._scale))
         self.changed.emit()
 
     def color(self, token: str) -> QColor:
-        """The colour of a token of `Palette` (`"a"`, `"muted"`)."""
-        return QColor(getattr(self.palette, token))
+        """The colour of a token of `Palette` (`"a"`, `"muted"`), one object for all: change a copy of it."""
+        color = self._colors.get(token)
+        if color is None:
+            color = self._colors[token] = QColor(getattr(self.palette, token))
+        return color
 
     def font(self, size: Size = Size.BODY, bold: bool = False) -> QFont:
         """The text font with figures of equal width."""

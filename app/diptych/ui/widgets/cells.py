@@ -86,6 +86,8 @@ class CellDelegate(QStyledItemDelegate):
         self.hovered = -1
         """The row under the pointer."""
         self._fonts: dict[tuple[bool, bool], tuple[QFont, QFontMetrics]] = {}
+        self._line = QPen()
+        self._room = 0
         self._restyle()
         theme.changed.connect(self._restyle)
 
@@ -94,8 +96,10 @@ class CellDelegate(QStyledItemDelegate):
         if not isinstance(cell, Cell):
             cell = EMPTY
         rect: QRect = option.rect
-        painter.save()
         self._background(painter, option, rect, index)
+        if cell is EMPTY:
+            return
+        painter.save()
         area = rect.adjusted(Space.S, 0, -Space.S, 0)
         area = self._lead(painter, cell, area)
         if cell.stars is not None:
@@ -147,7 +151,7 @@ class CellDelegate(QStyledItemDelegate):
             painter.fillRect(rect, self._theme.color("selected"))
         elif current:
             painter.fillRect(rect, self._theme.color("hover"))
-        painter.setPen(QPen(self._theme.color("hairline"), 1))
+        painter.setPen(self._line)
         painter.drawLine(rect.bottomLeft(), rect.bottomRight())
         if current and isinstance(view, QTableView) and _first(view, index):
             paint.row_focus(painter, self._theme, rect)
@@ -181,8 +185,8 @@ class CellDelegate(QStyledItemDelegate):
         if cell.align is Align.POINT:
             self._number(painter, _fitting(cell, metrics, area.width()), metrics, area)
         elif cell.align is Align.RIGHT:
-            text = _fitting(cell, metrics, area.width())
-            painter.drawText(area, _RIGHT, metrics.elidedText(text, Qt.TextElideMode.ElideMiddle, area.width()))
+            text = _cut(_fitting(cell, metrics, area.width()), metrics, area.width())
+            painter.drawText(area, _RIGHT, text)
         elif cell.align is Align.CENTER:
             painter.drawText(area, _CENTER, cell.text)
         else:
@@ -192,11 +196,13 @@ class CellDelegate(QStyledItemDelegate):
         """Text from the left, and what is said more quietly behind it."""
         quiet, quiet_metrics = self._fonts[False, False]
         behind = f"  {cell.after}" if cell.after else ""
-        after = quiet_metrics.horizontalAdvance(behind)
+        after = quiet_metrics.horizontalAdvance(behind) if behind else 0
         room = area.width() - min(after, area.width() * 3 // 5)
         room -= self._tail_width(cell)
-        text = metrics.elidedText(cell.text, Qt.TextElideMode.ElideMiddle, room)
+        text = _cut(cell.text, metrics, room)
         painter.drawText(area, _LEFT, text)
+        if not (behind or cell.rating or cell.badges):
+            return
         area.setLeft(area.left() + metrics.horizontalAdvance(text))
         if behind:
             painter.setFont(quiet)
@@ -216,7 +222,7 @@ class CellDelegate(QStyledItemDelegate):
 
     def _number(self, painter: QPainter, text: str, metrics: QFontMetrics, area: QRect) -> None:
         whole, point, fraction = text.partition(".")
-        room = self._fonts[False, False][1].horizontalAdvance("." + FRACTION)
+        room = self._room
         behind = metrics.horizontalAdvance(point + fraction)
         before = QRect(area.left(), area.top(), area.width() - room, area.height())
         if behind > room + Space.XS or metrics.horizontalAdvance(whole) > before.width():
@@ -244,12 +250,21 @@ class CellDelegate(QStyledItemDelegate):
             text, code = self._theme.font(Size.BODY, bold), self._theme.code()
             self._fonts[bold, False] = text, QFontMetrics(text)
             self._fonts[bold, True] = code, QFontMetrics(code)
+        self._line = QPen(self._theme.color("hairline"), 1)
+        self._room = self._fonts[False, False][1].horizontalAdvance("." + FRACTION)
 
 
 def _fitting(cell: Cell, metrics: QFontMetrics, room: int) -> str:
     """The longest form of a number that fits; the shortest where none does."""
     forms = (cell.text, *cell.shorter)
     return next((text for text in forms if metrics.horizontalAdvance(text) <= room), forms[-1])
+
+
+def _cut(text: str, metrics: QFontMetrics, room: int) -> str:
+    """`text`, cut in the middle where it does not fit."""
+    if metrics.horizontalAdvance(text) <= room:
+        return text
+    return metrics.elidedText(text, Qt.TextElideMode.ElideMiddle, room)
 
 
 def _selected(option: QStyleOptionViewItem, index: _Index) -> bool:
