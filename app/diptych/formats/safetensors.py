@@ -12,6 +12,7 @@ from io import FileIO
 from itertools import chain
 from mmap import mmap
 from pathlib import Path
+from typing import NamedTuple
 
 from diptych import display
 from diptych.domain.tensor import Header, Layout, TensorSource
@@ -26,6 +27,17 @@ MOST_HEADER = 100_000_000
 _FIRST = 2**16
 _READ = 2**20
 _REASON = 150
+_MOST_ALIKE = 8
+"""Headers of one length that are kept."""
+_MOST_LENGTHS = 64
+
+
+class _Met(NamedTuple):
+    """A header that was read, and what it said."""
+
+    header: bytes
+    metadata: Mapping[str, str]
+    layout: Layout
 
 
 class HeaderReader:
@@ -33,6 +45,9 @@ class HeaderReader:
 
     def __init__(self) -> None:
         self._layouts: dict[str, Layout] = {}
+        self._met: dict[int, list[_Met]] = {}
+        """Whole headers by their length: most files of a library repeat one to the letter, and comparing is far
+        cheaper than the digest."""
 
     def read(self, path: Path, name: str, follow: bool = False) -> Header:
         """The header of the file at `path`, which the version knows as `name`.
@@ -53,15 +68,34 @@ class HeaderReader:
     def _read(self, file: FileIO, name: str) -> Header:
         size = os.fstat(file.fileno()).st_size
         head = file.read(_FIRST) or b""
-        header = _header_bytes(file, head, size)
-        start = 8 + len(header)
-        metadata, layout = self._parse(header)
+        start, metadata, layout = self._again(head) or self._first(file, head, size)
         data = layout.entries[-1][4] if layout.entries else 0
         if size < start + data:
             raise _Short(f"is still being written or was cut: {size:,} of {start + data:,} bytes")
         if size > start + data:
             raise Broken(f"has {size - start - data:,} bytes behind its last tensor")
         return Header(name, start, layout, metadata)
+
+    def _again(self, head: bytes) -> tuple[int, Mapping[str, str], Layout] | None:
+        """What a header said that was met before; None for another one."""
+        length = int.from_bytes(head[:8], "little")
+        for met in self._met.get(length, ()):
+            if head.startswith(met.header, 8):
+                return 8 + length, met.metadata, met.layout
+        return None
+
+    def _first(self, file: FileIO, head: bytes, size: int) -> tuple[int, Mapping[str, str], Layout]:
+        """What a header says that is met for the first time; it is remembered where it is not long."""
+        header = _header_bytes(file, head, size)
+        metadata, layout = self._parse(header)
+        length = len(header)
+        if 8 + length <= len(head):
+            alike = self._met.setdefault(length, [])
+            alike.insert(0, _Met(head[8 : 8 + length], metadata, layout))
+            del alike[_MOST_ALIKE:]
+            if len(self._met) > _MOST_LENGTHS:
+                del self._met[next(iter(self._met))]
+        return 8 + length, metadata, layout
 
     def _parse(self, header: memoryview) -> tuple[Mapping[str, str], Layout]:
         cursor = JsonCursor(header)

@@ -63,7 +63,7 @@ def weight_sets(names: Sequence[str], indexes: Mapping[str, Index] | None = None
     claimed: set[str] = set()
     sets: list[WeightSet] = []
     for name in sorted(present):
-        match = _INDEX.fullmatch(name)
+        match = _INDEX.fullmatch(name) if name.endswith(".json") else None
         if match is None:
             continue
         stem = ".".join(filter(None, (match["stem"], match["variant"])))
@@ -75,16 +75,13 @@ def weight_sets(names: Sequence[str], indexes: Mapping[str, Index] | None = None
             shards = _by_pattern(stem, present)
         sets.append(_set(stem, shards, present, name))
         claimed.update(shards)
-    shard_stems = {match["stem"] for name in present - claimed if (match := _SHARD.fullmatch(name))}
+    left = [name for name in present - claimed if name.endswith(_SUFFIX)]
+    shard_stems = {match["stem"] for name in left if (match := _SHARD.fullmatch(name))}
     for stem in shard_stems:
         shards = _by_pattern(stem, present)
         sets.append(_set(stem, shards, present - claimed))
         claimed.update(shards)
-    sets += [
-        WeightSet("safetensors", name.removesuffix(_SUFFIX), (name,))
-        for name in present - claimed
-        if name.endswith(_SUFFIX)
-    ]
+    sets += [WeightSet("safetensors", name.removesuffix(_SUFFIX), (name,)) for name in left if name not in claimed]
     return tuple(sorted(sets, key=_rank))
 
 
@@ -163,7 +160,8 @@ def _check_shard(shard: str) -> None:
 
 def _by_pattern(stem: str, present: Collection[str]) -> list[str]:
     """Every shard that belongs to `stem` by the pattern of its name, whether it is present or not."""
-    found = [match for name in present if (match := _SHARD.fullmatch(name)) and match["stem"] == stem]
+    alike = [name for name in present if name.startswith(stem) and name.endswith(_SUFFIX)]
+    found = [match for name in alike if (match := _SHARD.fullmatch(name)) and match["stem"] == stem]
     totals = {match["total"] for match in found}
     if len(totals) != 1 or not 1 <= int(next(iter(totals))) <= _MOST_SHARDS:
         return sorted(match[0] for match in found)

@@ -234,7 +234,7 @@ def _step(path: Path, own: Iterable[Record]) -> int | None:
 
 def _artifact(listing: Listing, name: str, weights: Collection[str]) -> Artifact:
     state = listing.files[name]
-    return Artifact(name, state.st_size, state.st_mtime_ns, role(name, weights))
+    return Artifact(name, state.st_size, state.st_mtime_ns, role(name, weights), None)
 
 
 def _written(listing: Listing, names: Iterable[str]) -> float | None:

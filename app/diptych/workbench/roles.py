@@ -34,15 +34,15 @@ _TEMPORARY = (".incomplete", ".tmp", ".part")
 
 def role(name: str, weights: Collection[str]) -> Role:
     """The role of a file within its version; `weights` are the names of the set that the version is made of."""
-    last = name.rpartition("/")[2]
-    if name.startswith(".cache/") or last.endswith(_DOWNLOADER):
-        return Role.OTHER
-    return Role.WEIGHTS if name in weights else _by_name(last)
+    return Role.WEIGHTS if name in weights else _by_name(name)
 
 
 @lru_cache(maxsize=4096)
-def _by_name(last: str) -> Role:
+def _by_name(name: str) -> Role:
     """The role of a file by its name alone; folder after folder brings the same names."""
+    last = name.rpartition("/")[2]
+    if name.startswith(".cache/") or last.endswith(_DOWNLOADER):
+        return Role.OTHER
     if unread(last):
         return Role.WEIGHTS
     if resumes(last):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Collection, Generator, Iterator
+from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +46,7 @@ class Listing:
     closed: bool = False
     """The folder could not be listed, so nothing is known of it and of what lies below."""
     _path: Path | None = None
+    _stamp: str = ""
 
     @property
     def faults(self) -> list[Problem]:
@@ -64,13 +65,12 @@ class Listing:
 
     def stamp(self, names: Collection[str] | None = None) -> str:
         """Digest of names, sizes, times and inodes of the files, or of some of them: equal means unchanged."""
-        lines = [_READERS]
-        for name in sorted(self.files if names is None else names):
-            state = self.files[name]
-            lines.append(f"{name}\0{state.st_size}\0{state.st_mtime_ns}\0{state.st_ino}")
-        if names is None:
-            lines += self.links + self.broken
-        return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()[:32]
+        if names is not None:
+            return _digest([_READERS, *(_line(name, self.files[name]) for name in sorted(names))])
+        if not self._stamp:
+            lines = [_READERS, *(_line(name, state) for name, state in sorted(self.files.items()))]
+            self._stamp = _digest([*lines, *self.links, *self.broken])
+        return self._stamp
 
 
 def settled(path: Path) -> Path:
@@ -174,6 +174,14 @@ def _behind(link: os.DirEntry[str], name: str, listing: Listing) -> os.stat_resu
     except FileNotFoundError:
         listing.broken.append(name)
         return None
+
+
+def _line(name: str, state: os.stat_result) -> str:
+    return f"{name}\0{state.st_size}\0{state.st_mtime_ns}\0{state.st_ino}"
+
+
+def _digest(lines: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
 def _reason(path: Path, error: OSError) -> str:
