@@ -11,6 +11,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+import hostile_gguf
 import numpy as np
 import pytest
 from hostile_safetensors import ACCEPTED, NEXT, ONE, REJECTED, Case, cases, entry, index_cases, packed
@@ -57,7 +58,13 @@ def whole_file(folder: Path) -> Path:
     return path
 
 
-MADE = {"safetensors": whole_file}
+def whole_gguf(folder: Path) -> Path:
+    path = folder / "every.gguf"
+    path.write_bytes(hostile_gguf.whole())
+    return path
+
+
+MADE = {"safetensors": whole_file, "gguf": whole_gguf}
 
 
 @pytest.fixture(params=FORMATS, ids=lambda each: each.key)

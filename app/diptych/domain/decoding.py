@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from diptych.domain.ggml import BLOCKS, READABLE, dequantise
 from diptych.domain.tensor import DTYPE_BITS
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ _SMALL = {
 
 
 def packing(dtype: str) -> tuple[int, int]:
-    """The smallest number of elements that fill whole bytes, and how many bytes those are."""
+    """The smallest number of elements that fill whole bytes, and how many bytes those are; of a block type, a block."""
+    if dtype in BLOCKS:
+        return BLOCKS[dtype]
     bits = DTYPE_BITS[dtype]
     return (1, bits // 8) if bits % 8 == 0 else (2, 1) if bits == 4 else (4, 3)
 
@@ -55,7 +58,12 @@ def decode(raw: NDArray[np.uint8], dtype: str) -> NDArray[np.generic]:
         wide = raw.view("<u2").astype(np.uint32)
         wide <<= 16
         return wide.view(np.float32)
-    return table(dtype)[codes(raw, dtype)]
+    return dequantise(raw, dtype) if dtype in BLOCKS else table(dtype)[codes(raw, dtype)]
+
+
+def readable(dtype: str) -> bool:
+    """Whether the values of a dtype are known."""
+    return dtype in DTYPE_BITS or dtype in READABLE
 
 
 def codes(raw: NDArray[np.uint8], dtype: str) -> NDArray[np.uint8]:

@@ -1,36 +1,41 @@
-"""Tensors of safetensors files, read through memory maps."""
+"""Tensors of weight files whose headers say where each one lies, read through memory maps."""
 
 from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from diptych import display
-from diptych.domain.decoding import decode, packing
+from diptych.domain.decoding import decode, packing, readable
 from diptych.domain.tensor import Header, TensorInfo
-from diptych.errors import Damaged, NotFound
+from diptych.errors import Damaged, NotFound, Refused
 from diptych.opening import open_regular, unreadable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+Examine: TypeAlias = Callable[[Path, Header], None]
 
-class SafetensorsSource:
+
+class FileSource:
     """The tensors of one or more files, each with its header. Files are opened at the first use of a tensor in them.
 
     A context manager; leaving it unmaps the files, so arrays taken from `raw` must not be used afterwards.
     """
 
-    def __init__(self, files: Sequence[tuple[Path, Header]], follow: bool = False) -> None:
-        self._files = {header.file: _File(path, header, follow) for path, header in files}
+    def __init__(
+        self, files: Sequence[tuple[Path, Header]], follow: bool = False, examine: Examine | None = None
+    ) -> None:
+        """`examine` looks at each file before its data is trusted."""
+        self._files = {header.file: _File(path, header, follow, examine) for path, header in files}
         self._tensors: dict[str, TensorInfo] = {}
         self._metadata: dict[str, str] = {}
         for path, header in files:
@@ -61,6 +66,8 @@ class SafetensorsSource:
         """The values in flat chunks: floating types as float32 (F64 as float64), the others as their own type."""
         raw = self.raw(name)
         tensor = self._tensors[name]
+        if not readable(tensor.dtype):
+            raise Refused(f"{display.visible(name)}: its values are of {tensor.dtype}, which is not read")
         count, width = packing(tensor.dtype)
         # whole bytes only: four elements of F6 share three bytes, two of F4 share one
         step = max(elements // count, 1)
@@ -72,7 +79,7 @@ class SafetensorsSource:
         tensor = self._tensors[name]
         self._files[tensor.file].release(tensor.begin, tensor.end)
 
-    def __enter__(self) -> SafetensorsSource:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -80,13 +87,39 @@ class SafetensorsSource:
             file.close()
 
 
+class SafetensorsSource(FileSource):
+    """The tensors of safetensors files."""
+
+    def __init__(self, files: Sequence[tuple[Path, Header]], follow: bool = False) -> None:
+        super().__init__(files, follow, _ask_library)
+
+
+def _ask_library(path: Path, header: Header) -> None:
+    """A second opinion before data is trusted: the format's own library must accept the file and name the same.
+
+    It does not read the data for us, since it hands neither BF16 nor F8 over to NumPy.
+    """
+    name = display.path(path)
+    try:
+        with safe_open(str(path), framework="numpy") as opened:
+            theirs = set(opened.keys())
+    except SafetensorError as error:
+        reason = display.elide(display.visible(str(error)), 120)
+        raise Damaged(f"{name}: the safetensors library refuses it: {reason}") from None
+    except OSError as error:
+        raise unreadable(path, error) from None
+    if theirs != {entry[0] for entry in header.layout.entries}:
+        raise Damaged(f"{name}: the safetensors library finds other tensors in it than its header names")
+
+
 class _File:
     """One file, mapped when first read."""
 
-    def __init__(self, path: Path, header: Header, follow: bool) -> None:
+    def __init__(self, path: Path, header: Header, follow: bool, examine: Examine | None) -> None:
         self._path = path
         self._follow = follow
-        self._names = {entry[0] for entry in header.layout.entries}
+        self._header = header
+        self._examine = examine
         self._size = header.start + (header.layout.entries[-1][4] if header.layout.entries else 0)
         self._file: FileIO | None = None
         self._map: mmap.mmap | None = None
@@ -104,30 +137,14 @@ class _File:
         self._check()
         status = os.fstat(self._file.fileno())
         self._stamp = (status.st_mtime_ns, status.st_ino)
-        self._ask_library()
+        if self._examine is not None:
+            self._examine(self._path, self._header)
         try:
             self._map = mmap.mmap(self._file.fileno(), self._size, access=mmap.ACCESS_READ)
         except OSError as error:
             raise unreadable(self._path, error) from None
         self._map.madvise(mmap.MADV_SEQUENTIAL)
         return np.frombuffer(self._map, np.uint8)
-
-    def _ask_library(self) -> None:
-        """A second opinion before data is trusted: the format's own library must accept the file and name the same.
-
-        It does not read the data for us, since it hands neither BF16 nor F8 over to NumPy.
-        """
-        name = display.path(self._path)
-        try:
-            with safe_open(str(self._path), framework="numpy") as opened:
-                theirs = set(opened.keys())
-        except SafetensorError as error:
-            reason = display.elide(display.visible(str(error)), 120)
-            raise Damaged(f"{name}: the safetensors library refuses it: {reason}") from None
-        except OSError as error:
-            raise unreadable(self._path, error) from None
-        if theirs != self._names:
-            raise Damaged(f"{name}: the safetensors library finds other tensors in it than its header names")
 
     def _check(self) -> None:
         """Look at the size before each use: reading a page behind the end of a shorter file would end the process."""
