@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote
 
 from diptych.display import elide, visible
 from diptych.domain.address import quoted
-from diptych.errors import Conflict, DiptychError, NeedsSecret, NoSpace, NotFound, Refused
+from diptych.errors import Conflict, Damaged, DiptychError, NeedsSecret, NoSpace, NotFound, Refused
 from diptych.job import Job
 from diptych.remotes import answers
 from diptych.remotes.answers import Answer
@@ -132,13 +132,16 @@ class Bucket:
         return answer.status == 200
 
     def fetch(self, key: str, take: Taker, start: int, length: int, what: str) -> Job[None]:
-        """Give `length` bytes of an object to `take`, going on from where a connection broke."""
+        """Give `length` bytes of an object to `take`, going on from where a connection broke.
+
+        An answer that is shorter than what was asked for ends it: whoever takes the bytes sees that some are missing.
+        """
         fruitless = 0
         while take.received < length:
             before = take.received
             headers = {"range": f"bytes={start + before}-{start + length - 1}"}
             try:
-                yield from self.ask("GET", key, what=what, headers=headers, accept=(206,), sink=take)
+                answer = yield from self.ask("GET", key, what=what, headers=headers, accept=(206,), sink=take)
             except Lost:
                 fruitless = 1 if take.received > before else fruitless + 1
                 if fruitless >= self.wire.network.attempts:
@@ -146,8 +149,9 @@ class Bucket:
                 longest = self.wire.network.longest_wait
                 yield from self.wire.wait(answers.pause(None, fruitless, longest), f"Trying {what} again")
                 continue
-            if take.received == before:
-                return
+            if not answer.headers.get("content-range", "").startswith(f"bytes {start + before}-"):
+                raise Damaged(f"{self.wire.host}: sends another part than it was asked for while {what}", "Try again.")
+            return
 
     def list(self, prefix: str, what: str) -> Job[tuple[Stored, ...]]:
         """All objects whose keys begin with `prefix`."""

@@ -22,7 +22,7 @@ from diptych.remotes.s3_bucket import Bucket, Stored
 
 PART = 16 << 20
 _MOST_PARTS = 9000  # S3 takes ten thousand
-_ABREAST = 3
+_ABREAST = 6
 _PIECE = 1 << 20
 
 
@@ -48,6 +48,8 @@ class Upload:
         self._note = f"s3 {key}"
         self._what = f"sending {parcel.name}"
         self._part = max(part, -(-parcel.bytes // _MOST_PARTS))
+        # a limit on bytes is for one part at a time, so that little is lost when the push is stopped
+        self._abreast = 1 if bucket.wire.network.bytes_per_second else _ABREAST
         self._flights: list[_Flight] = []
         self._etags: dict[int, str] = {}
         self._meta = {"content-type": "application/octet-stream", "x-amz-meta-sha256": parcel.sha256}
@@ -100,7 +102,7 @@ class Upload:
                 query = {"partNumber": str(number), "uploadId": upload}
                 job = self._bucket.ask("PUT", self._key, what=self._what, query=query, content=body, sha256=digest)
                 self._flights.append(_Flight(number, body, job))
-                yield from self._land(_ABREAST - 1)
+                yield from self._land(self._abreast - 1)
             yield from self._land(0)
             self._expect(whole.hexdigest())
             yield from self._complete(upload)

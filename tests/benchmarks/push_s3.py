@@ -1,0 +1,124 @@
+"""A push to Ceph's S3 gateway beside boto3 on the same server with the same file, in one run.
+
+`python tests/benchmarks/push_s3.py --size 1000` makes a file of so many megabytes. boto3 comes into an environment of
+its own in a temporary folder, and sends the file as it does by itself: eight megabytes a part, ten threads. Ours signs
+every part, checks the digest of the whole, writes manifest and tag, and verifies. The file is hashed before both.
+Goals: 1.0 times the speed of boto3, at most 150 MB of memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "app"))
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from stands.s3 import BUCKET, PASSWORD, USER, Ceph
+
+TESTS = Path(__file__).parents[1]
+
+OURS = """
+import json, resource, sys, time
+from pathlib import Path
+from diptych.domain.address import parse
+from diptych.domain.secret import Secret
+from diptych.domain.shipping import Parcel, Shipment, Wishes
+from diptych.domain.version import Kind, Role, State, Version
+from diptych.job import finish
+from diptych.remotes import open_remote
+from diptych.remotes.network import Network
+from stands import Notes
+
+endpoint, user, password, bucket, name, path, sha256 = sys.argv[1:]
+path = Path(path)
+version = Version(1, sha256, "benchmark", "benchmark", Kind.MODEL, State.COMPLETE, path.parent)
+shipment = Shipment(version, (Parcel(path.name, path.stat().st_size, sha256, Role.WEIGHTS, path),))
+remote = open_remote(parse(f"s3://{bucket}/{name}"), Secret(password, user), Network(), {"endpoint": endpoint})
+begun = time.perf_counter()
+receipt = finish(remote.push(finish(remote.plan(shipment, Wishes())), Notes()))
+seconds = time.perf_counter() - begun
+remote.close()
+assert receipt.sent == path.stat().st_size
+"""
+BOTO3 = """
+import json, resource, sys, time
+import boto3
+from botocore.config import Config
+
+endpoint, user, password, bucket, name, path, sha256 = sys.argv[1:]
+client = boto3.client(
+    "s3", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id=user, aws_secret_access_key=password,
+    config=Config(s3={"addressing_style": "path"}),
+)
+client.list_objects_v2(Bucket=bucket, MaxKeys=1)
+begun = time.perf_counter()
+client.upload_file(path, bucket, f"{name}/{sha256}")
+seconds = time.perf_counter() - begun
+"""
+TELL = "print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024]))\n"
+
+
+def environment_with_boto3(folder: Path) -> Path:
+    """The interpreter of a new environment that holds boto3."""
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    python = folder / "bin" / "python"
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "boto3"], check=True)
+    return python
+
+
+def measure(python: Path | str, script: str, arguments: list[str]) -> tuple[float, int]:
+    """Seconds and bytes of memory at most."""
+    paths = {"PYTHONPATH": f"{TESTS.parent / 'app'}:{TESTS}"} if script is OURS else {}
+    made = subprocess.run(
+        [python, "-c", script + TELL, *arguments], env={**os.environ, **paths}, capture_output=True, check=True
+    )
+    seconds, memory = json.loads(made.stdout)
+    return float(seconds), int(memory)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", type=int, default=1000, help="megabytes of the file")
+    parser.add_argument("--rounds", type=int, default=3)
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        file = folder / "model.safetensors"
+        digest = hashlib.sha256()
+        with file.open("wb") as stream:
+            for _ in range(chosen.size):
+                piece = os.urandom(10**6)
+                digest.update(piece)
+                stream.write(piece)
+        contenders = {
+            "ours": (sys.executable, OURS),
+            "boto3": (environment_with_boto3(folder / "boto3"), BOTO3),
+        }
+        found: dict[str, list[tuple[float, int]]] = {name: [] for name in contenders}
+        for number in range(chosen.rounds):
+            for name, (python, script) in contenders.items():
+                # a server of its own for each, since it keeps everything in memory
+                ceph = Ceph(folder / f"{name}-{number}")
+                known = [f"http://127.0.0.1:{ceph.port}", USER, PASSWORD, BUCKET, name, str(file), digest.hexdigest()]
+                try:
+                    found[name].append(measure(python, script, known))
+                finally:
+                    ceph.close()
+        speed = {name: chosen.size / statistics.median(seconds for seconds, _ in each) for name, each in found.items()}
+        memory = {name: max(count for _, count in each) / 1e6 for name, each in found.items()}
+        for name in contenders:
+            print(f"{name:8} {speed[name]:7.0f} MB/s   {memory[name]:6.0f} MB of memory")
+        print(f"ours against boto3 {speed['ours'] / speed['boto3']:5.2f} x   goal 1.0")
+        print(f"memory of ours     {memory['ours']:5.0f} MB  goal 150")
+
+
+if __name__ == "__main__":
+    main()
