@@ -14,13 +14,15 @@ from diptych.errors import Damaged, DiptychError, NotFound, Refused
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-def open_regular(path: Path, follow: bool = False) -> FileIO:
+def open_regular(path: Path | str, follow: bool = False) -> FileIO:
     """Open a regular file for reading bytes, unbuffered.
 
     Without `follow` a link is taken only within a Hub cache, from a snapshot to the blob that it stands for. Raises
     `NotFound`, `Refused` (a link, a pipe, a device, no permission) or `Damaged` (the disk cannot read it).
     """
-    target = path if follow else blob_of(path) or path
+    target: Path | str = path
+    if not follow and "/snapshots/" in str(path):
+        target = blob_of(Path(path)) or path
     try:
         descriptor = os.open(target, _FLAGS if follow else _FLAGS | os.O_NOFOLLOW)
     except OSError as error:
@@ -46,7 +48,7 @@ def blob_of(path: Path) -> Path | None:
     return target if target.parent == Path(*parts[:place]) / "blobs" else None
 
 
-def unreadable(path: Path, error: OSError) -> DiptychError:
+def unreadable(path: Path | str, error: OSError) -> DiptychError:
     """What the system's refusal to open or read `path` means to the user, in one line."""
     name = display.path(path)
     if error.errno in (errno.ENOENT, errno.ENOTDIR):

@@ -186,7 +186,7 @@ class Catalog:
         """Remember a library folder."""
         return self._writes.add_root(path)
 
-    def store(self, found: Sequence[Found], seen: Mapping[Path, str] | None = None) -> Changes:
+    def store(self, found: Sequence[Found], seen: Mapping[Path, str] | Mapping[str, str] | None = None) -> Changes:
         """Insert or update finds, in batches; `seen` are folders with their stamps that hold no change.
 
         A place that is new gets a version of its own. A version that was never hashed is updated in place. One that

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from sqlite3 import Connection
 
 _BELOW = "SELECT path, version, gone FROM place WHERE path = ? OR (path >= ? AND path < ?)"
+_LOOKED_AT = """
+    SELECT p.path, p.version, p.stamp, p.gone FROM json_each(?) AS asked CROSS JOIN place AS p ON p.path = asked.value
+"""
 _HOLDERS = """
     SELECT v.key, EXISTS (SELECT 1 FROM place WHERE version = v.key),
         EXISTS (SELECT 1 FROM place WHERE version = v.key AND NOT gone),
@@ -100,24 +104,28 @@ def lose(writer: Writer, paths: Sequence[str]) -> Changes:
     return Changes(updated=frozenset(updated))
 
 
-def seen(writer: Writer, stamps: Mapping[Path, str]) -> Changes:
+def seen(writer: Writer, stamps: Mapping[str, str]) -> Changes:
     """Note folders that were looked at and are as they were; a place that was gone is back."""
     connection = writer.connection
-    back = set()
-    fresh = []
-    for folder, stamp in stamps.items():
-        path = place_text(folder)
-        row = connection.execute("SELECT version, stamp, gone FROM place WHERE path = ?", (path,)).fetchone()
-        if row is None:
-            fresh.append((path, stamp))
-        elif row[1] == stamp and row[2]:
-            connection.execute("UPDATE place SET gone = 0 WHERE path = ?", (path,))
-            back.add(row[0])
+    known = {path: row for path, *row in connection.execute(_LOOKED_AT, (json.dumps(list(stamps)),))}
+    back = {path: key for path, (key, stamp, gone) in known.items() if gone and stamp == stamps[path]}
+    connection.executemany("UPDATE place SET gone = 0 WHERE path = ?", [(path,) for path in back])
     connection.executemany(
-        "INSERT INTO seen (path, stamp) VALUES (?, ?) ON CONFLICT (path) DO UPDATE SET stamp = excluded.stamp", fresh
+        "INSERT INTO seen (path, stamp) VALUES (?, ?) ON CONFLICT (path) DO UPDATE SET stamp = excluded.stamp",
+        [(path, stamp) for path, stamp in stamps.items() if path not in known],
     )
-    writer.settle(back)
-    return Changes(updated=frozenset(back))
+    keys = frozenset(back.values())
+    writer.settle(keys)
+    return Changes(updated=keys)
+
+
+def scanned(writer: Writer, places: Collection[str]) -> None:
+    """Note the time in the library folders that hold any of `places`."""
+    connection = writer.connection
+    for (root,) in connection.execute("SELECT path FROM root").fetchall():
+        inside = f"{root.rstrip('/')}/"
+        if any(place == root or place.startswith(inside) for place in places):
+            connection.execute("UPDATE root SET scanned = ? WHERE path = ?", (time.time(), root))
 
 
 def within(connection: Connection, root: Path) -> list[int]:

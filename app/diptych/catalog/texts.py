@@ -21,9 +21,9 @@ def restored(text: str) -> str:
     return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text) if "\0" in text else text
 
 
-def place_text(path: Path) -> str:
-    """The key of a place: its absolute path as text, links kept."""
-    return stored(str(path.absolute()))
+def place_text(path: Path | str) -> str:
+    """The key of a place: its absolute path as text, links kept. A text is taken for absolute."""
+    return stored(path if isinstance(path, str) else str(path.absolute()))
 
 
 def restored_path(text: str) -> Path:

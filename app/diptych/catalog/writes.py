@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -46,24 +45,22 @@ class Writes:
             )
             return Changes(settings=added.rowcount > 0)
 
-    def store(self, found: Sequence[Found], seen: Mapping[Path, str] | None = None) -> Changes:
+    def store(self, found: Sequence[Found], seen: Mapping[Path, str] | Mapping[str, str] | None = None) -> Changes:
         """Insert or update finds, in batches; see `Catalog.store` for the rules."""
-        changes: list[Changes] = []
+        changes = Changes()
         for start in range(0, len(found), _BATCH):
             prepared = [self._packing.prepare(one) for one in found[start : start + _BATCH]]
             with self._writing() as writer:
-                stored_now = [writer.store(one) for one in prepared]
-                writer.tie_bases(key for one in stored_now for key in one.added | one.updated)
-                changes += stored_now
+                stored_now = writer.store(prepared)
+                writer.tie_bases(stored_now.added | stored_now.updated)
+                moving.scanned(writer, [one.place for one in prepared if one.place is not None])
+            changes |= stored_now
         if seen:
+            stamps = {place_text(path): stamp for path, stamp in seen.items()}
             with self._writing() as writer:
-                changes.append(moving.seen(writer, seen))
-        if found or seen:
-            self._note_scan(found, seen or {})
-        return Changes(
-            added=frozenset().union(*(one.added for one in changes)),
-            updated=frozenset().union(*(one.updated for one in changes)),
-        )
+                changes |= moving.seen(writer, stamps)
+                moving.scanned(writer, stamps)
+        return changes
 
     def attach(self, key: int, records: Sequence[Record]) -> Changes:
         """Give a version records that lie elsewhere and are about it."""
@@ -203,14 +200,3 @@ class Writes:
             step = Annotated(before, said(writer.connection, keys))
         if step.changed:
             self._history.add(label, step)
-
-    def _note_scan(self, found: Sequence[Found], seen: Mapping[Path, str]) -> None:
-        places = [place_text(one.path) for one in found if one.path is not None] + [place_text(path) for path in seen]
-        with self._connections.writing() as connection:
-            connection.execute(
-                """
-                UPDATE root SET scanned = ? WHERE EXISTS (SELECT 1 FROM json_each(?) WHERE value = root.path
-                    OR value >= rtrim(root.path, '/') || '/' AND value < rtrim(root.path, '/') || '0')
-                """,
-                (time.time(), json.dumps(places)),
-            )

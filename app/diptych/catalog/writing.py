@@ -21,9 +21,14 @@ if TYPE_CHECKING:
     from sqlite3 import Connection
 
 _INSERT = """
-    INSERT INTO version (id, path, state, name, sort_name, model, kind, step, format, dtype, family, parameters, bytes,
-        created, base_name, base, problems, stars, note)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, '')
+    INSERT INTO version (key, id, path, state, name, sort_name, model, kind, step, format, dtype, family, parameters,
+        bytes, created, base_name, base, problems, stars, note)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, '')
+"""
+_NEXT = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'version'), 0) + 1"
+_KNOWN = """
+    SELECT p.path, p.version, p.artifacts, v.id FROM json_each(?) AS asked
+    CROSS JOIN place AS p ON p.path = asked.value CROSS JOIN version AS v ON v.key = p.version
 """
 _UPDATE = """
     UPDATE version SET id = ?, name = ?, sort_name = ?, model = ?, kind = ?, step = ?, format = ?, dtype = ?,
@@ -82,31 +87,31 @@ class Writer:
         self._param.count(self.connection, self._uses[1])
         self._uses = (Counter(), Counter())
 
-    def store(self, one: Prepared) -> Changes:
-        """Insert or update one find; see `Catalog.store` for the rules."""
-        if one.place is None:
-            return self._store_nowhere(one)
-        row = self.connection.execute(
-            "SELECT p.version, p.artifacts, v.id FROM place AS p CROSS JOIN version AS v ON v.key = p.version"
-            " WHERE p.path = ?",
-            (one.place,),
-        ).fetchone()
-        if row is None:
-            return self._add(one)
-        key, files, id_ = row
-        before = parts.decode_artifacts(files)
-        one = dataclasses.replace(one, artifacts=_with_digests(one.artifacts, before))
-        if id_.startswith("~"):
-            return self._update(one, key, one.provisional)
-        if identity.unchanged(before, one.artifacts):
-            return self._update(one, key, id_)
-        added = self._add(one)
-        self.connection.execute("UPDATE version SET path = NULL WHERE key = ?", (key,))
-        self.settle([key])
-        return added | Changes(updated=frozenset({key}))
+    def store(self, finds: Sequence[Prepared]) -> Changes:
+        """Insert or update finds; see `Catalog.store` for the rules."""
+        layouts = {digest: packed for one in finds for digest, packed in one.layouts.items()}
+        self.connection.executemany("INSERT OR IGNORE INTO layout (digest, payload) VALUES (?, ?)", layouts.items())
+        asked = json.dumps([one.place for one in finds if one.place is not None])
+        met = {row[0] for row in self.connection.execute(_KNOWN, (asked,))}
+        fresh: list[Prepared] = []
+        others: list[Prepared] = []
+        for one in finds:
+            if one.place is None or one.place in met:
+                others.append(one)
+            else:
+                fresh.append(one)
+                met.add(one.place)
+        changes = [
+            self._add(fresh),
+            *(self._store_nowhere(one) if one.place is None else self._store_again(one) for one in others),
+        ]
+        return Changes(
+            added=frozenset().union(*(one.added for one in changes)),
+            updated=frozenset().union(*(one.updated for one in changes)),
+        )
 
     def attach(self, key: int, records: Iterable[PackedRecord], place: str | None = None) -> None:
-        """Write records of one version and show them; `place` is where they lie within the version itself."""
+        """Write records of one version; `place` is where they lie within the version itself."""
         self.connection.executemany(
             _RECORD,
             [(key, one.path, place, one.record.reader, one.moment, one.evidence, one.curves) for one in records],
@@ -173,7 +178,8 @@ class Writer:
         ).fetchone()
         tags = " ".join(tag for (tag,) in self.connection.execute("SELECT tag FROM tag WHERE version = ?", (key,)))
         settings = unpacked(shown)[3] if shown else []
-        self._index(key, settings, (words(name), words(model), tags, note, family, words(base or ""), path or ""))
+        texts = (words(name), words(model), tags, note, family, words(base or ""), path or "")
+        self.connection.execute(_WORDS, (key, *texts, _spoken(settings)))
 
     def tie_bases(self, keys: Iterable[int]) -> None:
         """Recognise the parents of these versions, and these as parents of others.
@@ -187,36 +193,46 @@ class Writer:
         (text,) = self.connection.execute("SELECT shown FROM detail WHERE version = ?", (key,)).fetchone()
         metric_keys, measured, param_keys, settings = unpacked(text)
         self._write_values(key, metric_keys, measured, param_keys, settings)
-        self._count(metric_keys, param_keys, 1)
         self.index_words(key)
 
     def _store_nowhere(self, one: Prepared) -> Changes:
         row = self.connection.execute("SELECT key FROM version WHERE id = ?", (one.provisional,)).fetchone()
         if row is None:
-            return self._add(one)
+            return self._add([one])
         (key,) = row
         return self._update(one, key, one.provisional)
 
-    def _add(self, one: Prepared) -> Changes:
-        inserted = self.connection.execute(_INSERT, (one.provisional, one.place, one.found.state.value, *one.row))
-        key = inserted.lastrowid or 0
-        self._write(one, key)
-        settings = self._show(key, show([packed.told for packed in one.records]), one.headers)
-        name, model, family = one.found.name, one.found.model, one.found.family
-        self._index(
-            key,
-            settings,
-            (
-                words(stored(name)),
-                words(stored(model)),
-                "",
-                "",
-                stored(family),
-                words(one.base_name or ""),
-                one.place or "",
-            ),
-        )
-        return Changes(added=frozenset({key}))
+    def _store_again(self, one: Prepared) -> Changes:
+        """Store what lies in a place that the catalog knows."""
+        _, key, files, id_ = self.connection.execute(_KNOWN, (json.dumps([one.place]),)).fetchone()
+        before = parts.decode_artifacts(files)
+        one = dataclasses.replace(one, artifacts=_with_digests(one.artifacts, before))
+        if id_.startswith("~"):
+            return self._update(one, key, one.provisional)
+        if identity.unchanged(before, one.artifacts):
+            return self._update(one, key, id_)
+        added = self._add([one])
+        self.connection.execute("UPDATE version SET path = NULL WHERE key = ?", (key,))
+        self.settle([key])
+        return added | Changes(updated=frozenset({key}))
+
+    def _add(self, finds: Sequence[Prepared]) -> Changes:
+        """Insert new versions, table by table."""
+        (first,) = self.connection.execute(_NEXT).fetchone()
+        numbered = list(enumerate(finds, first))
+        many = self.connection.executemany
+        many(_INSERT, [(key, one.provisional, one.place, one.found.state.value, *one.row) for key, one in numbered])
+        many(_PLACE, [_placed(one, key) for key, one in numbered if one.place is not None])
+        details, texts = [], []
+        for key, one in numbered:
+            self._write(one, key)
+            shown = self._numbered(show([packed.told for packed in one.records]))
+            details.append((key, json.dumps(shown), one.headers))
+            texts.append((key, *_said(one), _spoken(shown[3])))
+            self._write_values(key, *shown)
+        many("INSERT INTO detail (version, shown, headers) VALUES (?, ?, ?)", details)
+        many(_WORDS, texts)
+        return Changes(added=frozenset(range(first, first + len(finds))))
 
     def _update(self, one: Prepared, key: int, id_: str) -> Changes:
         self.connection.execute(_UPDATE, (id_, *one.row, one.base_name, key))
@@ -225,65 +241,56 @@ class Writer:
             self.connection.execute("UPDATE version SET state = ? WHERE key = ?", (one.found.state.value, key))
         else:
             self.connection.execute("DELETE FROM record WHERE version = ? AND place = ?", (key, one.place))
+            self.connection.execute(_PLACE, _placed(one, key))
         self._write(one, key)
         self.settle([key])
         self.show_again(key)
         return Changes(updated=frozenset({key}))
 
     def _write(self, one: Prepared, key: int) -> None:
-        """Write what lies beside the row of the version itself."""
-        connection = self.connection
-        connection.executemany("INSERT OR IGNORE INTO layout (digest, payload) VALUES (?, ?)", one.layouts.items())
-        if one.place is not None:
-            connection.execute(
-                _PLACE,
-                (one.place, key, key, one.found.stamp, one.found.state.value, parts.encode_artifacts(one.artifacts)),
-            )
+        """Write the parent and the records of a version."""
         if one.base_parent is not None:
-            connection.execute(
+            self.connection.execute(
                 "UPDATE version SET base_key = (SELECT key FROM version WHERE id = ?) WHERE key = ?",
                 (one.base_parent, key),
             )
-        self.attach(key, one.records, one.place)
+        if one.records:
+            self.attach(key, one.records, one.place)
 
-    def _show(self, key: int, shown: Shown, headers: str | None = None) -> list[object]:
-        """Write what lists show, for a new version with its headers; return the values of the hyperparameters."""
+    def _show(self, key: int, shown: Shown) -> None:
+        """Write what lists show, in place of what they showed before."""
+        self._count_names(key, -1)
+        self.connection.execute("DELETE FROM metric WHERE version = ?", (key,))
+        self.connection.execute("DELETE FROM param WHERE version = ?", (key,))
+        numbered = self._numbered(shown)
+        self.connection.execute("UPDATE detail SET shown = ? WHERE version = ?", (json.dumps(numbered), key))
+        self._write_values(key, *numbered)
+
+    def _numbered(self, shown: Shown) -> tuple[list[int], list[float], list[int], list[object]]:
+        """Numbers and values of the metrics, then of the hyperparameters."""
         metric_keys = self._metric.keys(self.connection, shown.metrics)
         param_keys = self._param.keys(self.connection, shown.hyperparameters)
-        measured, settings = list(shown.metrics.values()), list(shown.hyperparameters.values())
-        text = json.dumps([metric_keys, measured, param_keys, settings])
-        if headers is None:
-            self._count_names(key, -1)
-            self.connection.execute("DELETE FROM metric WHERE version = ?", (key,))
-            self.connection.execute("DELETE FROM param WHERE version = ?", (key,))
-            self.connection.execute("UPDATE detail SET shown = ? WHERE version = ?", (text, key))
-        else:
-            self.connection.execute(
-                "INSERT INTO detail (version, shown, headers) VALUES (?, ?, ?)", (key, text, headers)
-            )
-        self._write_values(key, metric_keys, measured, param_keys, settings)
-        self._count(metric_keys, param_keys, 1)
-        return settings
-
-    def _index(self, key: int, settings: Iterable[object], texts: tuple[str, ...]) -> None:
-        said = " ".join(text for value in settings if (text := _text(value)))
-        self.connection.execute(_WORDS, (key, *texts, said))
+        return metric_keys, list(shown.metrics.values()), param_keys, list(shown.hyperparameters.values())
 
     def _write_values(
         self, key: int, metric_keys: Sequence[int], measured: Sequence[float], param_keys: Sequence[int],
         settings: Sequence[object],
     ) -> None:  # fmt: skip
-        self.connection.executemany(
-            "INSERT INTO metric (version, key, value) VALUES (?, ?, ?)",
-            [
-                (key, name, None if math.isnan(value) else value)
-                for name, value in zip(metric_keys, measured, strict=True)
-            ],
-        )
-        self.connection.executemany(
-            "INSERT INTO param (version, key, value) VALUES (?, ?, ?)",
-            [(key, name, param_value(value)) for name, value in zip(param_keys, settings, strict=True)],
-        )
+        """Write the values of a version that are searched and sorted by, and count their names."""
+        if metric_keys:
+            self.connection.executemany(
+                "INSERT INTO metric (version, key, value) VALUES (?, ?, ?)",
+                [
+                    (key, name, None if math.isnan(value) else value)
+                    for name, value in zip(metric_keys, measured, strict=True)
+                ],
+            )
+        if param_keys:
+            self.connection.executemany(
+                "INSERT INTO param (version, key, value) VALUES (?, ?, ?)",
+                [(key, name, param_value(value)) for name, value in zip(param_keys, settings, strict=True)],
+            )
+        self._count(metric_keys, param_keys, 1)
 
     def _count_names(self, key: int, by: int) -> None:
         row = self.connection.execute("SELECT shown FROM detail WHERE version = ?", (key,)).fetchone()
@@ -305,6 +312,18 @@ def unpacked(shown: str) -> list[Any]:
         return [metric_keys, measured, param_keys, settings]
 
 
+def _placed(one: Prepared, key: int) -> tuple[object, ...]:
+    """The row of a place."""
+    found, artifacts = one.found, parts.encode_artifacts(one.artifacts)
+    return one.place, key, key, found.stamp, found.state.value, artifacts
+
+
+def _said(one: Prepared) -> tuple[str, ...]:
+    """The words that find a new version, but for its hyperparameters."""
+    name, model, family = stored(one.found.name), stored(one.found.model), stored(one.found.family)
+    return words(name), words(model), "", "", family, words(one.base_name or ""), one.place or ""
+
+
 def _with_digests(now: Sequence[Artifact], before: Sequence[Artifact]) -> tuple[Artifact, ...]:
     """`now`, with the digests of files that look the same as before."""
     known: dict[Any, Artifact] = {(one.path, one.bytes, one.modified_ns): one for one in before if one.digest}
@@ -314,6 +333,11 @@ def _with_digests(now: Sequence[Artifact], before: Sequence[Artifact]) -> tuple[
         else one
         for one in now
     )
+
+
+def _spoken(settings: Iterable[object]) -> str:
+    """What can be searched of all hyperparameters."""
+    return " ".join(text for value in settings if (text := _text(value)))
 
 
 def _text(value: object) -> str:

@@ -49,7 +49,7 @@ class HeaderReader:
         """Whole headers by their length: most files of a library repeat one to the letter, and comparing is far
         cheaper than the digest."""
 
-    def read(self, path: Path, name: str, follow: bool = False) -> Header:
+    def read(self, path: Path | str, name: str, follow: bool = False) -> Header:
         """The header of the file at `path`, which the version knows as `name`.
 
         Links are followed only with `follow`, or from a snapshot of the Hub's cache to its blob. Raises `Damaged`,
@@ -186,5 +186,5 @@ def _digest(rest: memoryview, after_metadata: bool) -> str | None:
     return digest.hexdigest()
 
 
-def _line(path: Path, reason: str) -> str:
+def _line(path: Path | str, reason: str) -> str:
     return f"{display.path(path)}: {display.elide(display.visible(reason), _REASON)}"

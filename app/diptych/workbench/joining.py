@@ -19,6 +19,9 @@ def join(catalog: Catalog, strays: Sequence[Record]) -> Generator[Changes, None,
 
     What is about no version here becomes a version without weights, until its model arrives.
     """
+    waiting = catalog.records_about()
+    if not (strays or waiting or catalog.untied()):
+        return Changes()
     keys = catalog.places()
     places = Places(keys)
     attached: dict[Path, list[Record]] = defaultdict(list)
@@ -31,8 +34,8 @@ def join(catalog: Catalog, strays: Sequence[Record]) -> Generator[Changes, None,
             lone[given_name(record.evidence.about)].append(record)
         elif record.evidence.metrics:
             lone[record.path.parent.name].append(record)
-    for waiting in catalog.records_about():
-        for record in waiting.records:
+    for one in waiting:
+        for record in one.records:
             place = _place(record, places)
             if place is not None:
                 attached[place].append(record)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from diptych.records.hub import snapshot_of
+from diptych.records.hub import Snapshot, snapshot_of
 from diptych.workbench.roles import CHECKPOINT
 
 _PLAIN = frozenset(
@@ -27,16 +27,17 @@ class Names:
 
     def __init__(self, known: Mapping[Path, str]) -> None:
         """`known` are the places of the catalog, each with the model that its version belongs to."""
-        self._labels: dict[Path, str] = {}
-        self._taken: dict[str, Path] = {}
+        self._labels: dict[str, str] = {}
+        """By the text of what gives the name: a scan names many places, and paths are slow to take apart."""
+        self._taken: dict[str, str] = {}
         for place, model in known.items():
             if snapshot_of(place) is None:
-                self._keep(_owner(place), model)
+                self._keep(_owner(str(place)), model)
         self._old = frozenset(self._labels)
 
-    def expect(self, folders: Iterable[Path]) -> None:
+    def expect(self, folders: Iterable[Path | str]) -> None:
         """Name folders together, so that no two of them have to share the shorter name by who came first."""
-        owners = {_owner(folder): folder for folder in folders if snapshot_of(folder) is None}
+        owners = {_owner(folder): folder for folder in map(str, folders) if _snapshot(folder) is None}
         fresh = [owner for owner in owners if owner not in self._labels]
         # a run goes first: its name stands before many others
         for runs in (True, False):
@@ -44,56 +45,72 @@ class Names:
             for owner, label in self._apart(group).items():
                 self._keep(owner, label)
 
-    def of(self, path: Path) -> tuple[str, str]:
+    def of(self, path: Path | str) -> tuple[str, str]:
         """The name of the version at `path`, and the model that it belongs to."""
-        snapshot = snapshot_of(path)
+        place = str(path)
+        snapshot = _snapshot(place)
         if snapshot is not None:
             return f"{snapshot.name}@{snapshot.revision[:7]}", snapshot.name
-        owner = _owner(path)
+        owner = _owner(place)
         if owner not in self._labels:
-            self.expect([path])
+            self.expect([place])
         label = self._labels[owner]
-        return (label if owner == _stem(path) else f"{label}/{path.name}"), label
+        return (label if owner == _stem(place) else f"{label}/{place.rpartition('/')[2]}"), label
 
-    def _apart(self, owners: Sequence[Path]) -> dict[Path, str]:
+    def _apart(self, owners: Iterable[str]) -> dict[str, str]:
         """The shortest labels that tell these from one another and from all that have a label."""
-        depth = dict.fromkeys(owners, 1)
+        parts = {owner: _parts(owner) for owner in owners}
+        depth = dict.fromkeys(parts, 1)
+        labels = {owner: _label(parts[owner], 1) for owner in parts}
         while True:
-            labels = {owner: _label(owner, depth[owner]) for owner in owners}
             counts = Counter(labels.values())
             crowded = [
                 owner
                 for owner, label in labels.items()
-                if depth[owner] < len(owner.parts) and (counts[label] > 1 or self._is_taken(label, owner))
+                if depth[owner] <= len(parts[owner]) and (counts[label] > 1 or self._is_taken(label, owner))
             ]
             if not crowded:
                 return labels
             for owner in crowded:
                 depth[owner] += 1
+                labels[owner] = _label(parts[owner], depth[owner])
 
-    def _is_taken(self, label: str, owner: Path) -> bool:
+    def _is_taken(self, label: str, owner: str) -> bool:
         """Whether another place has the label and is still there: a folder that was moved takes its name along."""
         holder = self._taken.get(label, owner)
         if holder == owner or holder not in self._old:
             return holder != owner
-        return holder.exists() or any(holder.with_name(holder.name + ending).exists() for ending in FILES)
+        return any(Path(holder + ending).exists() for ending in ("", *FILES))
 
-    def _keep(self, owner: Path, label: str) -> None:
+    def _keep(self, owner: str, label: str) -> None:
         self._labels[owner] = label
         self._taken.setdefault(label, owner)
 
 
-def _owner(path: Path) -> Path:
+def _snapshot(place: str) -> Snapshot | None:
+    """The snapshot that a place is or lies in."""
+    return snapshot_of(Path(place)) if "/snapshots/" in place else None
+
+
+def _owner(place: str) -> str:
     """What gives a version its name: the run of a checkpoint, a weight file without its ending, or the folder."""
-    return path.parent if CHECKPOINT.fullmatch(path.name) and path.parent.name else _stem(path)
+    folder, _, name = place.rpartition("/")
+    return folder if CHECKPOINT.fullmatch(name) and folder.rpartition("/")[2] else _stem(place)
 
 
-def _stem(path: Path) -> Path:
-    return path.with_suffix("") if path.suffix in FILES else path
+def _stem(place: str) -> str:
+    for ending in FILES:
+        if place.endswith(ending) and not place.endswith(f"/{ending}"):
+            return place.removesuffix(ending)
+    return place
 
 
-def _label(owner: Path, depth: int) -> str:
-    parts = owner.parts[1:] or owner.parts
+def _parts(owner: str) -> list[str]:
+    """The folders that lead to a place, and itself."""
+    return [part for part in owner.split("/") if part] or [owner]
+
+
+def _label(parts: Sequence[str], depth: int) -> str:
     if parts[-1].lower() in _PLAIN:
         depth += 1
     return "/".join(parts[-depth:])

@@ -99,7 +99,7 @@ def read_weights(
     for name in chosen.files:
         yield
         try:
-            weights.headers.append(reader.read(listing.path / name, name))
+            weights.headers.append(reader.read(listing.place(name), name))
         except Partial as error:
             weights.fault(problem_of(error, listing, name), State.PARTIAL)
         except DiptychError as error:

@@ -74,8 +74,9 @@ class Recogniser:
             strays += own
         unchanged: list[str] = []
         for name in sorted([*(weights.files[0] for weights in loose), *alone]):
-            if known and known.get(f"{listing.where}/{name}") == listing.stamp([name]):
-                unchanged.append(f"{listing.where}/{name}")
+            place = listing.place(name)
+            if known and place in known and known[place] == listing.stamp([name]):
+                unchanged.append(place)
             else:
                 versions.append((yield from self._lone(folder, name)))
         told = [] if versions or unchanged else [*records.problems, *faults]
@@ -120,7 +121,7 @@ class Recogniser:
             state = State.PARTIAL
         chosen = frozenset(() if main is None else main.files)
         path = listing.path
-        name, model = self.names.of(path)
+        name, model = self.names.of(listing.where)
         return Found(
             path=path,
             name=name,
@@ -142,14 +143,14 @@ class Recogniser:
     def _lone(self, folder: _Folder, file: str) -> Generator[None, None, Found]:
         """The version that a weight file is by itself."""
         listing = folder.listing
-        place = listing.path / file
+        place = listing.place(file)
         if unread(file):
             read = Weights([], [Problem(display.path(place), _NOT_READ)], State.UNREAD)
         else:
             read = yield from read_weights(self._headers, listing, WeightSet("safetensors", "", (file,)), {})
         name, model = self.names.of(place)
         return Found(
-            path=place,
+            path=Path(place),
             name=name,
             model=model,
             kind=Kind.MODEL,

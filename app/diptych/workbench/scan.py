@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 PACE = 0.03
 """Seconds between two ticks: more often than anybody looks."""
-_BATCH = 200
+_BATCH = 500
 _BATCH_SECONDS = 0.5
 """Finds are stored at the latest after this time, so that they appear while the scan goes on."""
 
@@ -109,9 +109,9 @@ class _Sweep:
         self.present: set[str] = set()
         """The places where a version was met."""
         self._pending: list[Found] = []
-        self._seen: dict[Path, str] = {}
+        self._seen: dict[str, str] = {}
         self._strays: list[Record] = []
-        self._unjoined: dict[Path, str] = {}
+        self._unjoined: dict[str, str] = {}
         """Folders of strays: noted as seen only when the strays are joined, so that cancelling loses none."""
         self._stored = self._ticked = time.monotonic()
 
@@ -179,13 +179,13 @@ class _Sweep:
         if listing.where in self._places:
             self.present.add(listing.where)
         else:
-            places = [f"{listing.where}/{name}" for name in listing.files if name.endswith(FILES)]
+            places = [listing.place(name) for name in listing.files if name.endswith(FILES)]
             self.present.update(place for place in places if place in self._places)
 
     def _read_all(self, changed: Sequence[tuple[Listing, str]]) -> Job[None]:
         """Read the folders that are new or changed, and name what they hold together."""
         if changed:
-            self._named().expect([listing.path for listing, _ in changed if likely(listing)])
+            self._named().expect([listing.where for listing, _ in changed if likely(listing)])
         for number, (listing, stamp) in enumerate(changed):
             tick = Tick("Reading versions", number, len(changed), "folders", self.changes)
             if not number or self._due():
@@ -209,7 +209,7 @@ class _Sweep:
             whole |= str(one.path) == listing.where
         # a folder with problems that no version keeps is read again each time, so that they are told each time
         if only is None and not whole and (recognised.strays or not recognised.problems):
-            (self._unjoined if recognised.strays else self._seen)[listing.path] = stamp
+            (self._unjoined if recognised.strays else self._seen)[listing.where] = stamp
         if len(self._pending) >= _BATCH or time.monotonic() - self._stored > _BATCH_SECONDS:
             self._store()
 

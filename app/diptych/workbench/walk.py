@@ -63,6 +63,10 @@ class Listing:
             self._path = Path(self.where)
         return self._path
 
+    def place(self, name: str) -> str:
+        """The path of one of the files, as text."""
+        return f"{self.where.rstrip('/')}/{name}"
+
     def stamp(self, names: Collection[str] | None = None) -> str:
         """Digest of names, sizes, times and inodes of the files, or of some of them: equal means unchanged."""
         if names is not None:
