@@ -146,7 +146,7 @@ def test_a_remote_is_added_in_a_dialog_that_says_what_it_understands(section: Re
     qtbot.mouseClick(button(section, "Add remote…"), Qt.MouseButton.LeftButton)
     assert told == [
         "oci://ghcr.io: names no model",
-        "the address holds a user name or password",
+        "the address holds a user name, a password or a reference",
         "S3-compatible storage · bucket bucket, folder team",
     ]
     (remote,) = section._context.workbench.remotes()

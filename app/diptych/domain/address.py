@@ -74,9 +74,11 @@ def parse(text: str) -> Address:
     shown = _harmless(scheme, rest)
     if scheme not in SCHEMES:
         raise Refused(f"{shown}: not an address of a registry", _FORMS)
-    if scheme != "file" and "@" in re.split(r"[/?#]", rest, maxsplit=1)[0]:
+    # a password may hold any sign, so wherever an @ is not part of names, it is taken for one that ends a login
+    if "@" in {"file": "", "s3": rest.partition("/")[0]}.get(scheme, rest):
         raise Refused(
-            "the address holds a user name or password", "Keep secrets out of addresses: they go into the keyring."
+            "the address holds a user name, a password or a reference",
+            "Logins go into the keyring; a branch or tag is named in a push or pull.",
         )
     if scheme == "file":
         if not rest.startswith("/"):
@@ -110,8 +112,7 @@ def is_loopback(host: str) -> bool:
 
 def _harmless(scheme: str, rest: str) -> str:
     """An address for messages, without the places where people put secrets: before the host, and after the path."""
-    authority, slash, path = re.split(r"[?#]", rest, maxsplit=1)[0].partition("/")
-    return visible(f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}")
+    return visible(f"{scheme}://{'…' if '@' in rest else re.split(r'[?#]', rest, maxsplit=1)[0]}")
 
 
 def _path(text: str, shown: str, parts: tuple[int, int]) -> str:

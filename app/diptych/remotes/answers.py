@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import json
 import re
@@ -10,8 +11,9 @@ import socket
 import ssl
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
+from urllib.parse import quote
 
 import httpx
 
@@ -80,6 +82,26 @@ def error(answer: Answer, host: str, what: str) -> DiptychError:
     if status in PASSING:
         return Offline(f"{host}: answers {status} while {what}{because}", "Try again later.")
     return Refused(f"{host}: answers {status} while {what}{because}")
+
+
+def discreet(answer: Answer, login: str) -> Answer:
+    """A complaint without the login that it may repeat; `login` is the header that proved who we are."""
+    if answer.status < 400 or not login:
+        return answer
+    scheme, _, proof = login.partition(" ")
+    words = [proof]
+    if scheme.lower() == "basic":
+        try:
+            pair = base64.b64decode(proof).decode("utf-8")
+        except ValueError:
+            pair = ""
+        words += [pair, pair.partition(":")[2]]
+    # as a server may write them
+    forms = {form for word in words if len(word) > 2 for form in (word, json.dumps(word)[1:-1], quote(word, safe=""))}
+    hidden = re.compile("|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True)))
+    headers = httpx.Headers([(name, hidden.sub("…", value)) for name, value in answer.headers.multi_items()])
+    content = re.sub(hidden.pattern.encode(), "…".encode(), answer.content)
+    return replace(answer, headers=headers, content=content)
 
 
 def told(answer: Answer) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urljoin, urlsplit
+from weakref import WeakSet
 
 import httpx
 
@@ -58,6 +59,23 @@ class _Call:
     sink: Callable[[bytes], None] | None
 
 
+class _Loop(asyncio.SelectorEventLoop):
+    """A loop that knows its connections: one that is cancelled while it shakes hands is closed by nobody else."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._made: WeakSet[asyncio.BaseTransport] = WeakSet()
+
+    async def create_connection(self, *args: Any, **kwargs: Any) -> Any:
+        transport, protocol = await super().create_connection(*args, **kwargs)
+        self._made.add(transport)
+        return transport, protocol
+
+    def abort_connections(self) -> None:
+        for transport in self._made:
+            transport.close()
+
+
 class Wire:
     """Connections to one origin (`https://host`), and without login to where that one redirects."""
 
@@ -69,7 +87,7 @@ class Wire:
         self.host = urlsplit(origin).netloc
         if origin.startswith("http://") and not is_loopback(urlsplit(origin).hostname or ""):
             raise Refused(f"{self.host}: plain http is accepted for this machine only")
-        self._loop = asyncio.new_event_loop()
+        self._loop = _Loop()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._moved = 0
         self._allowed_at = 0.0
@@ -144,6 +162,7 @@ class Wire:
             self._loop.run_until_complete(asyncio.wait(self._tasks, timeout=1))
         if self._client is not None:
             self._loop.run_until_complete(self._client.aclose())
+            self._loop.abort_connections()
             self._loop.run_until_complete(asyncio.sleep(0.001))  # what was closed needs a turn or two to be gone
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.close()
