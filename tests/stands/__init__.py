@@ -23,7 +23,7 @@ from diptych.domain.shipping import Parcel, Shipment
 from diptych.domain.version import Kind, Role, State, Version
 from diptych.remotes.network import Network
 
-STANDS: tuple[str, ...] = ("oci", "s3", "folder")
+STANDS: tuple[str, ...] = ("oci", "s3", "folder", "hub", "mlflow")
 """Modules of this folder, in the order in which the suite goes through them."""
 
 QUICK = Network(connect_seconds=2, answer_seconds=2, slowest=1, attempts=4, longest_wait=0.2)
