@@ -126,16 +126,24 @@ def test_the_folder_one_works_in_lends_no_module_to_the_child(tmp_path: Path, mo
     assert not (tmp_path / "caught").exists()
 
 
-def test_no_dump_is_written_of_a_process_that_forbids_it() -> None:
+def test_a_process_with_secrets_leaves_no_core_file_and_cannot_be_looked_into() -> None:
     code = (
-        "import resource\nfrom diptych.credentials.hardening import forbid_dumps\nforbid_dumps()\n"
-        "print(resource.getrlimit(resource.RLIMIT_CORE), open('/proc/self/stat').read().split()[0])\n"
-        "import ctypes; print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"
+        "import ctypes, resource\n"
+        "from diptych.credentials.hardening import forbid_core_files, forbid_looking\n"
+        "forbid_core_files(), forbid_looking()\n"
+        "print(resource.getrlimit(resource.RLIMIT_CORE)[0], ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"
     )
     run = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
-    assert run.stdout.startswith("(0, 0)")
-    assert run.stdout.splitlines()[1] == "0"
-    assert resource.RLIMIT_CORE >= 0
+    assert run.stdout == "0 0\n"
+
+
+def test_where_a_login_may_come_into_memory_no_core_file_is_written(workbench: Workbench) -> None:
+    before = resource.getrlimit(resource.RLIMIT_CORE)
+    try:
+        workbench.remotes()
+        assert resource.getrlimit(resource.RLIMIT_CORE) == (0, before[1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, before)
 
 
 def test_logins_in_the_environment_are_taken_out_of_it(monkeypatch: pytest.MonkeyPatch) -> None:

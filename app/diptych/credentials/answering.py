@@ -13,7 +13,7 @@ import sys
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from diptych.credentials.hardening import die_with_parent, forbid_dumps
+from diptych.credentials.hardening import die_with_parent, forbid_core_files, forbid_looking
 from diptych.credentials.states import Condition
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ _PROMPTER = "org.gnome.keyring.SystemPrompter"
 
 def main() -> int:
     """Answer the one request on standard input."""
-    forbid_dumps()
+    forbid_core_files()
+    forbid_looking()
     die_with_parent()
     verb, name, value = sys.stdin.buffer.read().decode("utf-8").split("\0", 2)
     pipe = os.dup(1)

@@ -11,12 +11,19 @@ _SET_PARENT_DEATH_SIGNAL = 1
 _SET_DUMPABLE = 4
 
 
-def forbid_dumps() -> None:
-    """No core dump of this process is written, and other processes of the user cannot look into its memory."""
+def forbid_core_files() -> None:
+    """No core file of this process is written when it crashes."""
     with suppress(ImportError, OSError, ValueError):
         import resource
 
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+
+
+def forbid_looking() -> None:
+    """Other processes of the user cannot look into the memory of this one; nor can a desktop ask who it is.
+
+    A window needs the latter for its file dialogs, so this is for children that only handle secrets.
+    """
     _control(_SET_DUMPABLE, 0)
 
 

@@ -43,7 +43,8 @@ class Address:
 
     def __str__(self) -> str:
         slash = "/" if self.authority and self.path else ""
-        return f"{self.scheme}://{self.authority}{slash}{self.path}"
+        path = self.path.replace("%", "%25").replace("?", "%3F").replace("#", "%23")
+        return f"{self.scheme}://{self.authority}{slash}{path}"
 
     @property
     def authority(self) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from diptych import credentials
-from diptych.credentials import handed, logins
+from diptych.credentials import handed, hardening, logins
 from diptych.display import visible
 from diptych.domain import address as addresses
 from diptych.domain.address import Address
@@ -62,6 +62,7 @@ class Remotes:
     """Registries by name. Addresses and options rest in the settings, logins in the keyring or in this session."""
 
     def __init__(self, settings: Settings) -> None:
+        hardening.forbid_core_files()  # from here on there may be a login in memory
         self._settings = settings
         self._handed = handed.take_environment()
         self._session: dict[str, Secret] = {}
