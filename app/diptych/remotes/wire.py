@@ -88,6 +88,8 @@ class Wire:
         if origin.startswith("http://") and not is_loopback(urlsplit(origin).hostname or ""):
             raise Refused(f"{self.host}: plain http is accepted for this machine only")
         self._loop = _Loop()
+        self.patience = _SLICE
+        """Seconds that a job waits before it ticks; nought while whoever drives it has other work to do as well."""
         self._tasks: set[asyncio.Task[Any]] = set()
         self._moved = 0
         self._allowed_at = 0.0
@@ -177,7 +179,7 @@ class Wire:
             while not task.done():
                 running = {one for one in self._tasks if not one.done()}
                 self._loop.run_until_complete(
-                    asyncio.wait(running, timeout=_SLICE, return_when=asyncio.FIRST_COMPLETED)
+                    asyncio.wait(running, timeout=self.patience, return_when=asyncio.FIRST_COMPLETED)
                 )
                 now = time.monotonic()
                 if now - checked > self.network.answer_seconds:
