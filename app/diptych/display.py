@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -124,6 +123,8 @@ def visible(text: str, keep_newlines: bool = False) -> str:
 
 
 def _hides(character: str) -> bool:
+    import unicodedata  # its tables are a file of their own, and few texts hide anything
+
     return unicodedata.category(character) in _HIDDEN_CATEGORIES
 
 

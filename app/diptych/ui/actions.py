@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QWidget
 
 from diptych.dataclass import dataclass
@@ -39,6 +39,8 @@ class Bound(QAction):
     """An action bound to the widget it acts on."""
 
     def __init__(self, action: Action, target: QWidget) -> None:
+        from PySide6.QtGui import QKeySequence  # a window binds its actions after its first page
+
         super().__init__(action.text, target)
         self.action = action
         self._target = target

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from PySide6.QtCore import QByteArray, QTimer
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from diptych.domain.changes import Changes
@@ -23,14 +22,17 @@ from diptych.ui.tasks import Tasks
 from diptych.ui.widgets.label import hairline
 from diptych.ui.widgets.rail import Rail
 
+if TYPE_CHECKING:
+    from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QResizeEvent, QShowEvent
+
 NARROW_RAIL = 1100
 """Below this width the rail shows icons alone."""
 BOUND_AFTER_MS = 50
 """By then the first page is drawn, and nobody has pressed a key yet."""
 _MENUS = ("&File", "&Edit", "&View", "&Go", "&Help")
-_Layout = TypeVar("_Layout", bound=QBoxLayout)
 WIDE_ENOUGH_TO_INSPECT = 1500
 """From this width on the inspector is open unless it was closed by hand."""
+_Layout = TypeVar("_Layout", bound=QBoxLayout)
 
 
 class MainWindow(QMainWindow):

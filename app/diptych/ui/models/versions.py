@@ -3,19 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import (
-    QAbstractTableModel,
-    QMimeData,
-    QModelIndex,
-    QObject,
-    QPersistentModelIndex,
-    Qt,
-    QTimer,
-    QUrl,
-    Signal,
-)
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
 
 from diptych import display
 from diptych.domain.version import State, Version
@@ -27,6 +17,9 @@ from diptych.ui.models.summary import Summary, summaries, summarise
 from diptych.ui.models.tips import plain_tip, tip
 from diptych.ui.widgets.cells import CELL, EMPTY, Align, Cell
 from diptych.ui.widgets.heads import HEAD, Head
+
+if TYPE_CHECKING:
+    from PySide6.QtCore import QMimeData
 
 MIME = "application/x-diptych-versions"
 """Keys of versions, in decimal, one a line."""
@@ -266,6 +259,8 @@ class VersionsModel(QAbstractTableModel):
         return [MIME, "text/uri-list"]
 
     def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:
+        from PySide6.QtCore import QMimeData, QUrl  # what is dragged is asked for late
+
         rows = sorted({index.row() for index in indexes})
         keys = [key for row in rows for key in self.keys(row, row)]
         data = QMimeData()
