@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
@@ -117,6 +118,7 @@ class Notes:
             self.kept[key] = value
 
 
+@lru_cache(maxsize=16)
 def noise(count: int, seed: int = 0) -> bytes:
     """Bytes that do not repeat, the same for the same seed."""
     blocks: Iterator[bytes] = (hashlib.sha256(f"{seed}/{at}".encode()).digest() for at in range(count // 32 + 1))

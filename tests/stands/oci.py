@@ -31,7 +31,10 @@ class Registry:
     chunk = 3 << 20
     """A whole file: docker-registry voids an upload that breaks off inside a request, whoever sends it."""
 
-    def __init__(self, folder: Path, tls: tuple[Path, Path] | None = None, users: bool = True) -> None:
+    def __init__(
+        self, folder: Path, tls: tuple[Path, Path] | None = None, auth: Mapping[str, Any] | None = None
+    ) -> None:
+        """With TLS where `tls` gives a certificate and its key; `auth` in place of a list of users."""
         program = shutil.which("docker-registry")
         assert program, "docker-registry is missing: packaging/prepare names the packages that the tests need"
         folder.mkdir(parents=True, exist_ok=True)
@@ -46,7 +49,9 @@ class Registry:
             "storage": {"filesystem": {"rootdirectory": str(folder / "data")}, "delete": {"enabled": True}},
             "http": http,
         }
-        if users:
+        if auth is not None:
+            settings["auth"] = dict(auth)
+        else:
             known = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4))
             (folder / "users").write_bytes(USER.encode() + b":" + known + b"\n")
             settings["auth"] = {"htpasswd": {"realm": "stand", "path": str(folder / "users")}}

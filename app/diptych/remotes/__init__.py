@@ -31,8 +31,23 @@ class RemoteKind:
 
 REMOTES: tuple[RemoteKind, ...] = (
     RemoteKind("hub", "Hugging Face Hub", "diptych.remotes.hub:Hub", "access token"),
-    RemoteKind("mlflow", "MLflow Model Registry", "diptych.remotes.mlflow:MLflow", "user name and password, or token"),
-    RemoteKind("oci", "OCI registry", "diptych.remotes.oci:Oci", "user name and password, or token"),
+    RemoteKind(
+        "mlflow",
+        "MLflow Model Registry",
+        "diptych.remotes.mlflow:MLflow",
+        "user name and password, or token",
+        {"experiment": "the experiment that runs are filed under, the model's name where not named"},
+    ),
+    RemoteKind(
+        "oci",
+        "OCI registry",
+        "diptych.remotes.oci:Oci",
+        "user name and password, or token",
+        {
+            "realm": "the host that gives tokens, where it is not of the registry's own domain",
+            "mount": "another repository of the registry, whose files need not be sent again",
+        },
+    ),
     RemoteKind(
         "s3",
         "S3-compatible storage",

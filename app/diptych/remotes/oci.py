@@ -185,7 +185,7 @@ class Oci:
             yield from self._registry.ready()
             manifest = yield from self._registry.wanted(ref)
             total = sum(layer.bytes for layer in manifest.layers)
-            found: list[Delivered] = []
+            found: dict[str, Delivered] = {}
             done = 0
             for at, layer in enumerate(manifest.layers):
                 voyage = Voyage(Phase.UPLOAD, visible(layer.name), at, len(manifest.layers))
@@ -193,10 +193,12 @@ class Oci:
                 def shown(tick: Tick, done: int = done, voyage: Voyage = voyage) -> Tick:
                     return Tick(tick.text, min(done + tick.done, total), total, "bytes", voyage)
 
-                found += yield from altered(self._land(layer, landing), shown)
+                for file in (yield from altered(self._land(layer, landing), shown)):
+                    if found.setdefault(file.name, file) != file:
+                        raise Damaged(f"{self.address}: {visible(file.name)} is there twice with different content")
                 done += layer.bytes
             landing.finish()
-        return tuple(sorted(found, key=lambda file: file.name))
+        return tuple(found[name] for name in sorted(found))
 
     def verify(self, receipt: Receipt) -> Job[Verified]:
         """Look whether the tag still points to what was pushed, and whether every layer is still there."""
