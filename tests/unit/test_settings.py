@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -69,3 +70,20 @@ def test_defaults_are_not_shared() -> None:
     first = Settings()
     first.widths["name"] = 10
     assert Settings().widths == {}
+
+
+def test_entries_of_remotes_that_are_no_texts_are_left_out(file: Path) -> None:
+    stored = {"a": {"address": "hf://a/b", "tested": 3}, "b": "hf://a/b", "c": None}
+    file.write_text(json.dumps({"remotes": stored}), "utf-8")
+    assert Settings.load().remotes == {"a": {"address": "hf://a/b"}}
+
+
+def test_two_jobs_that_save_at_once_leave_one_whole_file(file: Path) -> None:
+    settings = [Settings(remotes={str(number): {"address": "x" * 20_000}}) for number in range(8)]
+    threads = [Thread(target=one.save) for one in settings for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Settings.load() in settings
+    assert [one.name for one in file.parent.iterdir()] == ["settings.json"]
