@@ -20,7 +20,6 @@ HEAVY = (
 CODE = """
 import linecache, sys
 from pathlib import Path
-from PySide6 import QtCore, QtWidgets
 from diptych.ui.app import QApplication, open_window
 app = QApplication([])
 window = open_window(app, Path(sys.argv[1]))
@@ -29,6 +28,7 @@ while not page.model.rowCount() or not page.strip.entries():
     app.processEvents()
 window.grab()
 loaded = sorted(sys.modules)
+from PySide6 import QtCore, QtWidgets
 made = [name for name in ("QStyle", "QCompleter", "QTextEdit", "QUrl") if name in vars(QtCore) | vars(QtWidgets)]
 window.close()
 window.context.workbench.catalog.close()
