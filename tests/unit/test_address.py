@@ -71,9 +71,9 @@ def test_an_address_is_written_as_it_is_read(text: str) -> None:
         "oci://[::1/x",
         "oci://host/x?token=y",
         "oci://host/x#part",
-        "oci://user:word@host/x",
-        "oci://token@host/x",
-        "mlflow+https://user:word@host/model",
+        "oci://user:hunter2@host/x",
+        "oci://hunter2@host/x",
+        "mlflow+https://user:hunter2@host/model",
         "hf://a/b/c",
         "hf://",
         "file://relative",
@@ -91,8 +91,7 @@ def test_what_is_none_is_refused_in_one_line(text: str) -> None:
         parse(text)
     assert caught.value.message.isprintable()
     assert caught.value.hint
-    assert "word" not in caught.value.message + caught.value.hint
-    assert "token" not in caught.value.message or "token" not in text or "@" not in text
+    assert "hunter2" not in caught.value.message + caught.value.hint
 
 
 @given(st.sampled_from(sorted(SCHEMES)), st.text(max_size=40))
@@ -124,10 +123,7 @@ def test_a_secret_does_not_show_itself() -> None:
     for spread in (pickle.dumps, copy.copy, copy.deepcopy):
         with pytest.raises(TypeError):
             spread(secret)
-    try:
-        raise ValueError(secret)
-    except ValueError:
-        assert "hunter2" not in traceback.format_exc()
+    assert "hunter2" not in "".join(traceback.format_exception(ValueError(secret)))
     assert secret == Secret("hunter2", "ann")
     assert secret != Secret("hunter2", "bob")
     assert hash(secret) == hash(Secret("hunter2", "ann"))
