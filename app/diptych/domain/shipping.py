@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from diptych.domain.address import Address
+from diptych.domain.evidence import DatasetRef
 from diptych.domain.version import Role, Version
 from diptych.job import Job
 
@@ -58,6 +59,8 @@ class Shipment:
     parcels: tuple[Parcel, ...]
     left_out: tuple[LeftOut, ...] = ()
     cautions: tuple[Caution, ...] = ()
+    datasets: tuple[DatasetRef, ...] = ()
+    """The data that its records name."""
 
     @property
     def bytes(self) -> int:

@@ -50,6 +50,11 @@ class Checksum:
             raise Damaged("the server sends more than it was asked for")
         self._sha256.update(piece)
 
+    def restart(self) -> None:
+        """Begin anew, for a server that cannot go on in the middle."""
+        self.received = 0
+        self._sha256 = hashlib.sha256()
+
     def hexdigest(self) -> str:
         """The SHA-256 of what has come."""
         return self._sha256.hexdigest()

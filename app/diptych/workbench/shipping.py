@@ -67,7 +67,8 @@ def prepare(catalog: Catalog, version: Version, choice: Choice) -> Job[Shipment]
         *_no_card(parcels),
     ]
     parcels.sort(key=lambda parcel: parcel.name)
-    return Shipment(version, tuple(parcels), tuple(left_out), tuple(cautions))
+    datasets = tuple(data for record in catalog.records(version.key) for data in record.evidence.datasets)
+    return Shipment(version, tuple(parcels), tuple(left_out), tuple(cautions), datasets)
 
 
 def _hashed(catalog: Catalog, version: Version) -> Job[Version]:
