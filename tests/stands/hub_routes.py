@@ -135,7 +135,7 @@ class Routes:
 
     def _about(self, name: str, repository: Repository, revision: str) -> dict[str, Any]:
         commit = _commit(repository, revision)
-        siblings = [{"rfilename": path} for path in repository.commits[commit]]
+        siblings = [_sibling(path, entry) for path, entry in sorted(repository.commits[commit].items())]
         return {
             "id": name,
             "modelId": name,
@@ -163,7 +163,13 @@ class Routes:
     def _commits(self, repository: Repository, commit: str) -> Iterator[dict[str, Any]]:
         while commit:
             title = repository.titles[commit]
-            yield {"id": commit, "title": title, "message": title, "date": "2026-01-01T00:00:00.000Z", "authors": []}
+            yield {
+                "id": commit,
+                "title": title,
+                "message": title,
+                "date": "2026-01-01T00:00:00.000Z",
+                "authors": [{"user": "ann"}],
+            }
             commit = repository.history[commit]
 
     def _preupload(self, wanted: Any, repository: Repository, commit: str) -> Told:
@@ -175,6 +181,7 @@ class Routes:
                 if is_large(file["path"], file["size"], base64.b64decode(file["sample"]))
                 else "regular",
                 "shouldIgnore": self.state.ignores(repository, files, file["path"]),
+                **_known(files.get(file["path"])),
             }
             for file in wanted["files"]
         ]
@@ -339,6 +346,18 @@ def _listed(path: str, entry: Entry) -> dict[str, Any]:
     if entry.large:
         listed["lfs"] = {"oid": entry.sha256, "size": entry.size, "pointerSize": 134}
     return listed
+
+
+def _known(entry: Entry | None) -> dict[str, str]:
+    """What preupload tells of a file that is there already."""
+    return {} if entry is None else {"oid": entry.sha256 if entry.large else entry.oid}
+
+
+def _sibling(path: str, entry: Entry) -> dict[str, Any]:
+    listed = _listed(path, entry)
+    if "lfs" in listed:
+        listed["lfs"]["sha256"] = listed["lfs"].pop("oid")
+    return {"rfilename": path, **{key: listed[key] for key in ("size", "lfs") if key in listed}}
 
 
 def _references(repository: Repository, pulls: bool) -> dict[str, Any]:
