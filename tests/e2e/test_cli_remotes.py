@@ -93,6 +93,15 @@ def test_a_secret_as_an_argument_is_refused_and_not_repeated(arguments: tuple[st
     assert settings.read_bytes() == before
 
 
+def test_options_of_a_kind_are_kept_and_others_refused() -> None:
+    added = diptych("remote", "add", "reg", "oci://ghcr.io/a/b", "--option", "mount=a/base", "--json")
+    assert json.loads(added.stdout)["mount"] == "a/base"
+    refused = diptych("remote", "add", "other", "oci://ghcr.io/a/b", "--option", f"password={CANARY}")
+    assert refused.returncode == 6
+    assert "has no password" in refused.stderr
+    assert CANARY not in refused.stderr
+
+
 def test_without_a_keyring_the_environment_is_named_and_serves() -> None:
     diptych("remote", "add", "my-reg", "oci+http://127.0.0.1:9/a/b")
     done = diptych("remote", "login", "my-reg", "--token-fd", "0", given=CANARY)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 from typing import TYPE_CHECKING
 
 from diptych import display
@@ -30,6 +30,9 @@ def register(add: Add) -> None:
     adding.add_argument("--ca-file", default="", metavar="FILE", help="certificates to trust beside the usual ones")
     adding.add_argument("--user", default="", metavar="USER", help="user name, or access key of S3")
     adding.add_argument("--throttle", default="", metavar="BYTES", help="the most bytes per second")
+    adding.add_argument(
+        "--option", action="append", default=[], type=_option, metavar="KEY=VALUE", help="an option of its kind alone"
+    )
     add("remote list", "show the registries", _list)
     testing = add("remote test", "ask a registry who we are there and what we may do", _test)
     testing.add_argument("name", metavar="NAME")
@@ -51,7 +54,16 @@ def register(add: Add) -> None:
 
 def _add(session: Session, options: Namespace) -> int:
     given = {key: getattr(options, key) for key in ("endpoint", "region", "ca_file", "user", "throttle")}
+    given |= dict(options.option)
     return _tell(session, session.workbench.add_remote(options.name, options.address, **given), "added")
+
+
+def _option(text: str) -> tuple[str, str]:
+    """A key and a value, for `argparse`."""
+    key, mark, value = text.partition("=")
+    if not mark:
+        raise ArgumentTypeError("needs the form KEY=VALUE")
+    return key, value
 
 
 def _list(session: Session, options: Namespace) -> int:

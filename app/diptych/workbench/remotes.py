@@ -214,7 +214,8 @@ def checked(address: Address, options: Mapping[str, str]) -> dict[str, str]:
     kept = {key: value.strip() for key, value in options.items() if value.strip()}
     for key, value in kept.items():
         if key not in kind.options and key not in _OF_EVERY_KIND:
-            raise Refused(f"{kind.title}: has no {visible(key)}")
+            known = ", ".join(kind.options) or "none of its own"
+            raise Refused(f"{kind.title}: has no {visible(key)}", f"Its options: {known}.")
         if not value.isprintable():
             raise Refused(f"{visible(value)}: cannot be the {visible(key)}")
     if endpoint := kept.get("endpoint"):

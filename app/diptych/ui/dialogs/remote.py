@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 from diptych.display import visible
 from diptych.domain.address import Address, parse
 from diptych.errors import DiptychError
-from diptych.remotes import kind_of
+from diptych.remotes import REMOTES, kind_of
 from diptych.ui.theme import Theme
 from diptych.ui.tokens import Space
 from diptych.ui.widgets.label import label
@@ -51,8 +51,8 @@ class RemoteDialog(QDialog):
         self.told = label(_FORMS, "caption", wrap=True)
         self._form.addRow("", self.told)
         self.name = self._field("Name", "what you call it")
-        self.endpoint = self._field("Endpoint", "https://host of the server; empty for AWS")
-        self.region = self._field("Region", "us-east-1")
+        known = {key: meaning for kind in REMOTES for key, meaning in kind.options.items()}
+        self.options = {key: self._field(key.capitalize(), meaning) for key, meaning in known.items()}
         self.ca_file = QLineEdit()
         self.ca_file.setPlaceholderText("certificates to trust beside the usual ones")
         self.ca_file.setAccessibleName("Certificates")
@@ -83,15 +83,12 @@ class RemoteDialog(QDialog):
 
     def accept(self) -> None:
         """Add it, or say why it cannot be."""
-        kind = kind_of(parse(self.address.text().strip()))
-        fields = {"endpoint": self.endpoint, "region": self.region, "ca_file": self.ca_file}
-        options = {
-            key: field.text().strip() for key, field in fields.items() if key in kind.options or key == "ca_file"
-        }
+        address = self.address.text().strip()
+        options = {"ca_file": self.ca_file.text().strip(), "throttle": _bytes(self.limit.text())}
+        for key in kind_of(parse(address)).options:
+            options[key] = self.options[key].text().strip()
         try:
-            self._add(
-                self.name.text().strip(), self.address.text().strip(), options | {"throttle": _bytes(self.limit.text())}
-            )
+            self._add(self.name.text().strip(), address, options)
         except DiptychError as error:
             self._problem.setText(visible(f"{error.message}. {error.hint}".strip()))
             self._problem.show()
@@ -117,7 +114,7 @@ class RemoteDialog(QDialog):
             begun = "://" in text and not text.endswith("://")
             self.told.setText(visible(error.message) if begun else _FORMS)
         options = kind_of(address).options if address is not None else {}
-        for key, field in (("endpoint", self.endpoint), ("region", self.region)):
+        for key, field in self.options.items():
             self._form.setRowVisible(field, key in options)
         self.confirm.setEnabled(address is not None and bool(self.name.text().strip()))
 
