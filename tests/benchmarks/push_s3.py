@@ -42,6 +42,7 @@ path = Path(path)
 version = Version(1, sha256, "benchmark", "benchmark", Kind.MODEL, State.COMPLETE, path.parent)
 shipment = Shipment(version, (Parcel(path.name, path.stat().st_size, sha256, Role.WEIGHTS, path),))
 remote = open_remote(parse(f"s3://{bucket}/{name}"), Secret(password, user), Network(), {"endpoint": endpoint})
+finish(remote.check())
 begun = time.perf_counter()
 receipt = finish(remote.push(finish(remote.plan(shipment, Wishes())), Notes()))
 seconds = time.perf_counter() - begun

@@ -51,7 +51,7 @@ osd_data = {folder}/osd
 rgw_data = {folder}/rgw
 rgw_multipart_min_part_size = 65536
 [client.rgw.a]
-rgw_frontends = beast endpoint=127.0.0.1:{port}
+rgw_frontends = beast endpoint=127.0.0.1:{port} tcp_nodelay=1
 rgw_enable_apis = s3
 """
 _KEYS = {

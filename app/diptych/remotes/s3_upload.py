@@ -8,7 +8,7 @@ digest over all parts is that of the file.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
@@ -24,6 +24,7 @@ PART = 16 << 20
 _MOST_PARTS = 9000  # S3 takes ten thousand
 _ABREAST = 6
 _PIECE = 1 << 20
+_PATIENCE = 0.1
 
 
 @dataclass(slots=True)
@@ -51,6 +52,7 @@ class Upload:
         # a limit on bytes is for one part at a time, so that little is lost when the push is stopped
         self._abreast = 1 if bucket.wire.network.bytes_per_second else _ABREAST
         self._flights: list[_Flight] = []
+        self._lost: Offline | None = None
         self._etags: dict[int, str] = {}
         self._meta = {"content-type": "application/octet-stream", "x-amz-meta-sha256": parcel.sha256}
 
@@ -94,13 +96,15 @@ class Upload:
         try:
             for number, start in enumerate(range(0, self._parcel.bytes, self._part), 1):
                 body = Body(self._parcel, start, min(self._part, self._parcel.bytes - start))
-                there = known.get(number)
-                digest, fingerprint = yield from self._hash(body, whole, there is not None)
-                if there is not None and (there.bytes, there.etag) == (body.length, fingerprint):
+                there, digest, fingerprint = known.get(number), hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+                yield from self._hash(body, whole, digest, *([fingerprint] if there else []))
+                if there and (there.bytes, there.etag) == (body.length, fingerprint.hexdigest()):
                     self._etags[number] = there.etag
                     continue
                 query = {"partNumber": str(number), "uploadId": upload}
-                job = self._bucket.ask("PUT", self._key, what=self._what, query=query, content=body, sha256=digest)
+                job = self._bucket.ask(
+                    "PUT", self._key, what=self._what, query=query, content=body, sha256=digest.hexdigest()
+                )
                 self._flights.append(_Flight(number, body, job))
                 yield from self._land(self._abreast - 1)
             yield from self._land(0)
@@ -149,39 +153,47 @@ class Upload:
                 return found
             marker = following
 
-    def _hash(self, body: Body, whole: hashlib._Hash, twice: bool = False) -> Job[tuple[str, str]]:
-        """The SHA-256 of what a body holds, and its MD5 where a part of the server's is to be compared `twice`."""
-        sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+    def _hash(self, body: Body, *hashes: hashlib._Hash) -> Job[None]:
+        """Read what a body holds into each of `hashes`. What is on its way moves on meanwhile."""
         for start in range(0, body.length, _PIECE):
             piece = Body(body.parcel, body.start + start, min(_PIECE, body.length - start)).whole()
             if len(piece) < min(_PIECE, body.length - start):
                 raise self._changed("became shorter")
-            sha256.update(piece)
-            whole.update(piece)
-            if twice:
-                md5.update(piece)
-            if start % (8 * _PIECE) == 7 * _PIECE:
-                yield Tick(self._what)
-        return sha256.hexdigest(), md5.hexdigest()
+            for each in hashes:
+                each.update(piece)
+            yield from self._move_on(tuple(self._flights), 0)
+            yield Tick(self._what)
 
     def _land(self, most: int) -> Job[None]:
         """Wait until at most so many parts are on their way. Those beside one that is lost are let arrive first."""
-        lost: Offline | None = None
-        while len(self._flights) > (0 if lost else most):
-            for flight in tuple(self._flights):
+        while len(self._flights) > (0 if self._lost else most):
+            yield from self._move_on(tuple(self._flights), 0)
+            yield from self._move_on(self._flights[:1], _PATIENCE)
+        if self._lost:
+            raise self._lost
+
+    def _move_on(self, flights: Iterable[_Flight], patience: float) -> Job[None]:
+        """Let parts move on, waiting for any of all so long at most, and take note of those that have arrived."""
+        wire = self._bucket.wire
+        usual, wire.patience = wire.patience, patience
+        try:
+            for flight in flights:
                 try:
-                    yield next(flight.job)
+                    tick = next(flight.job)
                 except StopIteration as stop:
                     self._flights.remove(flight)
                     self.sent += flight.body.length
                     self._etags[flight.number] = str(stop.value.headers.get("etag", ""))
                 except Offline as error:
                     self._flights.remove(flight)
-                    lost = error
+                    self._lost = error
                 except Conflict:
                     raise self._changed("changed while it was sent") from None
-        if lost:
-            raise lost
+                else:
+                    if patience:
+                        yield tick
+        finally:
+            wire.patience = usual
 
     def _complete(self, upload: str) -> Job[None]:
         parts = "".join(
