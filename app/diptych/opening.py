@@ -20,6 +20,12 @@ def open_regular(path: Path | str, follow: bool = False) -> FileIO:
     Without `follow` a link is taken only within a Hub cache, from a snapshot to the blob that it stands for. Raises
     `NotFound`, `Refused` (a link, a pipe, a device, no permission) or `Damaged` (the disk cannot read it).
     """
+    descriptor, _ = descriptor_of(path, follow)
+    return FileIO(descriptor, "rb")
+
+
+def descriptor_of(path: Path | str, follow: bool = False) -> tuple[int, int]:
+    """What `open_regular` opens, for the caller to close, and the size of the file."""
     target: Path | str = path
     if not follow and "/snapshots/" in str(path):
         target = blob_of(Path(path)) or path
@@ -27,10 +33,11 @@ def open_regular(path: Path | str, follow: bool = False) -> FileIO:
         descriptor = os.open(target, _FLAGS if follow else _FLAGS | os.O_NOFOLLOW)
     except OSError as error:
         raise unreadable(path, error) from None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    state = os.fstat(descriptor)
+    if not stat.S_ISREG(state.st_mode):
         os.close(descriptor)
         raise Refused(f"{display.path(path)}: is not a regular file")
-    return FileIO(descriptor, "rb")
+    return descriptor, state.st_size
 
 
 def blob_of(path: Path) -> Path | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from io import FileIO
 from itertools import chain
 from mmap import mmap
 from pathlib import Path
@@ -20,7 +19,7 @@ from diptych.errors import Damaged
 from diptych.formats.format import Partial
 from diptych.formats.json_cursor import Broken, JsonCursor
 from diptych.formats.layout import METADATA, read_layout, read_metadata
-from diptych.opening import open_regular, unreadable
+from diptych.opening import descriptor_of, unreadable
 
 MOST_HEADER = 100_000_000
 """Bytes; the limit of the reference library."""
@@ -55,19 +54,20 @@ class HeaderReader:
         Links are followed only with `follow`, or from a snapshot of the Hub's cache to its blob. Raises `Damaged`,
         `Partial` where the file is shorter than its header says, `NotFound` or `Refused`; each names the file.
         """
-        with open_regular(path, follow) as file:
-            try:
-                return self._read(file, name)
-            except OSError as error:
-                raise unreadable(path, error) from None
-            except Broken as broken:
-                raise Damaged(_line(path, str(broken)), "Fetch the file again.") from None
-            except _Short as short:
-                raise Partial(_line(path, str(short)), "Scan again when it is complete.") from None
+        file, size = descriptor_of(path, follow)
+        try:
+            return self._read(file, size, name)
+        except OSError as error:
+            raise unreadable(path, error) from None
+        except Broken as broken:
+            raise Damaged(_line(path, str(broken)), "Fetch the file again.") from None
+        except _Short as short:
+            raise Partial(_line(path, str(short)), "Scan again when it is complete.") from None
+        finally:
+            os.close(file)
 
-    def _read(self, file: FileIO, name: str) -> Header:
-        size = os.fstat(file.fileno()).st_size
-        head = file.read(_FIRST) or b""
+    def _read(self, file: int, size: int, name: str) -> Header:
+        head = os.read(file, _FIRST)
         start, metadata, layout = self._again(head) or self._first(file, head, size)
         data = layout.entries[-1][4] if layout.entries else 0
         if size < start + data:
@@ -84,7 +84,7 @@ class HeaderReader:
                 return 8 + length, met.metadata, met.layout
         return None
 
-    def _first(self, file: FileIO, head: bytes, size: int) -> tuple[int, Mapping[str, str], Layout]:
+    def _first(self, file: int, head: bytes, size: int) -> tuple[int, Mapping[str, str], Layout]:
         """What a header says that is met for the first time; it is remembered where it is not long."""
         header = _header_bytes(file, head, size)
         metadata, layout = self._parse(header)
@@ -140,7 +140,7 @@ class _Short(Exception):
     """The file ends early; the message is the reason."""
 
 
-def _header_bytes(file: FileIO, head: bytes, size: int) -> memoryview:
+def _header_bytes(file: int, head: bytes, size: int) -> memoryview:
     if size < 8:
         raise _Short("is empty" if not size else f"is still being written or was cut: {size} bytes are no header")
     length = int.from_bytes(head[:8], "little")
@@ -158,7 +158,7 @@ def _header_bytes(file: FileIO, head: bytes, size: int) -> memoryview:
     content = memoryview(mmap(-1, length))
     held = 0
     while held < length:
-        part = os.preadv(file.fileno(), [content[held : held + _READ]], 8 + held)
+        part = os.preadv(file, [content[held : held + _READ]], 8 + held)
         if not part:
             raise _Short(f"became shorter while it was read: {8 + held:,} bytes")
         held += part

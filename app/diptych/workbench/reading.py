@@ -19,7 +19,7 @@ from diptych.workbench.walk import Listing
 
 NOT_DOWNLOADED = "is linked to a file that was not downloaded"
 _HEAD = 4096
-_ENDINGS = (".json", ".yaml", ".yml", ".md", ".bin", ".metadata")
+ENDINGS = (".json", ".yaml", ".yml", ".md", ".bin", ".metadata")
 """Endings of all records."""
 _TOLD = (".json", ".yaml", ".yml", ".metadata")
 """Endings of files whose kind only their first bytes tell."""
@@ -53,11 +53,12 @@ class Weights:
 
 
 def read_records(listing: Listing, names: Sequence[str]) -> Generator[None, None, Records]:
-    """Read every record among `names`; one that cannot be read becomes a problem. Yields before each."""
+    """Read every record among `names`, which end as records do; yields before each.
+
+    One that cannot be read becomes a problem.
+    """
     records = Records()
     for name in names:
-        if not name.endswith(_ENDINGS):
-            continue
         reader = reader_for(name, b"")
         if reader is None and name.endswith(_TOLD):
             reader = reader_for(name, _head(listing, name))
@@ -75,17 +76,16 @@ def read_records(listing: Listing, names: Sequence[str]) -> Generator[None, None
     return records
 
 
-def read_indexes(listing: Listing) -> tuple[dict[str, Index], list[Problem]]:
-    """The shard indexes that can be trusted, by name, and what is wrong with the others."""
+def read_indexes(listing: Listing, names: Sequence[str]) -> tuple[dict[str, Index], list[Problem]]:
+    """The shard indexes among `names` that can be trusted, and what is wrong with the others."""
     indexes: dict[str, Index] = {}
     problems: list[Problem] = []
-    for name in listing.files:
-        if ".safetensors.index" in name and name.endswith(".json"):
-            try:
-                indexes[name] = read_index(listing.path / name)
-                problems += [Problem(_shown(listing, name), one.reason) for one in indexes[name].problems]
-            except DiptychError as error:
-                problems.append(problem_of(error, listing, name))
+    for name in names:
+        try:
+            indexes[name] = read_index(listing.path / name)
+            problems += [Problem(_shown(listing, name), one.reason) for one in indexes[name].problems]
+        except DiptychError as error:
+            problems.append(problem_of(error, listing, name))
     return indexes, problems
 
 

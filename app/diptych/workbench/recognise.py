@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from diptych import display
@@ -14,7 +15,15 @@ from diptych.formats import HeaderReader, Index, WeightSet, weight_sets
 from diptych.records import reader_for
 from diptych.records.hub import snapshot_of
 from diptych.workbench.naming import Names
-from diptych.workbench.reading import NOT_DOWNLOADED, Records, Weights, read_indexes, read_records, read_weights
+from diptych.workbench.reading import (
+    ENDINGS,
+    NOT_DOWNLOADED,
+    Records,
+    Weights,
+    read_indexes,
+    read_records,
+    read_weights,
+)
 from diptych.workbench.roles import CHECKPOINT, CONFIGS, resumes, role, temporary, unread, unread_format
 from diptych.workbench.walk import Listing
 
@@ -56,14 +65,14 @@ class Recogniser:
         Nothing in it makes this fail: what cannot be read is a problem. `known` are stamps by the text of places; a
         weight file by itself that is among them and did not change is left out of `versions`.
         """
-        names = [name for name in sorted(listing.files) if not resumes(name.rpartition("/")[2])]
-        records = yield from read_records(listing, names)
+        names = _sorted_out(tuple(sorted(listing.files)))
+        records = yield from read_records(listing, names.records)
         strays = [record for record in records.found if record.evidence.about is not None]
         own = [record for record in records.found if record.evidence.about is None]
-        indexes, faults = read_indexes(listing)
-        sets = weight_sets([name for name in names if "/" not in name], indexes)
+        indexes, faults = read_indexes(listing, names.indexes)
+        sets = weight_sets(names.weights, indexes) if indexes else names.sets
         main, loose = _arranged(sets, self._whole(listing, own))
-        others = [name for name in listing.files if "/" not in name and unread(name)]
+        others = names.unread
         alone = [] if main or own else [name for name in others if name.endswith(".gguf")]
         versions: list[Found] = []
         folder = _Folder(listing, indexes, records)
@@ -179,6 +188,33 @@ class Recogniser:
                     lineage = ()  # the run's own folder tells of it
                 self._runs[run] = lineage[0] if lineage else None
         return self._runs[run]
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """The names of the files in a folder, by what may lie in them."""
+
+    records: Sequence[str]
+    indexes: Sequence[str]
+    weights: Sequence[str]
+    """All that are not in a hidden folder beside; among them are the weights."""
+    sets: tuple[WeightSet, ...]
+    """The sets of weights as far as names alone tell them."""
+    unread: Sequence[str]
+
+
+@lru_cache(maxsize=64)
+def _sorted_out(files: tuple[str, ...]) -> _Names:
+    """Take the names of a folder apart; checkpoint after checkpoint brings the same ones."""
+    names = [name for name in files if not resumes(name.rpartition("/")[2])]
+    own = [name for name in names if "/" not in name]
+    return _Names(
+        records=[name for name in names if name.endswith(ENDINGS)],
+        indexes=[name for name in files if ".safetensors.index" in name and name.endswith(".json")],
+        weights=own,
+        sets=weight_sets(own),
+        unread=[name for name in files if "/" not in name and unread(name)],
+    )
 
 
 @dataclass(frozen=True, slots=True)

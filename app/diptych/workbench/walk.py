@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from stat import S_ISREG
 
 from diptych import display
 from diptych.domain.version import Problem
@@ -111,10 +111,20 @@ def walk(root: Path, left_out: Collection[FileId] = ()) -> Iterator[Listing | No
 def look(folder: str, left_out: Collection[FileId] = ()) -> Generator[None, None, Listing]:
     """One folder, without what lies below it; yields now and then while it is large."""
     listing = Listing(folder)
+    files = listing.files
+    state: os.stat_result | None
     try:
         with os.scandir(folder) as entries:
             for count, entry in enumerate(entries, 1):
-                _take(entry, entry.name, listing, left_out)
+                # nearly all are regular files; whatever else there is takes the long way
+                try:
+                    state = entry.stat(follow_symlinks=False) if entry.is_file(follow_symlinks=False) else None
+                except OSError:
+                    state = None
+                if state and S_ISREG(state.st_mode) and (state.st_dev, state.st_ino) not in left_out:
+                    files[entry.name] = state
+                else:
+                    _take(entry, entry.name, listing, left_out)
                 if count % _STRIDE == 0:
                     yield
     except FileNotFoundError:
@@ -161,7 +171,7 @@ def _take(entry: os.DirEntry[str], name: str, listing: Listing, left_out: Collec
         return
     if state is None or (state.st_dev, state.st_ino) in left_out:
         return
-    if stat.S_ISREG(state.st_mode):
+    if S_ISREG(state.st_mode):
         listing.files[name] = state
     else:
         listing.problems.append(Problem(display.path(entry.path), "is not a regular file"))
