@@ -90,8 +90,12 @@ class Artifacts:
         return found
 
     def small(self, name: str, what: str) -> Job[bytes]:
-        """A small file. Raises `NotFound` where there is none."""
-        return (yield from self.server.wire.ask("GET", self.url(name), what=what)).content
+        """A small file. Raises `NotFound` where there is none. It shows by the way whether the server gives parts."""
+        answer = yield from self.server.wire.ask(
+            "GET", self.url(name), what=what, headers={"Range": "bytes=0-"}, accept=(200, 206)
+        )
+        self._ranges = answer.status == 206
+        return answer.content
 
     def put(self, name: str, content: bytes, what: str) -> Job[None]:
         """Store a small file; it may be there already."""
@@ -167,17 +171,13 @@ class Artifacts:
         return told is None or told.get("multipart_uploads_enabled") is not False
 
     def _learn(self, what: str) -> Job[None]:
-        """Ask for one byte of a small file, and see whether more comes."""
-        if self._ranges is not None:
-            return
-        sizes = yield from self.list(what)
-        small = [name for name, size in sizes.items() if 1 < size <= _SMALL]
-        self._ranges = False
-        if small:
-            answer = yield from self.server.wire.ask(
-                "GET", self.url(small[0]), what=what, headers={"Range": "bytes=0-0"}, accept=(200, 206, 416)
-            )
-            self._ranges = answer.status == 206 and len(answer.content) == 1
+        """Find out by a small file whether the server gives parts, where none was asked for yet."""
+        if self._ranges is None:
+            self._ranges = False
+            sizes = yield from self.list(what)
+            small = next((name for name, count in sizes.items() if 0 < count <= _SMALL), "")
+            if small:
+                yield from self.small(small, what)
 
 
 class Sending:

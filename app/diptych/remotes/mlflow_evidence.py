@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 from typing import TypeVar
 
 from diptych.domain.shipping import Shipment
@@ -65,10 +66,10 @@ def metrics(version: Version, model: str) -> list[dict[str, object]]:
 
 def batches(version: Version, model: str) -> Iterator[dict[str, object]]:
     """Parameters and metrics in portions that MLflow takes in one request."""
-    for some in _portions(params(version), _MOST_PARAMS):
-        yield {"params": some}
-    for few in _portions(metrics(version, model), _MOST_METRICS):
-        yield {"metrics": few}
+    some = _portions(params(version), _MOST_PARAMS)
+    few = _portions(metrics(version, model), _MOST_METRICS)
+    for settings, values in zip_longest(some, few, fillvalue=()):
+        yield {"params": settings, "metrics": values}
 
 
 def datasets(shipment: Shipment) -> list[dict[str, object]]:
@@ -120,5 +121,5 @@ def _named(values: Mapping[str, T]) -> Iterator[tuple[str, T]]:
             yield key, value
 
 
-def _portions(rows: Sequence[T], most: int) -> Iterator[Sequence[T]]:
+def _portions(rows: list[T], most: int) -> Iterator[Sequence[T]]:
     return (rows[at : at + most] for at in range(0, len(rows), most))

@@ -105,17 +105,18 @@ class Making:
             yield from self._make()
 
     def _make(self) -> Job[None]:
-        if not self.made.push:
+        new = not self.made.push
+        if new:
             self._note(Made(push=secrets.token_hex(8), created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")))
         # what the server is was told since 3.0, which brought models of their own
         modern = yield from self._server.about()
         experiment = yield from self._find_experiment()
         self._note(replace(self.made, experiment=experiment))
-        run, uri = yield from self._make_run()
+        run, uri = yield from self._make_run(new)
         self._note(replace(self.made, run=run))
         model = ""
         if modern is not None:
-            model, uri = yield from self._make_model()
+            model, uri = yield from self._make_model(new)
         self._note(replace(self.made, model=model, uri=uri if model else f"{uri.rstrip('/')}/{_FOLDER}"))
 
     def _find_experiment(self) -> Job[str]:
@@ -136,7 +137,7 @@ class Making:
             found = made if isinstance(made, str) else text(made, "experiment_id")
         return self._plain(found)
 
-    def _make_run(self) -> Job[tuple[str, str]]:
+    def _make_run(self, new: bool) -> Job[tuple[str, str]]:
         search = {"experiment_ids": [self.made.experiment], "filter": self._mine(), "max_results": 1}
 
         def known() -> Job[dict[str, object] | None]:
@@ -151,12 +152,12 @@ class Making:
             "start_time": int(time.time() * 1000),
             "tags": [*self._push_tag(), {"key": "mlflow.source.name", "value": "diptych"}],
         }
-        told = (yield from known()) or (
+        told = (None if new else (yield from known())) or (
             yield from self._server.create("mlflow/runs/create", "beginning a run", content, known)
         )
         return self._plain(text(told, "run", "info", "run_id")), text(told, "run", "info", "artifact_uri")
 
-    def _make_model(self) -> Job[tuple[str, str]]:
+    def _make_model(self, new: bool) -> Job[tuple[str, str]]:
         search = {"experiment_ids": [self.made.experiment], "filter": self._mine(), "max_results": 1}
 
         def known() -> Job[dict[str, object] | None]:
@@ -173,7 +174,7 @@ class Making:
             "params": evidence.params(version)[:100],
             "tags": [*self._push_tag(), *evidence.version_tags(self._plan.shipment, self._manifest.digest)],
         }
-        told = (yield from known()) or (
+        told = (None if new else (yield from known())) or (
             yield from self._server.create("mlflow/logged-models", "beginning a model", content, known)
         )
         return self._plain(text(told, "model", "info", "model_id")), text(told, "model", "info", "artifact_uri")

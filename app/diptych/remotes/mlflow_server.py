@@ -50,6 +50,7 @@ class Server:
         """`prefix` is that path: empty, or with a slash before it and none after it."""
         self.wire = wire
         self.prefix = prefix
+        self._about: dict[str, object] | None = None
 
     def url(self, path: str) -> str:
         """Where `path` of the interface is, at this host."""
@@ -57,9 +58,11 @@ class Server:
 
     def about(self) -> Job[dict[str, object] | None]:
         """What the server can do, as told since MLflow 3; None where it does not tell."""
-        url = quote(self.prefix, safe="/") + "/api/3.0/mlflow/server-info"
-        answer = yield from self.wire.ask("GET", url, what="asking what the server can do", accept=(200, 404))
-        return self.read(answer) if answer.status == 200 else None
+        if self._about is None:
+            url = quote(self.prefix, safe="/") + "/api/3.0/mlflow/server-info"
+            answer = yield from self.wire.ask("GET", url, what="asking what the server can do", accept=(200, 404))
+            self._about = self.read(answer) if answer.status == 200 else {}
+        return self._about or None
 
     def get(self, path: str, what: str, query: Mapping[str, str] | None = None) -> Job[dict[str, object]]:
         """What the server tells of something. Raises `NotFound` where there is nothing."""
