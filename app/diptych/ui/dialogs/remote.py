@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -49,6 +50,7 @@ class RemoteDialog(QDialog):
         self._form.setVerticalSpacing(Space.S)
         self.address = self._field("Address", "oci://ghcr.io/team/model")
         self.told = label(_FORMS, "caption", wrap=True)
+        self.told.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
         self._form.addRow("", self.told)
         self.name = self._field("Name", "what you call it")
         known = {key: meaning for kind in REMOTES for key, meaning in kind.options.items()}
