@@ -34,7 +34,7 @@ class Registry:
     def __init__(
         self, folder: Path, tls: tuple[Path, Path] | None = None, auth: Mapping[str, Any] | None = None
     ) -> None:
-        """With TLS where `tls` gives a certificate and its key; `auth` in place of a list of users."""
+        """With TLS where `tls` gives a certificate and its key; `auth` in place of a list of users, or empty for all."""
         program = shutil.which("docker-registry")
         assert program, "docker-registry is missing: packaging/prepare names the packages that the tests need"
         folder.mkdir(parents=True, exist_ok=True)
@@ -49,9 +49,9 @@ class Registry:
             "storage": {"filesystem": {"rootdirectory": str(folder / "data")}, "delete": {"enabled": True}},
             "http": http,
         }
-        if auth is not None:
+        if auth:
             settings["auth"] = dict(auth)
-        else:
+        elif auth is None:
             known = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4))
             (folder / "users").write_bytes(USER.encode() + b":" + known + b"\n")
             settings["auth"] = {"htpasswd": {"realm": "stand", "path": str(folder / "users")}}

@@ -10,7 +10,7 @@ from diptych.domain.shipping import Parcel
 from diptych.errors import Conflict
 from diptych.opening import open_regular
 
-_PIECE = 1 << 20
+_PIECE = 1 << 18
 
 
 class Body:
@@ -49,7 +49,7 @@ class Body:
             self.sent += len(piece)
 
     def local(self) -> Iterator[bytes]:
-        """The bytes as they lie here, in pieces of at most 1 MiB. `Conflict` where the file was cut meanwhile."""
+        """The bytes as they lie here, in pieces. `Conflict` where the file was cut meanwhile."""
         before, after = self._frame
         end = self.start + self.length
         yield from _parts(before, self.start, end)
