@@ -17,8 +17,8 @@ _EPILOG = """REF is the beginning of an id, a name, or a path. Without a command
 Exit codes: 0 done, 2 wrong command line, 3 not found, 4 damaged file, 5 conflict, 6 refused, 7 no answer from a server,
 8 login wanted, 9 no room left, 130 stopped by Ctrl-C; 1 any other error, a difference with `compare --exit-code`, or a
 delivery that `verify` finds changed.
-A login is never an argument: it rests in the keyring (`remote login NAME`), or comes for one run from --token-fd or from
-DIPTYCH_TOKEN_NAME and DIPTYCH_USER_NAME in the environment, the remote's name in capitals.
+A login is never an argument: it rests in the keyring (`remote login NAME`), or comes for one run from the environment:
+DIPTYCH_TOKEN_NAME and DIPTYCH_USER_NAME, with the remote's name in capitals.
 In JSON, numbers that it cannot spell are the words "NaN", "Infinity" and "-Infinity"."""
 _EXCLUDING = re.compile(r"-[^-\d].")
 """A term of a query that excludes, as `-tag:old`; no option has one dash and several letters."""
