@@ -17,6 +17,7 @@ from diptych.domain.version import Digest, Version
 
 if TYPE_CHECKING:
     from diptych.catalog.contents import About
+    from diptych.catalog.fingerprints import Fingerprints
     from diptych.catalog.shipments import Shipments
     from diptych.catalog.writes import Writes
     from diptych.domain.found import Found, Record
@@ -258,6 +259,13 @@ class Catalog:
         from diptych.catalog.shipments import Shipments
 
         return Shipments(self._connections)
+
+    @property
+    def fingerprints(self) -> Fingerprints:
+        """What passes over weights have found."""
+        from diptych.catalog.fingerprints import Fingerprints
+
+        return Fingerprints(self._connections)
 
     # history
 

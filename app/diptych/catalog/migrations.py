@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 APPLICATION = 0x44505459
 """`DPTY`: marks the file as ours."""
-SCHEMA = 2
+SCHEMA = 3
 
 
 def _ship(connection: Connection) -> None:
@@ -31,7 +31,15 @@ def _ship(connection: Connection) -> None:
         connection.execute(statement)
 
 
-STEPS: Mapping[int, Callable[[Connection], None]] = {2: _ship}
+def _fingerprint(connection: Connection) -> None:
+    """Add the table of fingerprints."""
+    from diptych.catalog.tables import fingerprints  # only here: it is slow to import
+
+    for statement in fingerprints():
+        connection.execute(statement)
+
+
+STEPS: Mapping[int, Callable[[Connection], None]] = {2: _ship, 3: _fingerprint}
 """By the number of the schema that each step leads to."""
 
 

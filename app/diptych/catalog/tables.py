@@ -15,7 +15,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlmodel import Field, SQLModel
 
-from diptych.catalog import tables_shipping
+from diptych.catalog import tables_fingerprint, tables_shipping
 
 _CASCADE: Final = "CASCADE"
 
@@ -202,6 +202,11 @@ def statements() -> tuple[str, ...]:
 def shipping() -> tuple[str, ...]:
     """The SQL that creates what schema 2 has added."""
     return _making([table for table in SQLModel.metadata.sorted_tables if table.name in tables_shipping.NAMES])
+
+
+def fingerprints() -> tuple[str, ...]:
+    """The SQL that creates what schema 3 has added."""
+    return _making([table for table in SQLModel.metadata.sorted_tables if table.name in tables_fingerprint.NAMES])
 
 
 def _making(tables: Sequence[Table]) -> tuple[str, ...]:
