@@ -363,6 +363,12 @@ def test_endpoints_that_are_none_or_not_safe_are_refused(endpoint: str) -> None:
     assert "u:p" not in caught.value.message
 
 
+@pytest.mark.parametrize("options", [{"verify": "some"}, {"region": "eu west"}])
+def test_options_that_mean_nothing_are_refused(options: dict[str, str]) -> None:
+    with pytest.raises(Refused):
+        open_remote(parse("s3://bucket/x"), Secret("secret", "AKIA"), QUICK, options)
+
+
 @pytest.mark.parametrize("tag", ["a/b", "../x", ".hidden", "x y", "ü", "a" * 129])
 def test_tags_have_plain_names(setting: Setting, tag: str) -> None:
     with pytest.raises(Refused, match="not a name for a tag"):

@@ -53,7 +53,11 @@ REMOTES: tuple[RemoteKind, ...] = (
         "S3-compatible storage",
         "diptych.remotes.s3:S3",
         "access key and secret key",
-        {"endpoint": "the server's address, for anything but AWS", "region": "the region, us-east-1 where not named"},
+        {
+            "endpoint": "the server's address, for anything but AWS",
+            "region": "the region, us-east-1 where not named",
+            "verify": "`whole` to read everything back when a delivery is verified",
+        },
     ),
     RemoteKind("folder", "Folder or share", "diptych.remotes.folder:Folder"),
 )

@@ -44,12 +44,14 @@ class S3:
 
     def __init__(self, address: Address, secret: Secret | None, network: Network, options: Mapping[str, str]) -> None:
         self.address = address
+        if options.get("verify", "") not in ("", "whole"):
+            raise Refused("verify: takes `whole` or nothing", "Leave it empty, or write whole.")
+        self._whole = bool(options.get("verify"))
         origin, path = server_of(address, options)
         self._account = secret.user if secret is not None else ""
         self._wire = Wire(origin, network, Signature(secret, region_of(options)) if secret is not None else None)
         self._store = Store(Bucket(self._wire, path), f"{address.path}/" if address.path else "", str(address))
         self._part = int(options.get("chunk", PART))
-        self._whole = options.get("verify", "") == "whole"
 
     def close(self) -> None:
         """End every connection."""

@@ -63,10 +63,13 @@ class Upload:
 
     def run(self) -> Job[None]:
         """Send it. Raises `Conflict` where the file is no longer what was hashed; nothing is stored then."""
-        if self._parcel.bytes <= self._part:
-            yield from self._at_once()
-        else:
-            yield from self._in_parts()
+        try:
+            if self._parcel.bytes <= self._part:
+                yield from self._at_once()
+            else:
+                yield from self._in_parts()
+        finally:
+            self._stop()
 
     def abandon(self) -> Job[None]:
         """Let the server forget the parts of an upload that was broken off."""
@@ -114,8 +117,6 @@ class Upload:
             self._stop()
             yield from self.abandon()
             raise
-        finally:
-            self._stop()
         self._journal.put(self._note, None)
 
     def _begun(self) -> Job[tuple[str, Mapping[int, Stored]]]:
