@@ -86,12 +86,17 @@ def spectrum(change: NDArray[np.float32]) -> Job[Spectrum]:
     if not energy:
         return Spectrum((rows, columns), np.zeros(min(rows, columns, MOST)), 0.0)
     if min(rows, columns) <= _WHOLE:
-        values = np.sqrt(np.maximum(np.linalg.eigvalsh(_gram(matrix)), 0))[::-1]
-        return Spectrum((rows, columns), values[:MOST], energy)
+        return Spectrum((rows, columns), _roots(_gram(matrix)), energy)
     # scaled, so that products neither overflow nor vanish in float32
     scale = np.float32(math.sqrt(energy / matrix.size))
     values = (yield from _krylov(matrix / scale)) * float(scale)
     return Spectrum((rows, columns), values, energy)
+
+
+def _roots(gram: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The square roots of the `MOST` largest eigenvalues, the largest first."""
+    values: NDArray[np.float64] = np.sqrt(np.maximum(np.linalg.eigvalsh(gram)[::-1][:MOST], 0))
+    return values
 
 
 def _gram(matrix: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -119,9 +124,9 @@ def _krylov(matrix: NDArray[np.float32]) -> Job[NDArray[np.float64]]:
         met = block.T @ matrix
         projected = np.vstack((projected, met))
         small = projected @ projected.T
-        values = np.sqrt(np.maximum(np.linalg.eigvalsh(small.astype(np.float64))[::-1][:MOST], 0))
+        values = _roots(small.astype(np.float64))
         if np.all(np.abs(values - known) <= _TOLERANCE * values):
             return values
         known = values
         block = matrix @ met.T
-    return np.sqrt(np.maximum(np.linalg.eigvalsh(_gram(matrix))[::-1][:MOST], 0))
+    return _roots(_gram(matrix))
