@@ -134,7 +134,7 @@ def test_a_remote_is_added_in_a_dialog_that_says_what_it_understands(section: Re
             dialog.address.clear()
             qtbot.keyClicks(dialog.address, address)
             told.append(dialog.told.text())
-        assert {key for key, field in dialog.options.items() if field.isVisible()} == {"endpoint", "region"}
+        assert {key for key, field in dialog.options.items() if field.isVisible()} == {"endpoint", "region", "verify"}
         qtbot.keyClicks(dialog.name, "my store")
         dialog.limit.setText("2.5")
         qtbot.mouseClick(dialog.confirm, Qt.MouseButton.LeftButton)
