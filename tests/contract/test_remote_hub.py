@@ -21,7 +21,7 @@ from diptych.remotes.hub import Hub as Remote
 from diptych.remotes.hub_results import results
 from stands import QUICK, Place, noise, shipment
 from stands.hub import OTHER, READER, Hub, start
-from stands.hub_state import Entry
+from stands.hub_state import Entry, Repository
 from stands.proxy import Fault, Reply, Request, proxied
 from stands.setting import Setting, contents
 
@@ -264,19 +264,18 @@ class TestHostile:
         verified = finish(setting.remote().verify(receipt))
         assert [name for name, standing, _ in verified.files if standing is Standing.DIFFERS] == ["config.json"]
 
-    def test_a_commit_that_holds_something_else_is_found_out(self, setting: Setting, hub: Hub) -> None:
+    def test_a_commit_that_holds_something_else_is_found_out(
+        self, setting: Setting, hub: Hub, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         plan = setting.plan()
         usual = hub.state.large
 
-        def other(repository: Any, sha256: str) -> Entry:
+        def other(repository: Repository, sha256: str) -> Entry:
             return dataclasses.replace(usual(repository, sha256), sha256="0" * 64)
 
-        hub.state.large = other  # type: ignore[method-assign]
-        try:
-            with pytest.raises(Conflict, match="not in the commit as it was sent"):
-                finish(setting.remote().push(plan, setting.notes))
-        finally:
-            hub.state.large = usual  # type: ignore[method-assign]
+        monkeypatch.setattr(hub.state, "large", other)
+        with pytest.raises(Conflict, match="not in the commit as it was sent"):
+            finish(setting.remote().push(plan, setting.notes))
 
     def test_an_upload_elsewhere_must_not_be_plain(self, setting: Setting, hub: Hub) -> None:
         def away(reply: Reply) -> Reply:

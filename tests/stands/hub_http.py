@@ -124,8 +124,8 @@ def _handle(handler: BaseHTTPRequestHandler, answer: Callable[[Asked], Told]) ->
 def _content(told: Told) -> tuple[Iterator[bytes], int]:
     if isinstance(told.body, bytes):
         return iter((told.body,)), len(told.body) if told.length < 0 else told.length
-    if told.length >= 0:
-        return told.body, told.length  # type: ignore[return-value]
+    if isinstance(told.body, Iterator):
+        return told.body, told.length
     told.headers.setdefault("Content-Type", "application/json")
     content = json.dumps(told.body).encode()
     return iter((content,)), len(content)

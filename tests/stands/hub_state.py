@@ -67,6 +67,8 @@ class State:
         """Name and role of each token."""
         self.chunk = chunk
         """Larger files come in parts of this size."""
+        self.checks = True
+        """Whether contents are digested; a benchmark measures clients, not this."""
         self.page = 1000
         self.rules: tuple[str, ...] = ()
         """Patterns of files that preupload calls ignored, beside those of a `.gitignore`."""
@@ -93,8 +95,9 @@ class State:
         try:
             with part.open("wb") as file:
                 for piece in pieces:
-                    sha256.update(piece)
-                    md5.update(piece)
+                    if self.checks:
+                        sha256.update(piece)
+                        md5.update(piece)
                     file.write(piece)
             part.replace(path)
         finally:
@@ -105,7 +108,7 @@ class State:
         """Let parts become a content; False where that is another one than was announced."""
         path = target.with_name(f"{sha256}.{upload}")
         found, _ = self.keep(path, self._parts(upload, numbers))
-        if found != sha256:
+        if self.checks and found != sha256:
             path.unlink()
             return False
         path.replace(target)

@@ -47,7 +47,7 @@ from diptych.remotes.hub_api import PUBLIC, Api, Held
 from diptych.remotes.hub_fetch import fetch
 from diptych.remotes.hub_plan import MAIN, target_of
 from diptych.remotes.hub_push import Push
-from diptych.remotes.landing import Landing
+from diptych.remotes.landing import Arrival, Landing
 from diptych.remotes.names import Names
 from diptych.remotes.network import Network
 
@@ -152,13 +152,11 @@ class Hub:
             found = []
             for at, held in enumerate(tree.values()):
                 voyage = Voyage(Phase.UPLOAD, visible(held.name), at, len(tree))
-                job = altered(
-                    self._land(commit, held, landing),
-                    lambda tick, done=done, voyage=voyage: Tick(  # type: ignore[misc]
-                        tick.text, min(done + tick.done, total), total, "bytes", voyage
-                    ),
-                )
-                found.append((yield from job))
+
+                def shown(tick: Tick, done: int = done, voyage: Voyage = voyage) -> Tick:
+                    return Tick(tick.text, min(done + tick.done, total), total, "bytes", voyage)
+
+                found.append((yield from altered(self._land(commit, held, landing), shown)))
                 done += held.bytes
             landing.finish()
         return tuple(sorted(found, key=lambda file: file.name))
@@ -204,20 +202,13 @@ class Hub:
         file = held.delivered
         if landing.has(file):
             return file
-        digest = hashlib.sha256()
         with landing.receive(file) as arrival:
-
-            class Both:
-                """What is written and digested at once."""
-
-                received = property(lambda self: arrival.received)
-
-                def __call__(self, piece: bytes) -> None:
-                    digest.update(piece)
-                    arrival(piece)
-
-            yield from fetch(self._api, commit, held, arrival if held.sha256 else Both())
-        return file if held.sha256 else Delivered(file.name, file.bytes, digest.hexdigest())
+            if file.sha256:
+                yield from fetch(self._api, commit, held, arrival)
+                return file
+            sink = _Digested(arrival)
+            yield from fetch(self._api, commit, held, sink)
+        return Delivered(file.name, file.bytes, sink.digest.hexdigest())
 
     def _look(self, commit: str, file: Delivered, held: Held | None) -> Job[tuple[Standing, str]]:
         """How a delivered file stands. Small ones are fetched; of large ones the listing is believed."""
@@ -251,6 +242,24 @@ class Hub:
         if "pull_request" in ids:
             return f"{repository}/discussions/{ids['pull_request'].rpartition('/')[2]}"
         return f"{repository}/tree/{ids.get('tag') or ids['commit']}"
+
+
+class _Digested:
+    """A file as it arrives, with the digest that the Hub does not tell of what git keeps."""
+
+    def __init__(self, arrival: Arrival) -> None:
+        self.digest = hashlib.sha256()
+        self._arrival = arrival
+
+    @property
+    def received(self) -> int:
+        """Bytes so far."""
+        return self._arrival.received
+
+    def __call__(self, piece: bytes) -> None:
+        """Take the next bytes."""
+        self.digest.update(piece)
+        self._arrival(piece)
 
 
 def _quietly(job: Job[T], plan: Plan, voyage: Voyage) -> Job[T]:
