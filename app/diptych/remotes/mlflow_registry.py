@@ -18,6 +18,7 @@ from diptych.remotes.mlflow_server import Server, rows, tags, text
 
 _ALIAS = re.compile(r"[\w-]{1,255}")
 _RESERVED = re.compile(r"[vV]\d+|latest|\d+")
+_RUN = re.compile(r"runs:/([\w-]+)/(.+)")
 _DIGEST = re.compile("[0-9a-f]{8,64}")
 _PAGE = "1000"
 
@@ -100,7 +101,12 @@ class Registered:
         """The files of a version."""
         query = {"name": self.name, "version": number}
         told = yield from self.server.get("mlflow/model-versions/get-download-uri", "asking for the files", query)
-        return Artifacts(self.server, text(told, "artifact_uri"))
+        uri = text(told, "artifact_uri")
+        run = _RUN.fullmatch(uri)
+        if run is not None:
+            found = yield from self.server.get("mlflow/runs/get", "asking for the files", {"run_id": run[1]})
+            uri = f"{text(found, 'run', 'info', 'artifact_uri').rstrip('/')}/{run[2]}"
+        return Artifacts(self.server, uri)
 
     def contents(self, number: str) -> Job[tuple[Artifacts, tuple[Delivered, ...]]]:
         """The files of a version: as its manifest says, or as listed for a version that was not pushed from here."""
