@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+from copy import deepcopy
 from dataclasses import MISSING, field, fields
+from threading import Lock
 from typing import Any
 
 from diptych import places
 from diptych.dataclass import dataclass
 from diptych.domain.rules import IGNORED, Rules
 
+_SAVING = Lock()
 _APPEARANCES = ("system", "light", "dark")
 
 
@@ -57,11 +60,23 @@ class Settings:
         if settings.appearance not in _APPEARANCES:
             settings.appearance = "system"
         settings.remotes = _texts(settings.remotes)
+        settings._remember()
         return settings
 
     def save(self) -> None:
-        """Store what differs from the defaults."""
-        different = {one.name: getattr(self, one.name) for one in fields(self) if self._chosen(one)}
+        """Store what differs from the defaults; what another program has stored meanwhile stays as it left it."""
+        with _SAVING:
+            self._save()
+
+    def _save(self) -> None:
+        merged = Settings.load()
+        for one in fields(self):
+            ours, before = getattr(self, one.name), self._before[one.name]
+            if isinstance(ours, dict):
+                setattr(merged, one.name, _merged(getattr(merged, one.name), before, ours))
+            elif ours != before:
+                setattr(merged, one.name, ours)
+        different = {one.name: getattr(merged, one.name) for one in fields(merged) if merged._chosen(one)}
         text = json.dumps(different, indent=1)
         file = places.settings_file()
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -69,10 +84,27 @@ class Settings:
         draft = file.with_suffix(f".{os.urandom(4).hex()}.new")
         draft.write_text(text, "utf-8")
         draft.replace(file)
+        self._remember()
+
+    def _remember(self) -> None:
+        """Take what is set now as the state that later changes are told from."""
+        vars(self)["_known"] = {one.name: deepcopy(getattr(self, one.name)) for one in fields(self)}
+
+    @property
+    def _before(self) -> dict[str, Any]:
+        """The values when they were loaded or saved last; the defaults where they never were."""
+        known: dict[str, Any] | None = vars(self).get("_known")
+        return known if known is not None else {one.name: getattr(Settings(), one.name) for one in fields(self)}
 
     def _chosen(self, one: Any) -> bool:
         default = one.default if one.default is not MISSING else one.default_factory()
         return bool(getattr(self, one.name) != default)
+
+
+def _merged(stored: dict[str, Any], before: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
+    """The `stored` entries with our changes since `before`: entries that were set, and those that were taken away."""
+    changed = {key: value for key, value in ours.items() if key not in before or before[key] != value}
+    return {key: value for key, value in stored.items() if key not in before or key in ours} | changed
 
 
 def _texts(stored: Any) -> dict[str, dict[str, str]]:

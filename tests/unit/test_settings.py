@@ -30,7 +30,9 @@ def test_what_was_chosen_comes_back() -> None:
 def test_the_file_holds_only_what_differs(file: Path) -> None:
     Settings(appearance="dark").save()
     assert json.loads(file.read_text("utf-8")) == {"appearance": "dark"}
-    Settings().save()
+    settings = Settings.load()
+    settings.appearance = "system"
+    settings.save()
     assert json.loads(file.read_text("utf-8")) == {}
 
 
@@ -78,12 +80,28 @@ def test_entries_of_remotes_that_are_no_texts_are_left_out(file: Path) -> None:
     assert Settings.load().remotes == {"a": {"address": "hf://a/b"}}
 
 
-def test_two_jobs_that_save_at_once_leave_one_whole_file(file: Path) -> None:
+def test_jobs_that_save_at_once_lose_nothing(file: Path) -> None:
     settings = [Settings(remotes={str(number): {"address": "x" * 20_000}}) for number in range(8)]
     threads = [Thread(target=one.save) for one in settings for _ in range(5)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert Settings.load() in settings
+    assert set(Settings.load().remotes) == {str(number) for number in range(8)}
     assert [one.name for one in file.parent.iterdir()] == ["settings.json"]
+
+
+def test_what_another_program_stored_meanwhile_stays() -> None:
+    Settings(appearance="dark", remotes={"old": {"address": "file:///old"}}).save()
+    window, terminal = Settings.load(), Settings.load()
+    terminal.remotes["new"] = {"address": "file:///new"}
+    del terminal.remotes["old"]
+    terminal.save()
+    window.compact = True
+    window.save()
+    both = Settings.load()
+    assert (both.appearance, both.compact) == ("dark", True)
+    assert list(both.remotes) == ["new"]
+    window.remotes["third"] = {"address": "file:///third"}
+    window.save()
+    assert set(Settings.load().remotes) == {"new", "third"}
