@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -303,6 +304,28 @@ def test_parts_that_have_arrived_are_not_sent_after_a_restart(setting: Setting, 
         finish(again.push(plan, setting.notes))
         assert proxy.sent("/parts/") - before <= (3 << 20) - (5 << 19) + hub.chunk
     assert setting.notes.kept == {}
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("step", ["/parts/", "/api/complete", "/verify", "/branch/", "/commit/", "/tag/"])
+def test_a_lost_answer_is_no_second_try(setting: Setting, hub: Hub, step: str, restart: bool) -> None:
+    """Each step has gone through when its answer is lost; the push finds that out, in this life or in the next."""
+    wished(setting, reference="trial", tag="v1")
+    with proxied(hub.port) as proxy:
+        remote = setting.through(proxy, dataclasses.replace(QUICK, attempts=1) if restart else QUICK)
+        plan = setting.plan(remote=remote)
+        fault = proxy.add(Fault(lambda request: step in request.path, drop=True))
+        if restart:
+            with suppress(Offline):  # a commit is looked up even by the last try
+                finish(remote.push(plan, setting.notes))
+            assert fault.hits == 1
+            remote = setting.through(proxy)
+        finish(remote.push(plan, setting.notes))
+        assert fault.hits == 1
+        assert setting.notes.kept == {}
+        assert proxy.sent("/parts/") <= (3 << 20) + (hub.chunk if step == "/parts/" else 0)
+    assert len(hub.state.repositories[f"ann/{setting.model}"].commits) == 2
+    assert set(setting.visible()) == {"trial", "v1"}
 
 
 def test_what_was_sent_of_a_file_that_changed_is_sent_again(setting: Setting, hub: Hub) -> None:
