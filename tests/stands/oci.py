@@ -34,7 +34,7 @@ class Registry:
     def __init__(
         self, folder: Path, tls: tuple[Path, Path] | None = None, auth: Mapping[str, Any] | None = None
     ) -> None:
-        """With TLS where `tls` gives a certificate and its key; `auth` in place of a list of users, or empty for all."""
+        """With TLS where `tls` gives a certificate and its key; `auth` in place of a user list, or empty for all."""
         program = shutil.which("docker-registry")
         assert program, "docker-registry is missing: packaging/prepare names the packages that the tests need"
         folder.mkdir(parents=True, exist_ok=True)
