@@ -256,6 +256,25 @@ def test_a_push_that_was_broken_off_goes_on_with_its_journal(workbench: Workbenc
     assert shelf.closed == 4
 
 
+def test_a_push_that_is_given_up_is_cleared_away_there(workbench: Workbench, version: Version) -> None:
+    class Forgetful(Shelf):
+        forgot: str | None = None
+
+        def abandon(self, plan: Plan, journal: Journal) -> Job[None]:
+            yield Tick("Cleaning up")
+            self.forgot = journal.get("begun")
+
+    shelf = Forgetful()
+    shelf.losses = 1
+    catalog = workbench.catalog
+    (targeted,) = finish(pushing.plan(catalog, shelf.open, version, [("shelf", Wishes())], Choice()))
+    with pytest.raises(Offline):
+        finish(pushing.push(catalog, shelf.open, targeted))
+    finish(pushing.give_up(catalog, shelf.open, catalog.shipments.underway()[0]))
+    assert shelf.forgot == "yes"
+    assert catalog.shipments.underway() == ()
+
+
 def test_several_targets_share_one_pass_over_the_files(workbench: Workbench, version: Version) -> None:
     shelf = Shelf()
     targets = [("one", Wishes()), ("two", Wishes(reference="x")), ("three", Wishes(reference="y"))]

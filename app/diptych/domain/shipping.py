@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from diptych.domain.address import Address
 from diptych.domain.evidence import DatasetRef
@@ -81,6 +81,8 @@ class Wishes:
     """Hub only: a tag put on last, when everything was verified."""
     layout: str = ""
     """OCI only: `raw` (the default), `tar` or `kit`."""
+    results: bool = True
+    """Hub only: bring the results of evaluations along as `.eval_results`."""
     private: bool = True
     """For a repository that is made by this push."""
 
@@ -280,3 +282,11 @@ class Remote(Protocol):
 
     def close(self) -> None:
         """End every connection."""
+
+
+@runtime_checkable
+class Abandoning(Protocol):
+    """A remote that keeps parts of unfinished pushes, and can be told to forget them."""
+
+    def abandon(self, plan: Plan, journal: Journal) -> Job[None]:
+        """Give up a push for good: let the server forget what of it arrived."""

@@ -243,6 +243,12 @@ class Workbench:
 
         return pushing.resume(self.catalog, self.remote_for, underway, Choice())
 
+    def give_up_push(self, underway: Underway) -> Job[None]:
+        """Forget a push that was broken off, here and where it was going."""
+        from diptych.workbench import pushing
+
+        return pushing.give_up(self.catalog, self.remote_for, underway)
+
     def one_click(self, version: Version) -> tuple[str, Wishes] | None:
         """Where the newest push of the same model went, and how; None if there was none."""
         from diptych.workbench import pushing

@@ -11,10 +11,22 @@ from typing import TYPE_CHECKING, TypeVar
 
 from diptych import display
 from diptych.catalog import Catalog
-from diptych.domain.shipping import Delivered, Plan, Receipt, Ref, Remote, Shipment, Verified, Wishes
+from diptych.domain.evidence import Evidence
+from diptych.domain.shipping import (
+    Abandoning,
+    Delivered,
+    Journal,
+    Plan,
+    Receipt,
+    Ref,
+    Remote,
+    Shipment,
+    Verified,
+    Wishes,
+)
 from diptych.domain.version import Version
-from diptych.errors import Conflict, NotFound, Refused
-from diptych.job import Job
+from diptych.errors import Conflict, DiptychError, NotFound, Refused
+from diptych.job import Job, Tick
 from diptych.workbench.shipping import Choice, prepare
 
 if TYPE_CHECKING:
@@ -39,8 +51,9 @@ def plan(
     """What a push to each target would do: the files are hashed and looked through once for all of them."""
     shipment = yield from prepare(catalog, version, choice)
     planned: list[Targeted] = []
+    evidence = [record.evidence for record in catalog.records(shipment.version.key)]
     for name, wishes in targets:
-        asked = yield from _with(open_remote, name, partial(_ask, shipment=shipment, wishes=wishes))
+        asked = yield from _with(open_remote, name, partial(_ask, shipment=shipment, wishes=wishes, evidence=evidence))
         planned.append(Targeted(name, asked))
     return tuple(planned)
 
@@ -61,6 +74,24 @@ def resume(catalog: Catalog, open_remote: Opener, underway: Underway, choice: Ch
     if str(targeted.plan.address) != underway.address:
         raise Conflict(f"{underway.remote}: has another address than when the push began", "Push again.")
     return (yield from push(catalog, open_remote, targeted))
+
+
+def give_up(catalog: Catalog, open_remote: Opener, underway: Underway) -> Job[None]:
+    """Forget a push that was broken off; what the remote keeps of it is cleared away where that can be done."""
+    try:
+        version = catalog.resolve(underway.version_id)
+        (targeted,) = yield from plan(catalog, open_remote, version, [(underway.remote, underway.wishes)], Choice())
+        journal = catalog.shipments.journal(underway.key)
+        yield from _with(open_remote, underway.remote, partial(_abandon, plan=targeted.plan, journal=journal))
+    except DiptychError as error:
+        # the files or the remote are gone: then there is nothing that could be cleared away
+        yield Tick(error.message)
+    catalog.shipments.give_up(underway.key)
+
+
+def _abandon(remote: Remote, plan: Plan, journal: Journal) -> Job[None]:
+    if isinstance(remote, Abandoning):
+        yield from remote.abandon(plan, journal)
 
 
 def verify(open_remote: Opener, receipt: Receipt, remote: str = "") -> Job[Verified]:
@@ -90,10 +121,21 @@ def one_click(catalog: Catalog, version: Version) -> tuple[str, Wishes] | None:
     return kept.remote, replace(kept.wishes, tag="", message="")
 
 
-def _ask(remote: Remote, shipment: Shipment, wishes: Wishes) -> Job[Plan]:
+def _ask(remote: Remote, shipment: Shipment, wishes: Wishes, evidence: Sequence[Evidence]) -> Job[Plan]:
+    if remote.address.kind == "hub" and wishes.results:
+        shipment = _with_results(shipment, evidence)
     if wishes.pull_request and remote.address.kind != "hub":
         raise Refused(f"{remote.address}: knows no pull requests", "Push without one.")
     return (yield from remote.plan(shipment, wishes))
+
+
+def _with_results(shipment: Shipment, evidence: Sequence[Evidence]) -> Shipment:
+    """The shipment with the results of evaluations as the Hub's leaderboards read them."""
+    from diptych.remotes.hub_results import results
+
+    held = {parcel.name for parcel in shipment.parcels}
+    made = tuple(parcel for parcel in results(evidence) if parcel.name not in held)
+    return replace(shipment, parcels=(*shipment.parcels, *made))
 
 
 def _with(open_remote: Opener, name: str, use: Callable[[Remote], Job[T]]) -> Job[T]:

@@ -41,6 +41,8 @@ class WishesForm(QWidget):
         self.layout_of_layers.setCurrentIndex(max(self.layout_of_layers.findData(wishes.layout), 0))
         self.pull_request = QCheckBox("Open a pull request")
         self.pull_request.setChecked(wishes.pull_request)
+        self.results = QCheckBox("Add results of evaluations")
+        self.results.setChecked(wishes.results)
         self.private = QCheckBox("Private, if it is made now")
         self.private.setChecked(wishes.private)
         self._form.addRow("Branch", self.reference)
@@ -48,6 +50,7 @@ class WishesForm(QWidget):
         self._form.addRow("Layers", self.layout_of_layers)
         self._form.addRow("Message", self.message)
         self._form.addRow("", self.pull_request)
+        self._form.addRow("", self.results)
         self._form.addRow("", self.private)
         for field, name in ((self.reference, "Reference"), (self.tag, "Tag"), (self.message, "Message")):
             field.setAccessibleName(name)
@@ -55,6 +58,7 @@ class WishesForm(QWidget):
         self.layout_of_layers.setAccessibleName("Layers")
         self.layout_of_layers.activated.connect(self.changed)
         self.pull_request.toggled.connect(self.changed)
+        self.results.toggled.connect(self.changed)
         self.private.toggled.connect(self.changed)
 
     def show_for(self, kinds: set[str]) -> None:
@@ -71,6 +75,7 @@ class WishesForm(QWidget):
         self._form.setRowVisible(self.layout_of_layers, "oci" in kinds)
         self._form.setRowVisible(self.message, bool(kinds & {"hub", "mlflow"}))
         self._form.setRowVisible(self.pull_request, hub and kinds == {"hub"})
+        self._form.setRowVisible(self.results, hub)
         self._form.setRowVisible(self.private, hub)
 
     def wishes(self) -> Wishes:
@@ -86,5 +91,6 @@ class WishesForm(QWidget):
             pull_request=self.pull_request.isChecked() if asked(self.pull_request) else usual.pull_request,
             tag=self.tag.text().strip() if asked(self.tag) else usual.tag,
             layout=str(self.layout_of_layers.currentData()) if asked(self.layout_of_layers) else usual.layout,
+            results=self.results.isChecked() if asked(self.results) else usual.results,
             private=self.private.isChecked() if asked(self.private) else usual.private,
         )

@@ -74,8 +74,7 @@ class Deliveries(QWidget):
             label(display.ago(one.started), "muted"),
             _buttons(
                 ("play", "Resume", lambda: self._resume(one)),
-                ("remove", "Give up; what was uploaded so far is left to the remote to clear away",
-                 lambda: self._give_up(one)),
+                ("remove", "Give up, and have the remote forget what arrived", lambda: self._give_up(one)),
             ),
         ]  # fmt: skip
 
@@ -95,8 +94,8 @@ class Deliveries(QWidget):
         self.read()
 
     def _give_up(self, one: Underway) -> None:
-        self._context.workbench.shipments.give_up(one.key)
-        self.read()
+        title = f"Give up the push of {one.version_name} to {one.remote}"
+        self._context.runner.start(title, self._context.workbench.give_up_push(one), lambda _none: self.read())
 
 
 def _buttons(*acts: tuple[str, str, Callable[[], object]]) -> QWidget:
