@@ -18,6 +18,8 @@ from diptych.ui.dialogs.card import CardDialog
 from diptych.ui.dialogs.push import PushDialog
 from diptych.ui.dialogs.wishes import WishesForm
 from diptych.ui.pages.activity import JobRow, phases
+from diptych.ui.pages.compare import opened
+from diptych.ui.pages.compare_header import choices
 from diptych.ui.pages.deliveries import Deliveries
 from diptych.ui.pages.pushing import Pushes
 from diptych.ui.runner import Runner
@@ -266,3 +268,19 @@ def test_a_push_shows_its_phases_and_can_pause(context: Context, qtbot: QtBot) -
     running.resume()
     qtbot.waitUntil(lambda: not running.active)
     assert running.result == "done"
+
+
+def test_a_delivery_can_be_one_side_of_a_comparison(workbench: Workbench, version: Version, share: Path) -> None:
+    (targeted,) = finish(workbench.plan_push(version, [("share", Wishes())]))
+    finish(workbench.push(targeted))
+    refs = finish(choices(workbench, "share@", None))
+    assert [choice.note for choice in refs] == ["tag"]
+    comparison = finish(opened(workbench, version, refs[0].value))
+    assert comparison.right.version.name == refs[0].text
+    files = {row.key: row.status for row in finish(comparison.sheet("files")).rows}
+    assert files["model.safetensors"] == "same"
+
+
+def test_what_was_typed_of_a_remote_is_offered_as_it_is(workbench: Workbench, version: Version) -> None:
+    (choice,) = finish(choices(workbench, "share@v1", None))
+    assert choice.value == "share@v1"

@@ -25,7 +25,7 @@ from diptych.ui.pages.page import Page
 from diptych.ui.tokens import Space
 from diptych.ui.widgets.label import hairline, label
 from diptych.ui.widgets.tabs import Tabs
-from diptych.workbench import Workbench
+from diptych.workbench import Subject, Workbench
 from diptych.workbench.comparing import Comparison
 
 _TAB_NAME = 24
@@ -112,7 +112,9 @@ class ComparePage(Page):
     def restore(self, state: dict[str, object]) -> None:
         opened = state.get("open")
         for entry in opened if isinstance(opened, list) else []:
-            if isinstance(entry, dict) and isinstance(entry.get(LEFT), str) and isinstance(entry.get(RIGHT), str):
+            names = [entry.get(side) for side in (LEFT, RIGHT)] if isinstance(entry, dict) else []
+            # nothing is asked of a remote before the user does
+            if names and all(isinstance(one, str) and not self.context.workbench.is_elsewhere(one) for one in names):
                 self._compare(_reference(entry[LEFT]), _reference(entry[RIGHT]), partial(self._add_restored, entry))
 
     def _compare(self, left: object, right: object, done: Callable[[Comparison], None]) -> None:
@@ -270,9 +272,14 @@ class ComparePage(Page):
 
 
 def opened(workbench: Workbench, left: object, right: object) -> Job[Comparison]:
-    """Find both sides and what is known of them."""
+    """Find both sides and what is known of them; one at a remote is looked at there."""
     yield Tick("Opening both versions")
-    sides = [side for side in (left, right) if isinstance(side, Version | Path | str)]
+    sides: list[Subject] = []
+    for side in (left, right):
+        if isinstance(side, str) and workbench.is_elsewhere(side):
+            sides.append((yield from workbench.dossier_elsewhere(side)))
+        elif isinstance(side, Version | Path | str):
+            sides.append(side)
     return workbench.compare(*sides)
 
 

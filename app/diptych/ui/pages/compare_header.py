@@ -169,12 +169,23 @@ def choices(workbench: Workbench, text: str, beside: Version | None) -> Job[list
         near: list[Partner] = yield from partners(workbench, beside)
         found = [Choice(partner.version.name, partner.reason, partner.version) for partner in near]
     path = Path(text.strip()).expanduser() if text.strip().startswith(("/", "~")) else None
+    if workbench.is_elsewhere(text.strip()):
+        return (yield from _elsewhere(workbench, text.strip()))
     if path is not None:
         return [Choice(display.path(path), "folder or file", path)] if path.exists() else []
     for version in workbench.page(text.strip(), limit=_CHOICES):
         note = " · ".join(part for part in (version.short_id, display.ago(version.created or 0)) if part)
         found.append(Choice(version.name, note, version))
     return found
+
+
+def _elsewhere(workbench: Workbench, text: str) -> Job[list[Choice]]:
+    """What a remote shows, once its name or address ends with an @; else what was typed."""
+    where, at, ref = text.rpartition("@")
+    if not at or ref:
+        return [Choice(text, "at a remote; only headers and small files are read", text)]
+    found = yield from workbench.refs(where)
+    return [Choice(f"{where}@{one.name}", one.kind, f"{where}@{one.name}") for one in found]
 
 
 def current(workbench: Workbench, keys: list[int]) -> Job[list[Version]]:
