@@ -13,10 +13,14 @@ from diptych.job import Job, finish
 from stands import Stand
 from stands.proxy import Fault, Reply, Request, proxied
 from stands.setting import Setting
-from stands.sweep import sweep
+from stands.sweep import SMALL_CHANGE, sweep
 
 WEIGHTS = "model-00001-of-00002.safetensors"
 LARGE = 500_000
+LARGEST = 3 << 20
+BY_THE_FILE = ("oci",)
+"""Where a cut costs the file under way: docker-registry voids an upload that breaks off inside a request, whoever sends
+it, as its source says. Behind a web server that takes requests completely it costs a chunk: `faults/test_oci.py`."""
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +66,11 @@ def test_a_push_survives_cuts(stand: Stand, tmp_path: Path, capsys: pytest.Captu
     with capsys.disabled():
         print(f"\n{stand.kind}: {found}")
     assert found.points == 50
-    assert found.finished == found.hidden == found.cheap == found.points, str(found)
+    assert found.finished == found.hidden == found.points, str(found)
+    if stand.kind in BY_THE_FILE:
+        assert found.worst <= LARGEST + SMALL_CHANGE
+    else:
+        assert found.cheap == found.points, str(found)
 
 
 @pytest.mark.parametrize("what", LASTING)

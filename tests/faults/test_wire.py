@@ -33,7 +33,7 @@ from diptych.remotes.wire import Lost, Wire
 from stands import noise
 from stands.authority import Authority
 from stands.proxy import Reply, Request
-from stands.scripted import Script, Scripted, scripted, told
+from stands.scripted import Scripted, scripted, told
 
 CANARY = "c4n4ry-t0k3n"
 QUICK = Network(connect_seconds=1, answer_seconds=1, slowest=1000, attempts=3, longest_wait=0.1)
@@ -409,7 +409,7 @@ def receiving() -> Iterator[tuple[Wire, Job[Answer]]]:
     def script(request: Request, writer: asyncio.StreamWriter) -> object:
         return for_ever(writer, b"HTTP/1.1 200 So\r\ncontent-length: 100000\r\n\r\nbegun")
 
-    with scripted(script) as server, wired(server.port, PATIENT) as wire:  # type: ignore[arg-type]
+    with scripted(script) as server, wired(server.port, PATIENT) as wire:
         yield wire, wire.ask("GET", "/", what="asking")
 
 
@@ -438,7 +438,7 @@ STATES = [connecting, shaking_hands, waiting_for_an_answer, receiving, sending, 
 
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
 def test_it_is_cancelled_within_two_seconds(state: Callable[[], object]) -> None:
-    with state() as (_, job):  # type: ignore[attr-defined]
+    with state() as (_, job):
         until = time.monotonic() + 0.5
         longest = 0.0
         while time.monotonic() < until:
@@ -479,8 +479,10 @@ async def trickle(writer: asyncio.StreamWriter, head: bytes) -> None:
     ids=["in the headers", "in the body", "in the first line"],
 )
 def test_a_server_that_sends_a_byte_now_and_then_is_given_up(head: bytes) -> None:
-    script: Script = lambda request, writer: trickle(writer, head)  # noqa: E731
-    with scripted(script) as server, wired(server.port, replace(QUICK, attempts=2)) as wire:
+    with (
+        scripted(lambda request, writer: trickle(writer, head)) as server,
+        wired(server.port, replace(QUICK, attempts=2)) as wire,
+    ):
         begun = time.monotonic()
         with pytest.raises(Offline):
             finish(wire.ask("GET", "/", what="asking"))
@@ -683,7 +685,7 @@ def test_memory_does_not_grow_with_what_is_sent_or_fetched(tmp_path: Path) -> No
     def serve(request: Request, writer: asyncio.StreamWriter) -> object:
         return told() if request.method == "PUT" else large(writer)
 
-    with scripted(serve, keep=False) as server:  # type: ignore[arg-type]
+    with scripted(serve, keep=False) as server:
         ran = subprocess.run(
             [sys.executable, "-c", script, f"http://127.0.0.1:{server.port}", str(tmp_path / "sparse"), str(size)],
             capture_output=True,

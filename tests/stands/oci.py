@@ -26,10 +26,7 @@ class Registry:
 
     kind = "oci"
     reference = "v1"
-    part = 1 << 20
-    """What is sent in one request."""
-    chunk = 3 << 20
-    """A whole file: docker-registry voids an upload that breaks off inside a request, whoever sends it."""
+    chunk = 1 << 20
 
     def __init__(
         self, folder: Path, tls: tuple[Path, Path] | None = None, auth: Mapping[str, Any] | None = None
@@ -63,7 +60,7 @@ class Registry:
 
     def place(self, model: str, port: int = 0) -> Place:
         address = parse(f"oci+http://127.0.0.1:{port or self.port}/tests/{model}")
-        return Place(address, Secret(PASSWORD, USER), {"chunk": str(self.part)})
+        return Place(address, Secret(PASSWORD, USER), {"chunk": str(self.chunk)})
 
     def strangers(self, model: str) -> tuple[Place, ...]:
         address, options = self.place(model).address, self.place(model).options

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from diptych.errors import Offline
@@ -12,7 +12,7 @@ from stands import QUICK, Stand
 from stands.proxy import Proxy, proxied
 from stands.setting import Setting, contents
 
-_SMALL_CHANGE = 64 << 10
+SMALL_CHANGE = 64 << 10
 """What requests without a file in them may weigh."""
 
 
@@ -28,7 +28,6 @@ class Sweep:
     """Those of which nobody saw a part."""
     worst: int = 0
     """The most bytes that one cut has cost."""
-    wrong: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         return (
@@ -37,10 +36,10 @@ class Sweep:
         )
 
 
-def sweep(stand: Stand, folder: Path, points: int = 50, whole: bool = False, chunk: int = 0) -> Sweep:
+def sweep(stand: Stand, folder: Path, points: int = 50, whole: bool = False) -> Sweep:
     """Push once for each point, breaking the connection there; every other time the program is started anew.
 
-    `whole`: with a web server in front that takes requests completely; `chunk`: what may go again.
+    `whole`: with a web server in front that takes requests completely.
     """
     found = Sweep()
     total, usual = _uncut(stand, folder / "uncut", whole)
@@ -49,12 +48,12 @@ def sweep(stand: Stand, folder: Path, points: int = 50, whole: bool = False, chu
         seen: list[dict[str, str]] = []
         with proxied(stand.port) as proxy:
             proxy.whole = whole
-            proxy.at_cut = lambda seen=seen, setting=setting: seen.append(setting.visible())  # type: ignore[misc]
+            proxy.at_cut = lambda seen=seen, setting=setting: seen.append(setting.visible())
             _push(setting, proxy, total * (2 * point + 1) // (2 * points), restart=bool(point % 2))
             again = max(proxy.sent() - usual, 0)
             found.points += proxy.broken
         found.worst = max(found.worst, again)
-        found.cheap += again <= (chunk or stand.chunk) + _SMALL_CHANGE
+        found.cheap += again <= stand.chunk + SMALL_CHANGE
         found.hidden += all(visible in ({}, setting.visible()) for visible in seen)
         finish(setting.remote().pull(stand.reference, folder / "pulled" / str(point)))
         got = contents(folder / "pulled" / str(point))
