@@ -14,12 +14,15 @@ from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
+from typing import TypeAlias
 
 from diptych import display
 from diptych.domain.version import Digest, Problem
 from diptych.errors import Conflict, DiptychError
 from diptych.job import Job, Tick
 from diptych.opening import open_regular, unreadable
+
+Stamp: TypeAlias = tuple[int, ...]
 
 _BUFFER = 2**21
 """Bytes between two looks at whether to go on; about a millisecond of work."""
@@ -46,7 +49,7 @@ def _digest(path: Path, on_bytes: Callable[[int], None] | None) -> Digest | None
     with open_regular(path) as file, mmap.mmap(-1, _BUFFER) as buffer, memoryview(buffer) as view:
         sha256 = hashlib.sha256()
         try:
-            before = _stamp(os.fstat(file.fileno()))
+            before = stamp_of(os.fstat(file.fileno()))
             # not to its end, which runs ahead while something writes to it
             left = before[0]
             while length := file.readinto(view[: min(left, _BUFFER)]):
@@ -54,14 +57,17 @@ def _digest(path: Path, on_bytes: Callable[[int], None] | None) -> Digest | None
                 sha256.update(view[:length])
                 if on_bytes is not None:
                     on_bytes(length)
-            unchanged = before == _stamp(os.fstat(file.fileno())) == _stamp(path.stat())
+            unchanged = before == stamp_of(os.fstat(file.fileno())) == stamp_of(path.stat())
         except OSError as error:
             raise unreadable(path, error) from None
         return Digest("sha256", sha256.hexdigest()) if unchanged else None
 
 
-def _stamp(status: os.stat_result) -> tuple[int, ...]:
-    """The time of change cannot be set back by a program, unlike the time of modification."""
+def stamp_of(status: os.stat_result) -> Stamp:
+    """What changes with a file: size, times, and which file it is.
+
+    The time of change cannot be set back by a program, unlike the time of modification.
+    """
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev
 
 

@@ -21,7 +21,12 @@ from diptych import places
 
 _WORTH = 2**27
 """Bytes to compare below which NumPy is done before the compiler is imported."""
-_FILL = "import os; os.nice(10); from diptych.tensors.kernels import fill_cache; fill_cache()"
+_FILL = (
+    "import os; os.nice(10); from diptych.tensors import kernels; kernels.fill_cache();"
+    "from diptych.tensors import prints; prints.fill_cache()"
+)
+_SOURCES = ("kernels.py", "sums.py", "prints.py", "sketch.py", "tally.py")
+"""What is compiled, and what is compiled into it."""
 _PATIENCE = 5.0
 """Seconds for the child process to end when it is no longer wanted."""
 
@@ -33,48 +38,55 @@ class Engine:
         self._folder = folder
         self._ready = folder / f"{_fingerprint()}.ready"
         self._child: subprocess.Popen[bytes] | None = None
-        self._kernels: ModuleType | None = None
-        self._loader: Thread | None = None
+        self._modules: dict[str, ModuleType] = {}
+        self._loaders: dict[str, Thread] = {}
         self._given_up = False
         self._lock = Lock()
 
     def kernels(self, size: int) -> ModuleType | None:
         """`diptych.tensors.kernels` for a comparison of `size` bytes; None where NumPy must or better does serve."""
+        return self._module("kernels", size)
+
+    def prints(self, size: int) -> ModuleType | None:
+        """`diptych.tensors.prints` for fingerprints of `size` bytes; None as with `kernels`."""
+        return self._module("prints", size)
+
+    def _module(self, name: str, size: int) -> ModuleType | None:
         if size < _WORTH:
             return None
         with self._lock:
-            if self._kernels is None:
-                self._prepare()
-            return self._kernels
+            if name not in self._modules:
+                self._prepare(name)
+            return self._modules.get(name)
 
     def warm(self) -> None:
         """Have the cache filled, unless it is. Does not wait."""
         with self._lock:
             self._filled()
 
-    def wait(self) -> bool:
-        """Wait until the compiled arithmetic is there; False where it cannot be had."""
+    def wait(self, name: str = "kernels") -> bool:
+        """Wait until a module of compiled arithmetic is there; False where it cannot be had."""
         self.warm()
         if self._child is not None:
             self._child.wait()
         with self._lock:
-            self._prepare()
-        if self._loader is not None:
-            self._loader.join()
-        return self._kernels is not None
+            self._prepare(name)
+        if name in self._loaders:
+            self._loaders[name].join()
+        return name in self._modules
 
-    def _prepare(self) -> None:
+    def _prepare(self, name: str) -> None:
         """Start to load what the cache holds, once it is filled: beside the work, which goes on and can be stopped."""
-        if self._loader is None and self._filled():
-            self._loader = Thread(target=self._load, name="load-kernels")
-            self._loader.start()
+        if name not in self._loaders and self._filled():
+            self._loaders[name] = Thread(target=self._load, args=(name,), name=f"load-{name}")
+            self._loaders[name].start()
 
-    def _load(self) -> None:
+    def _load(self, name: str) -> None:
         # read by the compiler when it is imported
         os.environ["NUMBA_CACHE_DIR"] = str(self._folder)
-        kernels = import_module("diptych.tensors.kernels")
-        kernels.fill_cache()
-        self._kernels = kernels
+        module = import_module(f"diptych.tensors.{name}")
+        module.fill_cache()
+        self._modules[name] = module
 
     def _filled(self) -> bool:
         """Whether the cache is filled. Starts the child process where it is not, once."""
@@ -126,8 +138,9 @@ class Engine:
 
 def _fingerprint() -> str:
     """What compiled code depends on: its source, the compiler, the interpreter and the processor."""
-    digest = hashlib.sha256((Path(__file__).parent / "kernels.py").read_bytes())
-    digest.update((Path(__file__).parent / "sums.py").read_bytes())
+    digest = hashlib.sha256()
+    for name in _SOURCES:
+        digest.update((Path(__file__).parent / name).read_bytes())
     for part in (sys.version, version("numba"), version("llvmlite"), _processor()):
         digest.update(part.encode())
     return digest.hexdigest()[:16]

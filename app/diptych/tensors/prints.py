@@ -13,6 +13,7 @@ from numba import njit
 
 from diptych.tensors.kernels import widen_bf16, widen_f8, widen_f16, widen_f32
 from diptych.tensors.sketch import SEED, signs
+from diptych.tensors.tally import INFS, MOST, NANS, SQUARES, SUM, ZEROS
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     Sums: TypeAlias = NDArray[np.float64]
     Masks: TypeAlias = NDArray[np.uint32]
 
-SUM, SQUARES, NANS, INFS, ZEROS, MOST = range(6)
-"""Places in the sums of one tensor."""
 _ROOM = 1024
 _PLACES = 8191
 _BASE = SEED << 32
@@ -177,8 +176,9 @@ def add_f8(raw: NDArray[np.uint8], table: Values, block: int, masks: Masks, sums
         block += 1
 
 
-def add(dtype: str, raw: NDArray[np.uint8], table: Values | None, block: int, sums: Sums, sketch: Sums) -> None:
-    """Add a piece of a tensor, given as bytes, that begins with the block `block`."""
+def add(dtype: str, raw: NDArray[np.uint8], table: Values | None, first: int, sums: Sums, sketch: Sums) -> None:
+    """Add a piece of a tensor, given as bytes, that begins with the element `first`, which begins a block."""
+    block = first // len(sketch)
     if table is not None:
         add_f8(_aligned(raw, "u1"), table, block, signs(), sums, sketch)
     elif dtype == "F32":

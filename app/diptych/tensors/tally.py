@@ -1,0 +1,63 @@
+"""What is counted and summed up of one tensor while it is read, and the same by NumPy for every dtype."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from diptych.domain.decoding import decode, packing
+from diptych.tensors import sketch
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SUM, SQUARES, NANS, INFS, ZEROS, MOST = range(6)
+"""Places in the array of sums. Values that are not finite are counted and left out of all the others."""
+
+STEP = 1024
+"""Elements after which a tensor may be cut: whole blocks of every sketch and of every packed type."""
+_CHUNK = 64 * STEP
+"""Elements at a time, so that the temporaries stay small."""
+
+
+def fresh() -> NDArray[np.float64]:
+    """Sums of nothing."""
+    return np.zeros(6)
+
+
+def add(dtype: str, raw: NDArray[np.uint8], first: int, sums: NDArray[np.float64], cells: NDArray[np.float64]) -> None:
+    """Add a piece, given as bytes, that begins with the element `first`, a multiple of `STEP`."""
+    count, width = packing(dtype)
+    step = _CHUNK // count * width
+    with np.errstate(all="ignore"):
+        for place in range(-(-len(raw) // step)):
+            values = decode(raw[place * step : (place + 1) * step], dtype).astype(np.float64)
+            _add(values, sums)
+            sketch.add(values.astype(np.float32), (first + place * _CHUNK) // len(cells), cells)
+
+
+def _add(values: NDArray[np.float64], sums: NDArray[np.float64]) -> None:
+    """Add values, and put nought in the place of those that are not finite."""
+    finite = np.isfinite(values)
+    if not finite.all():
+        nans = np.count_nonzero(np.isnan(values))
+        sums[NANS] += nans
+        sums[INFS] += len(values) - np.count_nonzero(finite) - nans
+        sums[ZEROS] -= len(values) - np.count_nonzero(finite)
+        values[~finite] = 0
+    sums[SUM] += values.sum()
+    # not a product of BLAS, which would start threads of its own
+    sums[SQUARES] += np.einsum("i,i->", values, values)
+    sums[ZEROS] += len(values) - np.count_nonzero(values)
+    sums[MOST] = max(sums[MOST], np.abs(values).max(initial=0))
+
+
+def picked(dtype: str, raw: NDArray[np.uint8], first: int, step: int) -> NDArray[np.float64]:
+    """The values of every `step`-th element of a tensor that lie in a piece beginning with the element `first`."""
+    count, width = packing(dtype)
+    places = np.arange(-first % step, len(raw) // width * count, step)
+    blocks = np.ascontiguousarray(raw.reshape(-1, width)[places // count]).reshape(-1)
+    with np.errstate(all="ignore"):
+        values = decode(blocks, dtype).reshape(-1, count)
+        return values[np.arange(len(places)), places % count].astype(np.float64)
