@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.hostile_records import torch_zip
-from diptych.records.inert import Inert, NotPickle, Pairs, Stand, Value
-from diptych.records.pickle import read_stream
+from diptych.pickles.inert import Inert, NotPickle, Pairs, Stand, Value
+from diptych.pickles.machine import read_stream
 from diptych.records.training_args import TrainingArguments
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)

@@ -12,10 +12,10 @@ import zlib
 from io import BytesIO
 from pathlib import Path
 
-from diptych.records.allowed import foreign
+from diptych.pickles.allowed import foreign
+from diptych.pickles.inert import Inert, NotPickle
+from diptych.pickles.machine import read_stream
 from diptych.records.content import damaged, read_bytes
-from diptych.records.inert import Inert, NotPickle
-from diptych.records.pickle import read_stream
 
 MOST_BYTES = 16 * 2**20
 """Size of a file that holds arguments, and of the pickle in it."""

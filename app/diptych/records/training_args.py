@@ -7,9 +7,9 @@ from pathlib import Path
 
 from diptych.domain.evidence import Evidence, HyperParameter, Plain
 from diptych.domain.version import Source
-from diptych.records.allowed import allowed, foreign
+from diptych.pickles.allowed import allowed, foreign
+from diptych.pickles.inert import Name, Pairs, Stand, Value
 from diptych.records.content import damaged, problem
-from diptych.records.inert import Name, Pairs, Stand, Value
 from diptych.records.record import last_name
 from diptych.records.scrub import secret_key, secret_value, without_secrets
 from diptych.records.torch_file import contains_code, read_torch

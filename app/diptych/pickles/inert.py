@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 _RECONSTRUCTORS = frozenset({"copyreg._reconstructor", "copy_reg._reconstructor"})
 """Makes an object of the class that is its first argument (protocols 0 and 1)."""
@@ -18,6 +18,18 @@ class NotPickle(Exception):
     def __init__(self, reason: str, names: tuple[str, ...] = ()) -> None:
         super().__init__(reason)
         self.names = names
+
+
+class Placed(bytes):
+    """Bytes of an array, with the place in the file where they begin."""
+
+    begin: int
+
+    def __new__(cls, content: bytes | bytearray, begin: int) -> Self:
+        """`content` as it stands in the file from `begin` on."""
+        placed = super().__new__(cls, content)
+        placed.begin = begin
+        return placed
 
 
 @dataclass(slots=True, eq=False)

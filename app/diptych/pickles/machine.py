@@ -14,13 +14,17 @@ import pickletools
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from diptych.records.allowed import allowed
-from diptych.records.inert import Inert, Name, NotPickle, Pairs, Stand, Value
+from diptych.pickles.allowed import allowed
+from diptych.pickles.inert import Inert, Name, NotPickle, Pairs, Placed, Stand, Value
 
 MOST_OPCODES = 500_000
 _MOST_STACK = 200_000
 _MOST_DIGITS = 64
 """Bytes of a whole number."""
+_LEAST_PLACED = 64
+"""Bytes from which it matters where they lie: arrays that are shorter are not worth a map."""
+_BULK = {"BINBYTES": 5, "BINBYTES8": 9, "BYTEARRAY8": 9}
+"""Opcodes that carry the bytes of arrays, and how many bytes after the opcode those begin."""
 
 
 class _Mark:
@@ -30,15 +34,15 @@ class _Mark:
 _MARK = _Mark()
 
 
-def read_stream(file: BinaryIO, size: int) -> Inert:
+def read_stream(file: BinaryIO, size: int, steps: int = MOST_OPCODES) -> Inert:
     """The pickle at the position of `file`, of which `size` bytes are left; the position is then after its end.
 
-    Raises `NotPickle`.
+    `steps` are the most opcodes that it may have. Raises `NotPickle`.
     """
-    machine = _Machine(size)
+    machine = _Machine(size, steps)
     try:
-        for opcode, argument, _ in pickletools.genops(file):
-            machine.step(opcode.name, argument)
+        for opcode, argument, position in pickletools.genops(file):
+            machine.step(opcode.name, argument, position or 0)
         return Inert(machine.result(), machine.seen())
     except NotPickle as fault:
         raise NotPickle(str(fault), machine.seen()) from None
@@ -50,8 +54,9 @@ def read_stream(file: BinaryIO, size: int) -> Inert:
 class _Machine:
     """Stack, memo and limits of one stream."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, most: int) -> None:
         self._size = size
+        self._most = most
         self._stack: list[Value | _Mark] = []
         self._memo: dict[int, Value] = {}
         self._names: dict[str, None] = {}
@@ -72,14 +77,16 @@ class _Machine:
             raise NotPickle("is no valid pickle: it leaves more than one value")
         return value
 
-    def step(self, opcode: str, argument: object) -> None:
+    def step(self, opcode: str, argument: object, position: int) -> None:
         self._steps += 1
-        if self._steps > MOST_OPCODES:
-            raise NotPickle(f"has more than {MOST_OPCODES:,} steps")
+        if self._steps > self._most:
+            raise NotPickle(f"has more than {self._most:,} steps")
         if len(self._stack) > _MOST_STACK:
             raise NotPickle("piles up more values than any record needs")
         if opcode in _CONSTANTS:
             self._push(_CONSTANTS[opcode])
+        elif opcode in _BULK and isinstance(argument, bytes | bytearray) and len(argument) >= _LEAST_PLACED:
+            self._push(Placed(argument, position + _BULK[opcode]))
         elif opcode in _LITERALS:
             self._push(_literal(argument))
         elif opcode in _ACTIONS:
