@@ -33,6 +33,9 @@ def register(add: Add) -> None:
     compare.add_argument(
         "--facet", action="append", choices=FACETS, metavar="KEY", help=f"only this; any of {', '.join(FACETS)}"
     )
+    compare.add_argument(
+        "--exact", action="store_true", help="read the weights even where fingerprints tell how far they lie apart"
+    )
     compare.add_argument("--exit-code", action="store_true", help="answer 1 where anything differs, as diff does")
     compare.add_argument("--html", type=Path, metavar="FILE", help="write the report as one HTML file")
 
@@ -40,7 +43,8 @@ def register(add: Add) -> None:
 def _compare(session: Session, options: Namespace) -> int:
     from diptych.compare.export import dumps
 
-    comparison = session.workbench.compare(_side(session, options.left), _side(session, options.right))
+    sides = [_side(session, ref) for ref in (options.left, options.right)]
+    comparison = session.workbench.compare(sides[0], sides[1], exact=options.exact)
     every = [facet.key for facet in comparison.facets]
     asked = [key for key in every if not options.facet or key in options.facet]
     # the summary speaks of all the others, so it is written last and stands first

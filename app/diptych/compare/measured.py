@@ -16,6 +16,7 @@ from diptych.domain.tensor import TensorInfo
 from diptych.domain.version import Source
 
 if TYPE_CHECKING:
+    from diptych.domain.fingerprint import Estimate, TensorPrint
     from diptych.tensors.difference import TensorDifference
 
 UNMEASURED: Mapping[str, Plain] = {
@@ -80,13 +81,50 @@ def row(name: str, pair: Pairing, numbers: TensorDifference) -> Row:
     )
 
 
+def estimated(name: str, pair: Pairing, found: Estimate, a: TensorPrint, b: TensorPrint) -> Row:
+    """The row of a tensor of which fingerprints tell how far it moved; equal bytes are certain."""
+    assert pair.left is not None
+    assert pair.right is not None
+    before, after = a.nans + a.infs, b.nans + b.infs
+    values: dict[str, Plain] = {"nonfinite": before + after, "nonfinite_left": before, "nonfinite_right": after}
+    values |= {"norm_left": a.norm, "norm_right": b.norm}
+    if found.identical:
+        values |= {"relative_change": 0.0, "cosine": 1.0, "max_abs": 0.0, "changed_fraction": 0.0, "norm_change": 0.0}
+        return _row(name, pair, Status.SAME, note=_counted(before, after), values=values)
+    relative = found.relative_change if a.norm else math.inf if b.norm else 0.0
+    values |= {
+        "relative_change": relative,
+        "cosine": found.cosine,
+        "norm_change": relative * a.norm if a.norm else b.norm,
+    }
+    values |= {"estimated": True, "low": found.low, "high": found.high}
+    recast = _dtypes(pair) if pair.left.dtype != pair.right.dtype else ""
+    return _row(
+        name,
+        pair,
+        Status.DIFFERS,
+        change=change(values),
+        magnitude=1.0 if before != after else _magnitude(relative),
+        note="; ".join(filter(None, (recast, _counted(before, after)))),
+        values=values,
+    )
+
+
 def change(values: Mapping[str, Plain]) -> str:
-    """The change of a measured tensor as shown: its relative size, unless NaN or infinities came or went."""
+    """The change of a measured tensor as shown: its relative size, unless NaN or infinities came or went.
+
+    An estimate stands with its bounds: `≈ 0.013 (0.012–0.014)`.
+    """
     before, after = values.get("nonfinite_left"), values.get("nonfinite_right")
     if before != after and isinstance(before, int) and isinstance(after, int):
         return "NaN or ∞ appeared" if after > before else "NaN or ∞ gone"
     relative = values.get("relative_change")
-    return display.number(relative, 3) if isinstance(relative, float) and 0 < relative < math.inf else ""
+    if not isinstance(relative, float) or not 0 < relative < math.inf:
+        return ""
+    low, high = values.get("low"), values.get("high")
+    if not isinstance(low, float) or not isinstance(high, float):
+        return display.number(relative, 3)
+    return f"≈ {display.number(relative, 3)} ({display.number(low, 3)}–{display.number(high, 3)})"
 
 
 def unread(name: str, pair: Pairing, left: Dossier, right: Dossier, why: str) -> Row:
@@ -161,7 +199,11 @@ def _dtypes(pair: Pairing) -> str:
 
 
 def _nonfinite(numbers: TensorDifference) -> str:
-    sides = [("A", numbers.nonfinite_left), ("B", numbers.nonfinite_right)]
+    return _counted(numbers.nonfinite_left, numbers.nonfinite_right)
+
+
+def _counted(left: int, right: int) -> str:
+    sides = [("A", left), ("B", right)]
     return ", ".join(f"{count:,} NaN or infinite in {side}" for side, count in sides if count)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from diptych.domain.evidence import DatasetRef, HyperParameter, Metric, Sample, Series
+from diptych.domain.fingerprint import Fingerprint
 from diptych.domain.tensor import TensorInfo, TensorSource
 from diptych.domain.tokenizer import Tokenizer
 from diptych.domain.version import Problem, Version
@@ -30,3 +31,5 @@ class Dossier:
     """None where the weights are not here or cannot be read."""
     tokenizer: Callable[[], Tokenizer] | None = None
     """None where the version has no tokenizer."""
+    fingerprint: Callable[[], Fingerprint | None] | None = None
+    """What an earlier read of the weights has found, whether they are here or not; None where there was none."""

@@ -73,3 +73,5 @@ class Rules:
     sets: frozenset[str] = SETS
     tolerance: float = 0.0
     """Relative difference up to which two numbers count as equal."""
+    exact: bool = True
+    """Read weights even where fingerprints tell about how far they lie apart."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from diptych.reports.card import Card
     from diptych.workbench.comparing import Comparison, TensorDetail
     from diptych.workbench.doctor import Check
+    from diptych.workbench.fingerprinting import FingerprintReport, Near
     from diptych.workbench.hash import HashReport
     from diptych.workbench.pushing import Targeted
     from diptych.workbench.remotes import NamedRemote, Remotes
@@ -61,6 +63,12 @@ class Workbench:
         from diptych.workbench.hash import hash_files
 
         return hash_files(self.catalog, keys)
+
+    def fingerprint(self, keys: Collection[int] | None = None) -> Job[FingerprintReport]:
+        """Read weights once, so that they can be compared without files; see `workbench.fingerprinting`."""
+        from diptych.workbench.fingerprinting import fingerprint
+
+        return fingerprint(self.catalog, keys)
 
     def usual_places(self) -> Job[tuple[UsualPlace, ...]]:
         """Where models lie on this machine."""
@@ -147,11 +155,20 @@ class Workbench:
 
         return from_remote(self.catalog, self.remote_for, text)
 
-    def compare(self, left: Subject, right: Subject) -> Comparison:
-        """Two versions side by side; nothing is computed until a sheet is asked for."""
+    def compare(self, left: Subject, right: Subject, *, exact: bool = True) -> Comparison:
+        """Two versions side by side; nothing is computed until a sheet is asked for.
+
+        Without `exact`, weights of which both sides have a fingerprint are estimated and not read.
+        """
         from diptych.workbench.comparing import Comparison
 
-        return Comparison(self.dossier(left), self.dossier(right), self.settings.rules)
+        return Comparison(self.dossier(left), self.dossier(right), replace(self.settings.rules, exact=exact))
+
+    def neighbours(self, version: Version, limit: int = 20) -> tuple[Near, ...]:
+        """The versions whose weights lie nearest; `NotFound` where it has no fingerprint."""
+        from diptych.workbench.fingerprinting import near
+
+        return near(self.catalog, version, limit)
 
     def tensor(self, comparison: Comparison, key: str) -> Job[TensorDetail]:
         """What the drawer shows of one tensor."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -31,7 +32,8 @@ T = TypeVar("T")
 
 def from_catalog(catalog: Catalog, version: Version) -> Dossier:
     """The dossier of a version that the catalog holds."""
-    return _dossier(version, catalog.records(version.key), catalog.headers(version.key))
+    dossier = _dossier(version, catalog.records(version.key), catalog.headers(version.key))
+    return replace(dossier, fingerprint=partial(catalog.fingerprints.of, version.id)) if version.hashed else dossier
 
 
 def from_path(catalog: Catalog, path: Path) -> Dossier:

@@ -13,10 +13,11 @@ import shutil
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from diptych import display, places
-from diptych.catalog import Catalog
+from diptych.catalog import Catalog, identity
 from diptych.domain.address import SCHEMES
 from diptych.domain.dossier import Dossier
 from diptych.domain.shipping import Delivered, Remote
@@ -66,7 +67,7 @@ def from_remote(catalog: Catalog, open_remote: Opener, text: str) -> Job[Dossier
         folder = _folder(str(remote.address), ref, files)
         if not (folder.parent / _TOGETHER).exists():
             yield from _fetch(remote, ref, files, folder)
-    return _told(from_path(catalog, folder), text, files)
+    return _told(catalog, from_path(catalog, folder), text, files)
 
 
 def _folder(address: str, ref: str, files: Sequence[Delivered]) -> Path:
@@ -116,7 +117,7 @@ def _header(remote: Remote, ref: str, file: Delivered) -> Job[bytes]:
     return head[: 8 + length]
 
 
-def _told(dossier: Dossier, text: str, files: Sequence[Delivered]) -> Dossier:
+def _told(catalog: Catalog, dossier: Dossier, text: str, files: Sequence[Delivered]) -> Dossier:
     """The dossier with its name and digests from the remote, and without what only its files could answer."""
     digests = {file.name: file.sha256 for file in files if file.sha256}
     version = dossier.version
@@ -124,10 +125,13 @@ def _told(dossier: Dossier, text: str, files: Sequence[Delivered]) -> Dossier:
     seen = {one.path for one in artifacts}
     left = [Artifact(one.name, one.bytes, 0, role(one.name, ()), None) for one in files if one.name not in seen]
     artifacts += [_with_digest(one, digests.get(one.path, "")) for one in left]
+    content = identity.final(artifacts)
     return replace(
         dossier,
         version=replace(version, name=text, model=split(text)[0], path=None, places=(), artifacts=tuple(artifacts)),
         weights=None,
+        # the same content may have been read here
+        fingerprint=partial(catalog.fingerprints.of, content) if content else None,
     )
 
 

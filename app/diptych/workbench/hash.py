@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from diptych.catalog import Catalog, Place
 from diptych.domain.changes import Changes
 from diptych.domain.version import Digest, Problem
 from diptych.errors import NotFound
-from diptych.job import Job, Tick
+from diptych.job import Job, Tick, retold
 from diptych.tensors.digest import digest_files
 
 _BATCH_BYTES = 1 << 30
@@ -46,9 +46,9 @@ def hash_files(catalog: Catalog, keys: Collection[int] | None = None) -> Job[Has
     changes = Changes()
     problems: list[Problem] = []
     files = done = duplicates = 0
-    for batch in _batches(places):
-        paths = {_file(place, artifact.path): place for place in batch for artifact in place.artifacts}
-        found = yield from _shifted(digest_files(list(paths)), done, total)
+    for batch in batches(places):
+        paths = {file_of(place, artifact.path): place for place in batch for artifact in place.artifacts}
+        found = yield from retold(digest_files(list(paths)), onward(done, total))
         files += len(paths)
         done += sum(artifact.bytes for place in batch for artifact in place.artifacts)
         problems += [outcome for outcome in found.values() if isinstance(outcome, Problem)]
@@ -56,18 +56,18 @@ def hash_files(catalog: Catalog, keys: Collection[int] | None = None) -> Job[Has
             digests = {
                 artifact.path: outcome
                 for artifact in place.artifacts
-                if isinstance(outcome := found.get(_file(place, artifact.path)), Digest)
+                if isinstance(outcome := found.get(file_of(place, artifact.path)), Digest)
             }
             try:
                 noted = catalog.digests(place.path, digests)
             except NotFound:  # taken off the list while its files were read
                 continue
             changes |= noted
-            duplicates += _doubled(catalog, noted, place.path)
+            duplicates += doubled(catalog, noted, place.path)
     return HashReport(changes, files, done, tuple(problems), duplicates)
 
 
-def _doubled(catalog: Catalog, changes: Changes, place: Path) -> bool:
+def doubled(catalog: Catalog, changes: Changes, place: Path) -> bool:
     """Whether the version at `place` was united with one that lies elsewhere too."""
     if not changes.removed:
         return False
@@ -75,12 +75,13 @@ def _doubled(catalog: Catalog, changes: Changes, place: Path) -> bool:
     return any(other != place and other.exists() for version in united for other in version.places)
 
 
-def _file(place: Place, name: str) -> Path:
+def file_of(place: Place, name: str) -> Path:
     """A file of a place; the place itself where a weight file lies loose."""
     return place.path if place.path.name == name else place.path / name
 
 
-def _batches(places: Sequence[Place]) -> Iterator[list[Place]]:
+def batches(places: Sequence[Place]) -> Iterator[list[Place]]:
+    """Places to read together."""
     batch: list[Place] = []
     room = 0
     for place in places:
@@ -93,16 +94,6 @@ def _batches(places: Sequence[Place]) -> Iterator[list[Place]]:
         yield batch
 
 
-def _shifted(
-    job: Job[Mapping[Path, Digest | Problem]], before: float, total: float
-) -> Job[Mapping[Path, Digest | Problem]]:
+def onward(before: float, total: float) -> Callable[[Tick], Tick]:
     """The ticks of one batch as part of the whole."""
-    try:
-        while True:
-            tick = next(job)
-            yield Tick(tick.text, before + tick.done, total, "bytes")
-    except StopIteration as stop:
-        result: Mapping[Path, Digest | Problem] = stop.value
-        return result
-    finally:
-        job.close()
+    return lambda tick: Tick(tick.text, before + tick.done, total, "bytes")

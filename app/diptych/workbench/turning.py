@@ -54,6 +54,11 @@ def _values(row: Row) -> dict[str, Plain]:
     moved, length = row.values.get("norm_change"), row.values.get("norm_right")
     if isinstance(moved, float) and isinstance(length, float):
         values["relative_change"] = moved / length if length else 0.0 if moved == 0 else float("inf")
+        before = row.values.get("norm_left")
+        for bound in ("low", "high"):
+            value = row.values.get(bound)
+            if isinstance(value, float) and isinstance(before, float):
+                values[bound] = value * before / length if length else float("nan")
     if isinstance(delta := row.values.get("delta"), float):
         values["delta"] = -delta
     return values
