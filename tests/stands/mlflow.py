@@ -44,7 +44,10 @@ class MLflow:
     chunk = 3 << 20
     """A whole file: the server takes each in one request, and keeps nothing of one that breaks off."""
 
-    def __init__(self, folder: Path, users: bool = True) -> None:
+    def __init__(
+        self, folder: Path, users: bool = True, store: str = "", settings: Mapping[str, str] | None = None
+    ) -> None:
+        """`store` is where it keeps files if not in the folder, and `settings` what it needs to know for that."""
         assert PROGRAM.exists(), "the MLflow server is missing: packaging/test makes an environment for it"
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -54,7 +57,7 @@ class MLflow:
             "--backend-store-uri",
             f"sqlite:///{folder}/mlflow.db",
             "--artifacts-destination",
-            str(folder / "art"),
+            store or str(folder / "art"),
         ]
         options += ["--serve-artifacts", "--workers", "1", "--host", "127.0.0.1", "--port", str(self.port)]
         known = os.environ | {
@@ -63,6 +66,7 @@ class MLflow:
             "PYTHONWARNINGS": "ignore",
             "PATH": f"{PROGRAM.parent}{os.pathsep}{os.environ['PATH']}",
         }
+        known |= settings or {}
         known.pop("PYTHONPATH", None)
         if users:
             told = _USERS.format(folder=folder, admin=_ADMIN, password=_ADMINS_PASSWORD)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import struct
 import threading
@@ -125,6 +126,9 @@ class Proxy:
         fault.hits += 1
         if fault.stall == "headers":
             await asyncio.sleep(_FOR_EVER)
+        if headers.get("expect", "").lower() == "100-continue":
+            back.write(b"HTTP/1.1 100 Continue\r\n\r\n")  # here, since the server's would be taken for its answer
+            head = re.sub(rb"(?i)\r\nexpect:[^\r]*", b"", head)
         if fault.answer is None and not self.whole:
             server.write(head)
         length = int(headers.get("content-length", 0))

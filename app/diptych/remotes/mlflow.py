@@ -35,6 +35,7 @@ from diptych.remotes.mlflow_evidence import MANIFEST, MODEL_FILE, version_tags
 from diptych.remotes.mlflow_push import Making
 from diptych.remotes.mlflow_registry import Registered, alias_of
 from diptych.remotes.mlflow_server import Login, Server
+from diptych.remotes.mlflow_upload import PART
 from diptych.remotes.mlflow_verify import fingerprints, verify
 from diptych.remotes.network import Network
 from diptych.remotes.wire import Wire
@@ -51,6 +52,7 @@ class MLflow:
         self._server = Server(self._wire, f"/{prefix}" if prefix else "")
         self._registered = Registered(self._server, name)
         self._experiment = options.get("experiment") or name
+        self._part = int(options.get("chunk", PART))
         self._whole = options.get("verify", "") == "whole"
 
     def close(self) -> None:
@@ -93,7 +95,7 @@ class MLflow:
         """Bring files and evidence there, then add the version, then move the alias."""
         begun = time.monotonic()
         alias, manifest = alias_of(plan.wishes.reference), Manifest.of(plan.shipment)
-        making = Making(self._server, plan, manifest, journal, self._experiment)
+        making = Making(self._server, plan, manifest, journal, self._experiment, self._part)
         number = yield from self._known(manifest)
         if alias:
             yield from self._registered.expect(alias, {plan.notes.get("shown", ""), number})

@@ -6,19 +6,15 @@ harmless.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit
 
-from diptych import display
 from diptych.display import visible
-from diptych.domain.shipping import Delivered, Parcel
-from diptych.errors import Conflict, Refused
+from diptych.domain.shipping import Delivered
+from diptych.errors import Refused
 from diptych.job import Job
 from diptych.remotes import answers
-from diptych.remotes.answers import PASSING, Answer
 from diptych.remotes.arriving import Checksum, Piece
-from diptych.remotes.body import Body
 from diptych.remotes.landing import Arrival
 from diptych.remotes.mlflow_server import Server, rows, text
 from diptych.remotes.names import Names, safe_name
@@ -28,7 +24,7 @@ _PROXY = "mlflow-artifacts/artifacts"
 _MOST_FILES = 10_000
 _DEEPEST = 32
 _SMALL = 1 << 20
-_BYTES = {"Content-Type": "application/octet-stream"}
+BYTES = {"Content-Type": "application/octet-stream"}
 
 
 class _Enough(Exception):
@@ -67,6 +63,10 @@ class Artifacts:
         """Where a file is."""
         return self.server.url(f"{_PROXY}/{quote(f'{self.root}/{name}', safe='/')}")
 
+    def multipart(self, step: str, folder: str) -> str:
+        """The path of the interface for a `step` of an upload in parts into a folder."""
+        return quote(f"mlflow-artifacts/mpu/{step}/{self.root}/{folder}".rstrip("/"), safe="/")
+
     def list(self, what: str) -> Job[dict[str, int]]:
         """The sizes of all files, by name."""
         found: dict[str, int] = {}
@@ -99,7 +99,7 @@ class Artifacts:
 
     def put(self, name: str, content: bytes, what: str) -> Job[None]:
         """Store a small file; it may be there already."""
-        yield from self.server.wire.ask("PUT", self.url(name), what=what, content=content, headers=_BYTES)
+        yield from self.server.wire.ask("PUT", self.url(name), what=what, content=content, headers=BYTES)
 
     def fetch(self, file: Delivered, take: Arrival | Checksum, what: str) -> Job[None]:
         """Give a whole file to `take`, going on from where a connection broke where the server gives parts."""
@@ -165,6 +165,11 @@ class Artifacts:
         )
         return answer.headers.get("etag", "") if answer.status == 206 else ""
 
+    def in_parts(self) -> Job[bool]:
+        """Whether the server lets files be sent in parts, to the store that it keeps them in."""
+        told = yield from self.server.about()
+        return told is not None and told.get("multipart_uploads_enabled") is True
+
     def elsewhere(self) -> Job[bool]:
         """Whether the server keeps files in a store of somebody else, from which it fetches whole ones to look at."""
         told = yield from self.server.about()
@@ -178,78 +183,6 @@ class Artifacts:
             small = next((name for name, count in sizes.items() if 0 < count <= _SMALL), "")
             if small:
                 yield from self.small(small, what)
-
-
-class Sending:
-    """One file on its way. The server stores it when its last byte has come, and that goes only if the digest is right.
-
-    MLflow's proxy takes a file in one request, so that a connection that breaks costs that file.
-    """
-
-    def __init__(self, artifacts: Artifacts, parcel: Parcel) -> None:
-        self.sent = 0
-        """Bytes that went out, with those that had to go again."""
-        self._artifacts = artifacts
-        self._parcel = parcel
-        self._body = Body(parcel)
-
-    @property
-    def moved(self) -> int:
-        """Bytes of the file on their way."""
-        return self._body.sent
-
-    def run(self) -> Job[None]:
-        """Send it. Raises `Conflict` where the file is no longer what was hashed; the server stores nothing then."""
-        what = f"sending {self._parcel.name}"
-        if not self._parcel.bytes:
-            _Guard(self._parcel).check()
-        server = self._artifacts.server
-        answer = yield from server.once(lambda: self._attempt(what), what, lambda: self._arrived(what))
-        if isinstance(answer, Answer) and answer.status != 200:
-            raise answers.error(answer, server.wire.host, what)
-
-    def _attempt(self, what: str) -> Job[Answer]:
-        self._body = Body(self._parcel, watch=_Guard(self._parcel))
-        try:
-            return (
-                yield from self._artifacts.server.wire.ask(
-                    "PUT",
-                    self._artifacts.url(self._parcel.name),
-                    what=what,
-                    headers=_BYTES,
-                    content=self._body,
-                    accept=(200, *PASSING),
-                    retry=False,
-                )
-            )
-        finally:
-            self.sent += self._body.sent
-
-    def _arrived(self, what: str) -> Job[bool | None]:
-        """Whether the file is there, though no answer came; None where it is not."""
-        sizes = yield from self._artifacts.list(what)
-        return sizes.get(self._parcel.name) == self._parcel.bytes or None
-
-
-class _Guard:
-    """Lets the last bytes of a file pass only when all of them have the digest that they should have."""
-
-    def __init__(self, parcel: Parcel) -> None:
-        self._parcel = parcel
-        self._seen = 0
-        self._sha256 = hashlib.sha256()
-
-    def __call__(self, piece: bytes) -> None:
-        self._sha256.update(piece)
-        self._seen += len(piece)
-        if self._seen >= self._parcel.bytes:
-            self.check()
-
-    def check(self) -> None:
-        """Raises `Conflict` unless what was seen has the right digest."""
-        if self._sha256.hexdigest() != self._parcel.sha256:
-            place = display.path(self._parcel.path) if self._parcel.path else self._parcel.name
-            raise Conflict(f"{place}: changed since it was hashed", "Scan and hash the version again.")
 
 
 def _root(server: Server, uri: str) -> str:

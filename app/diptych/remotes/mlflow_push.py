@@ -18,8 +18,9 @@ from diptych.errors import Conflict, DiptychError, Refused
 from diptych.job import Job, Tick
 from diptych.remotes import mlflow_evidence as evidence
 from diptych.remotes.manifest import Manifest
-from diptych.remotes.mlflow_artifacts import Artifacts, Sending
+from diptych.remotes.mlflow_artifacts import Artifacts
 from diptych.remotes.mlflow_server import Server, rows, text
+from diptych.remotes.mlflow_upload import PART, Upload
 from diptych.remotes.names import safe_name
 
 _FOLDER = "model"
@@ -44,7 +45,9 @@ class Made:
 class Making:
     """Brings files and evidence there, up to the moment before others see the version."""
 
-    def __init__(self, server: Server, plan: Plan, manifest: Manifest, journal: Journal, experiment: str) -> None:
+    def __init__(
+        self, server: Server, plan: Plan, manifest: Manifest, journal: Journal, experiment: str, part: int = PART
+    ) -> None:
         self.made = Made()
         self.sent = 0
         """Bytes of files that went out."""
@@ -53,6 +56,7 @@ class Making:
         self._manifest = manifest
         self._journal = journal
         self._experiment = experiment
+        self._part = part
         self._key = f"mlflow {plan.address} {manifest.digest}"
 
     @property
@@ -81,6 +85,8 @@ class Making:
         steps: list[tuple[str, str, Mapping[str, object]]] = []
         if note.uri:
             artifacts = Artifacts(self._server, note.uri)
+            for parcel in self._plan.shipment.parcels:
+                yield from Upload(artifacts, parcel, self._journal).abandon()
             steps.append(("DELETE", f"mlflow-artifacts/artifacts/{artifacts.root}", {}))
         if note.model:
             steps.append(("DELETE", f"mlflow/logged-models/{note.model}", {"model_id": note.model}))
@@ -197,7 +203,7 @@ class Making:
         shown = done
         for number, parcel in enumerate(missing, len(parcels) - len(missing)):
             voyage = Voyage(Phase.UPLOAD, parcel.name, number, len(parcels))
-            sending = Sending(artifacts, parcel)
+            sending = Upload(artifacts, parcel, self._journal, self._part)
             for tick in sending.run():
                 shown = max(shown, done + sending.moved)
                 yield Tick(tick.text, shown, max(self._plan.to_send, shown), "bytes", voyage)

@@ -81,16 +81,14 @@ class Server:
 
     def send(self, method: str, path: str, what: str, content: Mapping[str, object]) -> Job[dict[str, object]]:
         """Change something in a way that may be repeated."""
-        answer = yield from self._send(method, path, what, content)
+        answer = yield from self.ask(method, path, what, content, (200,), retry=True)
         return self.read(answer)
 
     def create(
         self, path: str, what: str, content: Mapping[str, object], known: Callable[[], Job[T | None]]
     ) -> Job[dict[str, object] | T]:
         """Make something once: what the server says of it, or what `known` finds of an earlier try."""
-        done = yield from self.once(
-            lambda: self._send("POST", path, what, content, (200, 400, *PASSING), retry=False), what, known
-        )
+        done = yield from self.once(lambda: self.ask("POST", path, what, content, (200, 400, *PASSING)), what, known)
         if not isinstance(done, Answer):
             return done
         if done.status == 200:
@@ -134,15 +132,16 @@ class Server:
             raise Refused(f"{self.wire.host}: does not answer as MLflow does", "Check the address.")
         return found
 
-    def _send(
+    def ask(
         self,
         method: str,
         path: str,
         what: str,
         content: Mapping[str, object],
-        accept: tuple[int, ...] = (200,),
-        retry: bool = True,
+        accept: tuple[int, ...] = (200, *PASSING),
+        retry: bool = False,
     ) -> Job[Answer]:
+        """One request with JSON in it, as `Wire.ask`."""
         return self.wire.ask(
             method,
             self.url(path),
