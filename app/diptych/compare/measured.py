@@ -12,7 +12,7 @@ from diptych.compare.structure import Pairing
 from diptych.domain.dossier import Dossier
 from diptych.domain.evidence import Plain
 from diptych.domain.sheet import Cell, Row, Status
-from diptych.domain.tensor import TensorInfo
+from diptych.domain.tensor import DTYPE_BITS, TensorInfo
 from diptych.domain.version import Source
 
 if TYPE_CHECKING:
@@ -27,6 +27,15 @@ UNMEASURED: Mapping[str, Plain] = {
 }
 """What every row of weights carries, so that whoever reads them need not ask first."""
 
+QUANTISED_ERROR: Mapping[str, float] = {
+    "Q8_0": 0.015, "Q6_K": 0.04, "Q5_0": 0.08, "Q5_1": 0.08, "Q5_K": 0.08, "Q4_0": 0.16, "Q4_1": 0.16, "Q4_K": 0.16,
+    "IQ4_NL": 0.16, "IQ4_XS": 0.16, "MXFP4": 0.2, "Q3_K": 0.3, "IQ3_S": 0.3, "IQ3_XXS": 0.35, "Q2_K": 0.5,
+    "IQ2_S": 0.5, "IQ2_XS": 0.5, "IQ2_XXS": 0.5, "IQ1_S": 0.8, "IQ1_M": 0.8, "TQ1_0": 0.8, "TQ2_0": 0.8,
+}  # fmt: skip
+"""The relative error of a whole tensor that block types stay below with weights as networks have them, with room to
+spare: half a step of b bits over blocks of 32 values near a normal distribution, measured with the converters of GGML.
+"""
+
 _DECADES = 6
 """A bar reaches from a relative change of one millionth to one."""
 
@@ -36,11 +45,22 @@ def structural(name: str, pair: Pairing) -> Row | None:
     if pair.left is None or pair.right is None:
         return _row(name, pair, Status.LEFT_ONLY if pair.right is None else Status.RIGHT_ONLY)
     if pair.left.shape != pair.right.shape:
-        sizes = f"reshaped: {_shape(pair.left)} → {_shape(pair.right)}"
-        return _row(name, pair, Status.DIFFERS, note=sizes)
+        return _row(name, pair, Status.DIFFERS, note=_sizes(pair))
+    if not readable(pair):
+        unknown = next(each.dtype for each in (pair.left, pair.right) if not _known(each.dtype))
+        return _row(name, pair, Status.NOT_COMPARABLE, note=f"values of {unknown} are not read")
     if pair.left.dtype != pair.right.dtype:
         return _row(name, pair, Status.DIFFERS, note=_dtypes(pair))
     return None
+
+
+def readable(pair: Pairing) -> bool:
+    """Whether the values of both sides are of types that are known."""
+    return all(side is not None and _known(side.dtype) for side in (pair.left, pair.right))
+
+
+def _known(dtype: str) -> bool:
+    return dtype in DTYPE_BITS or dtype in QUANTISED_ERROR
 
 
 def row(name: str, pair: Pairing, numbers: TensorDifference) -> Row:
@@ -60,6 +80,12 @@ def row(name: str, pair: Pairing, numbers: TensorDifference) -> Row:
     assert pair.left is not None
     assert pair.right is not None
     recast = pair.left.dtype != pair.right.dtype
+    if pair.left.shape != pair.right.shape:
+        values["grown"] = pair.grown
+        rows = min(pair.left.shape[0], pair.right.shape[0])
+        equal = " and equal" if numbers.identical else ""
+        note = f"{_sizes(pair)}; {rows:,} common rows compared{equal}"
+        return _row(name, pair, Status.DIFFERS, change=change(values), note=note, values=values)
     if numbers.identical:
         if recast:
             values["cast"] = "exact"
@@ -68,6 +94,10 @@ def row(name: str, pair: Pairing, numbers: TensorDifference) -> Row:
     if numbers.beyond_rounding == 0 and numbers.nonfinite_left == numbers.nonfinite_right:
         values["cast"] = "rounded"
         note = f"{_dtypes(pair)}, every change is rounding"
+        return _row(name, pair, Status.DIFFERS, change=change(values), note=note, values=values)
+    if recast and (narrow := _quantised(pair, numbers)):
+        values["cast"] = "quantised"
+        note = f"{_dtypes(pair)}: {narrow} keeps it to {display.number(100 * numbers.relative_change, 2)} %"
         return _row(name, pair, Status.DIFFERS, change=change(values), note=note, values=values)
     note = "; ".join(text for text in (_dtypes(pair) if recast else "", _nonfinite(numbers)) if text)
     return _row(
@@ -131,9 +161,11 @@ def unread(name: str, pair: Pairing, left: Dossier, right: Dossier, why: str) ->
     """The row of a tensor whose values could not be read. The digests of whole files may still prove it equal."""
     assert pair.left is not None
     assert pair.right is not None
+    if pair.left.shape != pair.right.shape:
+        return _row(name, pair, Status.DIFFERS, note=f"{_sizes(pair)}; {why}")
     if pair.left.dtype != pair.right.dtype:
         return _row(name, pair, Status.DIFFERS, note=f"{_dtypes(pair)}; {why}")
-    if _same_file(pair.left, pair.right, left, right):
+    if not any(pair.views) and _same_file(pair.left, pair.right, left, right):
         values: dict[str, Plain] = {"relative_change": 0.0, "max_abs": 0.0, "changed_fraction": 0.0}
         return _row(name, pair, Status.SAME, note="equal by the digest of its file", values=values)
     return _row(name, pair, Status.NOT_COMPARABLE, note=why)
@@ -159,11 +191,11 @@ def _row(
     named = pair.left or pair.right
     assert named is not None
     extra: dict[str, Plain] = {"elements": named.elements, **UNMEASURED}
-    for side, tensor in (("left", pair.left), ("right", pair.right)):
+    for side, tensor, stored in (("left", pair.left, pair.stored[0]), ("right", pair.right, pair.stored[1])):
         extra[f"dtype_{side}"] = tensor.dtype if tensor else None
         extra[f"shape_{side}"] = list(tensor.shape) if tensor else None
-        if tensor and tensor.name != name:
-            extra[f"tensor_{side}"] = tensor.name
+        if tensor and stored != name:
+            extra[f"tensor_{side}"] = stored
     if pair.tied:
         extra["tied"] = True
     place = modules.place(pair.name)
@@ -190,6 +222,24 @@ def _cell(tensor: TensorInfo | None) -> Cell | None:
 
 def _shape(tensor: TensorInfo) -> str:
     return " × ".join(str(length) for length in tensor.shape) or "scalar"
+
+
+def _sizes(pair: Pairing) -> str:
+    assert pair.left is not None
+    assert pair.right is not None
+    grown = f" ({pair.grown:+,} rows in B)".replace("-", "−") if pair.grown else ""
+    return f"reshaped: {_shape(pair.left)} → {_shape(pair.right)}{grown}"
+
+
+def _quantised(pair: Pairing, numbers: TensorDifference) -> str:
+    """The block type that explains the change; empty where neither side is of one, or the change is larger."""
+    assert pair.left is not None
+    assert pair.right is not None
+    kinds = [each.dtype for each in (pair.left, pair.right) if each.dtype in QUANTISED_ERROR]
+    if not kinds or numbers.nonfinite_left != numbers.nonfinite_right:
+        return ""
+    lossy = max(kinds, key=QUANTISED_ERROR.__getitem__)
+    return lossy if numbers.relative_change <= QUANTISED_ERROR[lossy] else ""
 
 
 def _dtypes(pair: Pairing) -> str:

@@ -16,7 +16,7 @@ WHOLE = "weight"
 
 OTHER = "other"
 
-_LAYER = re.compile(r"^(?:(?P<stack>.*?)\.)?(?:layers|layer|h|blocks|block)\.(?P<number>\d{1,6})\.(?P<rest>.+)$")
+_LAYER = re.compile(r"^(?:(?P<stack>.*?)\.)?(?:layers|layer|h|blocks|block|blk)\.(?P<number>\d{1,6})\.(?P<rest>.+)$")
 _EXPERT = re.compile(r"(?:^|\.)experts\.(?:\d+\.)?")
 _SILENT = {"model", "transformer", "gpt_neox", "base_model", "language_model", "bert", "roberta", "module", "_orig_mod"}
 """Words that wrap every name of a network and tell nothing."""
@@ -28,20 +28,24 @@ _ENDS = re.compile(
 """What a name says about a tensor beyond its module; an adapter's own name is taken off when it is saved."""
 
 _COLUMNS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("q", ("q_proj", "query", "wq", "q_lin", "SelfAttention.q", "q_a_proj", "q_b_proj")),
-    ("k", ("k_proj", "key", "wk", "k_lin", "SelfAttention.k")),
-    ("v", ("v_proj", "value", "wv", "v_lin", "SelfAttention.v")),
-    ("qkv", ("qkv_proj", "c_attn", "query_key_value", "Wqkv", "in_proj", "kv_a_proj_with_mqa", "kv_b_proj")),
+    ("q", ("q_proj", "query", "wq", "q_lin", "SelfAttention.q", "q_a_proj", "q_b_proj", "attn_q")),
+    ("k", ("k_proj", "key", "wk", "k_lin", "SelfAttention.k", "attn_k")),
+    ("v", ("v_proj", "value", "wv", "v_lin", "SelfAttention.v", "attn_v")),
+    ("qkv", ("qkv_proj", "c_attn", "query_key_value", "Wqkv", "in_proj", "kv_a_proj_with_mqa", "kv_b_proj",
+             "attn_qkv")),
     ("o", ("o_proj", "attn.c_proj", "attention.dense", "attention.output.dense", "attn.out_proj", "self_attn.out_proj",
-           "attention.wo", "out_lin", "SelfAttention.o")),
-    ("q norm", ("q_norm", "q_layernorm", "q_a_layernorm")),
-    ("k norm", ("k_norm", "k_layernorm", "kv_a_layernorm")),
-    ("router", ("mlp.gate", "block_sparse_moe.gate", "router", "feed_forward.gate")),
-    ("gate", ("gate_proj", "w1", "wi_0")),
+           "attention.wo", "out_lin", "SelfAttention.o", "attn_output")),
+    ("q norm", ("q_norm", "q_layernorm", "q_a_layernorm", "attn_q_norm")),
+    ("k norm", ("k_norm", "k_layernorm", "kv_a_layernorm", "attn_k_norm")),
+    ("router", ("mlp.gate", "block_sparse_moe.gate", "router", "feed_forward.gate", "ffn_gate_inp")),
+    ("gate", ("gate_proj", "w1", "wi_0", "ffn_gate", "ffn_gate_exps")),
     ("gate up", ("gate_up_proj",)),
-    ("up", ("up_proj", "w3", "wi_1", "fc1", "c_fc", "dense_h_to_4h", "intermediate.dense", "wi", "lin1")),
-    ("down", ("down_proj", "w2", "fc2", "mlp.c_proj", "dense_4h_to_h", "output.dense", "DenseReluDense.wo", "lin2")),
-    ("norm₁", ("input_layernorm", "ln_1", "attention_norm", "self_attn_layer_norm", "attention.output.LayerNorm",
+    ("up", ("up_proj", "w3", "wi_1", "fc1", "c_fc", "dense_h_to_4h", "intermediate.dense", "wi", "lin1",
+            "ffn_up", "ffn_up_exps")),
+    ("down", ("down_proj", "w2", "fc2", "mlp.c_proj", "dense_4h_to_h", "output.dense", "DenseReluDense.wo", "lin2",
+              "ffn_down", "ffn_down_exps")),
+    ("norm₁", ("input_layernorm", "ln_1", "attention_norm", "attn_norm", "self_attn_layer_norm",
+               "attention.output.LayerNorm",
                "sa_layer_norm", "layer.0.layer_norm")),
     ("norm₂", ("post_attention_layernorm", "ln_2", "ffn_norm", "final_layer_norm", "output.LayerNorm",
                "output_layer_norm", "layer.1.layer_norm")),
@@ -50,8 +54,8 @@ _COLUMNS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )  # fmt: skip
 
 _EMBED = {"embed_tokens", "wte", "wpe", "word_embeddings", "position_embeddings", "token_type_embeddings", "embed_in",
-          "tok_embeddings", "shared", "embeddings"}  # fmt: skip
-_NORM = {"norm", "ln_f", "final_layer_norm", "final_layernorm", "final_norm", "norm_f"}
+          "tok_embeddings", "shared", "embeddings", "token_embd", "position_embd"}  # fmt: skip
+_NORM = {"norm", "ln_f", "final_layer_norm", "final_layernorm", "final_norm", "norm_f", "output_norm"}
 _HEAD = {"lm_head", "embed_out", "score", "classifier", "cls", "qa_outputs", "v_head", "output"}
 
 _PLACES = {end: (column, name) for column, (name, ends) in enumerate(_COLUMNS) for end in ends}
@@ -126,6 +130,11 @@ def common(name: str) -> str:
     while len(words) > 1 and words[0] in _SILENT:
         words = words[1:]
     return ".".join(words)
+
+
+def wraps(name: str) -> bool:
+    """Whether `name` is made of nothing but words that wrap every name of a network."""
+    return all(word in _SILENT for word in name.split("."))
 
 
 def natural(name: str) -> tuple[tuple[int, int | str], ...]:

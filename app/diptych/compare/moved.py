@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from diptych import display
 from diptych.compare import modules
 from diptych.compare.grid import pooled
+from diptych.compare.measured import QUANTISED_ERROR
+from diptych.domain.evidence import Plain
 from diptych.domain.sheet import Clause, Row, Status
 from diptych.domain.tensor import narrower
 
@@ -49,7 +51,9 @@ def _structure(rows: Sequence[Row]) -> Iterator[Clause]:
         if only:
             yield Clause(f"{display.plural(len(only), 'tensor')} only in {side}", _FACET, only[0].key, 1)
     both = [row for row in rows if row.left and row.right]
-    reshaped = [row for row in both if row.values["shape_left"] != row.values["shape_right"]]
+    apart = [row for row in both if row.values["shape_left"] != row.values["shape_right"]]
+    yield from _grown([row for row in apart if row.values.get("grown")])
+    reshaped = [row for row in apart if not row.values.get("grown")]
     if reshaped:
         yield Clause(f"{display.plural(len(reshaped), 'tensor')} reshaped", _FACET, reshaped[0].key, 2)
     recast = [row for row in both if row.values["dtype_left"] != row.values["dtype_right"]]
@@ -57,6 +61,18 @@ def _structure(rows: Sequence[Row]) -> Iterator[Clause]:
     for kind, count in kinds.most_common(2):
         number = f"all {count:,}" if count == len(both) else f"{count:,} of {len(both):,}"
         yield Clause(f"dtype {display.visible(kind)} in {number} tensors", _FACET, recast[0].key, 1)
+
+
+def _grown(rows: Sequence[Row]) -> Iterator[Clause]:
+    """A vocabulary that is larger on one side, and whether the rows that both have are the same."""
+    if not rows:
+        return
+    by = rows[0].values["grown"]
+    assert isinstance(by, int)
+    names = display.listing(modules.module(row.key).rpartition(".")[2] for row in rows)
+    equal = all(row.values.get("relative_change") == 0 and not row.values.get("nonfinite") for row in rows)
+    text = f"vocabulary: {abs(by):,} rows more in {'B' if by > 0 else 'A'} ({names})"
+    yield Clause(f"{text}, common rows {'identical' if equal else 'changed'}", _FACET, rows[0].key, 1)
 
 
 def _layers(rows: Sequence[Row]) -> Iterator[Clause]:
@@ -88,12 +104,28 @@ def _moved(row: Row) -> bool:
 
 
 def _cast(rows: Sequence[Row]) -> str:
+    quantised = [row for row in rows if row.values["cast"] == "quantised"]
+    if quantised:
+        return _quantised(quantised)
     rounded = [row for row in rows if row.values["cast"] == "rounded"]
     if not rounded:
         return "another dtype, but every value equal"
     left, right = (str(rounded[0].values[f"dtype_{side}"]) for side in ("left", "right"))
     narrow = narrower(left, right)
     return f"{'B' if narrow == right else 'A'} is cast to {narrow}: every change is rounding"
+
+
+def _quantised(rows: Sequence[Row]) -> str:
+    """Which side is quantised to what, and how far from the other that leaves it."""
+    row = max(rows, key=lambda row: _number(row.values["relative_change"]))
+    side = "B" if row.values["dtype_right"] in QUANTISED_ERROR else "A"
+    kinds = Counter(str(row.values["dtype_right" if side == "B" else "dtype_left"]) for row in rows)
+    most = display.number(100 * _number(row.values["relative_change"]), 2)
+    return f"{side} is quantised to {display.listing(kinds)}: every change is what that loses, at most {most} %"
+
+
+def _number(value: Plain) -> float:
+    return value if isinstance(value, float) else 0.0
 
 
 def _same(row: Row) -> bool:

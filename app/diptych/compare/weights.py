@@ -78,9 +78,9 @@ class _Progress:
             if row is not None:
                 self.rows[name] = row
         self.waiting = {
-            (pair.left.name, pair.right.name): name
+            pair.read: name
             for name, pair in zip(self.names, self.pairs, strict=True)
-            if pair.left and pair.right and pair.measurable
+            if pair.measurable and measured.readable(pair)
         }
         self._by_name = dict(zip(self.names, self.pairs, strict=True))
         self.total = sum(self.pair(name).bytes for name in self.waiting.values())
@@ -187,9 +187,12 @@ def _measure(left: Dossier, right: Dossier, progress: _Progress) -> Job[str]:
         return f"values not compared: the weights of {' and '.join(absent)} are not here"
     # the arithmetic loads compiled code, which the first look at a comparison does not wait for
     from diptych.tensors.difference import difference
+    from diptych.tensors.viewed import Viewed
 
+    views = [[view for pair in progress.pairs if (view := pair.views[side])] for side in (0, 1)]
     try:
-        with left.weights() as ours, right.weights() as theirs:
+        with left.weights() as a, right.weights() as b:
+            ours, theirs = Viewed(a, views[0]), Viewed(b, views[1])
             pairs = _still_there(list(progress.waiting), ours, theirs)
             found = difference(ours, theirs, pairs)
             try:

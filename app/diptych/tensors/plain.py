@@ -46,7 +46,10 @@ def _add(dtype_a: str, a: NDArray[np.uint8], dtype_b: str, b: NDArray[np.uint8],
     left, right = decode(a, dtype_a), decode(b, dtype_b)
     x, y = _wide(left), _wide(right)
     change = _whole_change(left, right) if dtype_a == dtype_b and left.dtype.kind in "iu" else np.abs(y - x)
-    changed = _bits(a, dtype_a) != _bits(b, dtype_b) if dtype_a == dtype_b else (x != y) & ~(np.isnan(x) & np.isnan(y))
+    if dtype_a == dtype_b and dtype_a in DTYPE_BITS:
+        changed = _bits(a, dtype_a) != _bits(b, dtype_b)
+    else:
+        changed = (x != y) & ~(np.isnan(x) & np.isnan(y))
     found = fresh()
     found[CHANGED] = np.count_nonzero(changed)
     finite_x, finite_y = np.isfinite(x), np.isfinite(y)
