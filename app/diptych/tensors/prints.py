@@ -1,7 +1,9 @@
-"""Compiled arithmetic of fingerprints: sums, counts and the sketch of a piece of a tensor in one pass over it.
+"""Compiled arithmetic of fingerprints: sums, counts and the sketch of a piece of a tensor, block by block in the cache.
 
-Imported through `diptych.tensors.engine` only, as `kernels` is. Values are widened to float32 block by block; a block
-with values that are not finite, or too large or small for sums in float32, is taken value by value in float64.
+Imported through `diptych.tensors.engine` only, as `kernels` is. A block is summed up and added to its cells in float32;
+the cells are twice as many as those of the sketch, so that a turned block needs no wrapping, and are added to it in
+float64 every few blocks. A block with values that are not finite, or too large or small for sums in float32, is summed
+up value by value in float64.
 """
 
 from __future__ import annotations
@@ -22,17 +24,22 @@ if TYPE_CHECKING:
 
     Values: TypeAlias = NDArray[np.float32]
     Sums: TypeAlias = NDArray[np.float64]
-    Masks: TypeAlias = NDArray[np.uint32]
+    Halves: TypeAlias = NDArray[np.uint16]
+    Words: TypeAlias = NDArray[np.uint32]
 
 _ROOM = 1024
 _PLACES = 8191
 _BASE = SEED << 32
-_INFINITE = 0x7F800000
+_TOGETHER = 16
+"""Blocks that are added in float32 before they go to the sketch."""
 _LARGE = 0x5D000000
 """The bits of 6e17 in float32: the squares of a thousand such values still fit."""
 _SMALL = 0x2C000000
 """The bits of 2e-12: the square of anything smaller loses digits."""
 _FAST = {"reassoc", "contract", "nsz", "arcp"}
+_SIGNS = (signs() >> np.uint32(16)).astype(np.uint16)
+"""The upper halves of the signs, which lie in the cache beside the cells."""
+_SIGNS.flags.writeable = False
 
 
 @njit(nogil=True)
@@ -42,6 +49,15 @@ def mixed(number: np.uint64) -> np.uint64:
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))
+
+
+@njit(nogil=True)
+def turn(block: int, cells: int) -> tuple[int, int, np.uint32]:
+    """Of a block: by how many cells it is turned, where its signs begin, and the mask of its own sign."""
+    mixture = mixed(np.uint64(_BASE) + np.uint64(block))
+    by = int(mixture & np.uint64(cells - 1))
+    begin = int((mixture >> np.uint64(16)) & np.uint64(_PLACES))
+    return by, begin, np.uint32((mixture >> np.uint64(63)) << np.uint64(31))
 
 
 @njit(nogil=True)
@@ -59,132 +75,204 @@ def clean(x: Values, count: int, sums: Sums) -> None:
 
 
 @njit(nogil=True, fastmath=_FAST)
-def add_sums(x: Values, count: int, sums: Sums) -> None:
-    """Add the sum and the sum of squares of a block."""
+def spread_bf16(raw: Halves, masks: Halves, own: np.uint32, room: Values) -> tuple[np.float32, np.float32]:
+    """Add BF16 with their signs to as many cells; return their sum and the sum of their squares."""
     total = np.float32(0)
     squares = np.float32(0)
-    for i in range(count):
-        total += x[i]
-        squares += x[i] * x[i]
+    for i in range(raw.shape[0]):
+        bits = np.uint32(raw[i]) << np.uint32(16)
+        signed = np.uint32(np.uint32(bits) ^ np.uint32(np.uint32(masks[i]) << np.uint32(16)) ^ own).view(np.float32)
+        total += np.uint32(bits).view(np.float32)
+        squares += signed * signed
+        room[i] += signed
+    return total, squares
+
+
+@njit(nogil=True, fastmath=_FAST)
+def spread(raw: Words, masks: Halves, own: np.uint32, room: Values) -> tuple[np.float32, np.float32]:
+    """Add values of float32, given as bits, in the same way."""
+    total = np.float32(0)
+    squares = np.float32(0)
+    for i in range(raw.shape[0]):
+        signed = np.uint32(raw[i] ^ np.uint32(np.uint32(masks[i]) << np.uint32(16)) ^ own).view(np.float32)
+        total += np.uint32(raw[i]).view(np.float32)
+        squares += signed * signed
+        room[i] += signed
+    return total, squares
+
+
+@njit(nogil=True)
+def largest_bf16(raw: Halves) -> tuple[np.uint32, np.uint16]:
+    """The bits of the largest magnitude, which sort as the values do, and how many values are nought."""
+    top = np.uint16(0)
+    zeros = np.uint16(0)
+    for i in range(raw.shape[0]):
+        size = np.uint16(raw[i] & np.uint16(0x7FFF))
+        top = max(top, size)
+        zeros = np.uint16(zeros + np.uint16(size == np.uint16(0)))
+    return np.uint32(np.uint32(top) << np.uint32(16)), zeros
+
+
+@njit(nogil=True)
+def largest(raw: Words) -> tuple[np.uint32, np.uint32]:
+    """The same of float32, given as bits."""
+    top = np.uint32(0)
+    zeros = np.uint32(0)
+    for i in range(raw.shape[0]):
+        size = np.uint32(raw[i] & np.uint32(0x7FFFFFFF))
+        top = max(top, size)
+        zeros = np.uint32(zeros + np.uint32(size == np.uint32(0)))
+    return top, zeros
+
+
+@njit(nogil=True)
+def fits(top: np.uint32) -> bool:
+    """Whether values up to this size, as bits, can be summed up in float32."""
+    return np.uint32(_SMALL) <= top <= np.uint32(_LARGE)
+
+
+@njit(nogil=True)
+def note(total: np.float32, squares: np.float32, top: np.uint32, sums: Sums) -> None:
+    """Take over what float32 has summed up of a block."""
     sums[SUM] += total
     sums[SQUARES] += squares
+    sums[MOST] = max(sums[MOST], np.float64(np.uint32(top).view(np.float32)))
 
 
 @njit(nogil=True)
-def add_signed(bits: Masks, masks: Masks, own: np.uint32, room: Masks, target: Sums) -> None:
-    """Add values, given as bits, with their signs to as many cells. Slices begin at 0, so that the loops vectorise."""
-    for i in range(bits.shape[0]):
-        room[i] = bits[i] ^ masks[i] ^ own
-    signed = room.view(np.float32)
-    for i in range(bits.shape[0]):
-        target[i] += signed[i]
+def flush(room: Values, sketch: Sums) -> None:
+    """Add the cells to the sketch and empty them."""
+    cells = sketch.shape[0]
+    for i in range(cells):
+        sketch[i] += np.float64(room[i]) + np.float64(room[i + cells])
+    for i in range(2 * cells):
+        room[i] = np.float32(0)
 
 
 @njit(nogil=True)
-def largest(bits: Masks) -> np.uint32:
-    """The bits of the largest magnitude; those of positive floats sort as the floats do."""
-    top = np.uint32(0)
-    for i in range(bits.shape[0]):
-        top = max(top, bits[i] & np.uint32(0x7FFFFFFF))
-    return top
-
-
-@njit(nogil=True)
-def count_zeros(bits: Masks) -> np.uint32:
-    """How many values are nought, of either sign."""
-    zeros = np.uint32(0)
-    for i in range(bits.shape[0]):
-        zeros += np.uint32((bits[i] & np.uint32(0x7FFFFFFF)) == np.uint32(0))
-    return zeros
-
-
-@njit(nogil=True)
-def add_block(x: Values, room: Masks, block: int, masks: Masks, sums: Sums, sketch: Sums) -> None:
-    """Add one block of values; `room` holds as many."""
+def add_block(x: Values, block: int, masks: Halves, sums: Sums, room: Values) -> None:
+    """Add one block of values to the sums and to the cells in `room`."""
     bits = x.view(np.uint32)
     count = x.shape[0]
-    top = largest(bits)
-    sums[ZEROS] += count_zeros(bits)
+    top, zeros = largest(bits)
+    sums[ZEROS] += zeros
     if top == np.uint32(0):
         return
-    if top > np.uint32(_LARGE) or top < np.uint32(_SMALL):
+    easy = fits(top)
+    if not easy:
         clean(x, count, sums)
-    else:
-        add_sums(x, count, sums)
-        room[0] = top
-        sums[MOST] = max(sums[MOST], np.float64(room.view(np.float32)[0]))
-    cells = sketch.shape[0]
-    mixture = mixed(np.uint64(_BASE) + np.uint64(block))
-    by = int(mixture & np.uint64(cells - 1))
-    begin = int((mixture >> np.uint64(16)) & np.uint64(_PLACES))
-    own = np.uint32((mixture >> np.uint64(63)) << np.uint64(31))
-    head = min(cells - by, count)
-    add_signed(bits[:head], masks[begin : begin + head], own, room, sketch[by : by + head])
-    if head < count:
-        add_signed(bits[head:], masks[begin + head : begin + count], own, room, sketch[: count - head])
+    by, begin, own = turn(block, room.shape[0] // 2)
+    total, squares = spread(bits, masks[begin : begin + count], own, room[by : by + count])
+    if easy:
+        note(total, squares, top, sums)
 
 
 @njit(cache=True, nogil=True)
-def add_bf16(raw: NDArray[np.uint16], block: int, masks: Masks, sums: Sums, sketch: Sums) -> None:
+def add_bf16(raw: Halves, block: int, masks: Halves, sums: Sums, sketch: Sums) -> None:
     """Add BF16."""
-    x = np.empty(_ROOM, np.float32)
-    room = np.empty(_ROOM, np.uint32)
     cells = sketch.shape[0]
+    x = np.empty(_ROOM, np.float32)
+    room = np.zeros(2 * cells, np.float32)
+    held = 0
     for start in range(0, raw.shape[0], cells):
         part = raw[start : start + cells]
-        widen_bf16(part, x)
-        add_block(x[: part.shape[0]], room, block, masks, sums, sketch)
+        count = part.shape[0]
+        top, zeros = largest_bf16(part)
+        if fits(top):
+            sums[ZEROS] += zeros
+            by, begin, own = turn(block, cells)
+            total, squares = spread_bf16(part, masks[begin : begin + count], own, room[by : by + count])
+            note(total, squares, top, sums)
+        else:
+            widen_bf16(part, x)
+            add_block(x[:count], block, masks, sums, room)
         block += 1
+        held += 1
+        if held == _TOGETHER:
+            flush(room, sketch)
+            held = 0
+    flush(room, sketch)
+
+
+@njit(nogil=True)
+def count_infinite(raw: Halves) -> np.uint16:
+    """How many of F16 are infinite."""
+    found = np.uint16(0)
+    for i in range(raw.shape[0]):
+        found = np.uint16(found + np.uint16(np.uint16(raw[i] & np.uint16(0x7FFF)) == np.uint16(0x7C00)))
+    return found
 
 
 @njit(cache=True, nogil=True)
-def add_f16(raw: NDArray[np.uint16], block: int, masks: Masks, sums: Sums, sketch: Sums) -> None:
-    """Add F16; infinities count as NaN does."""
-    x = np.empty(_ROOM, np.float32)
-    room = np.empty(_ROOM, np.uint32)
+def add_f16(raw: Halves, block: int, masks: Halves, sums: Sums, sketch: Sums) -> None:
+    """Add F16."""
     cells = sketch.shape[0]
+    x = np.empty(_ROOM, np.float32)
+    room = np.zeros(2 * cells, np.float32)
+    held = 0
     for start in range(0, raw.shape[0], cells):
         part = raw[start : start + cells]
         widen_f16(part, x)
-        add_block(x[: part.shape[0]], room, block, masks, sums, sketch)
+        add_block(x[: part.shape[0]], block, masks, sums, room)
+        infinite = count_infinite(part)
+        sums[INFS] += infinite
+        # widened, they were NaN
+        sums[NANS] -= infinite
         block += 1
+        held += 1
+        if held == _TOGETHER:
+            flush(room, sketch)
+            held = 0
+    flush(room, sketch)
 
 
 @njit(cache=True, nogil=True)
-def add_f32(raw: NDArray[np.uint32], block: int, masks: Masks, sums: Sums, sketch: Sums) -> None:
+def add_f32(raw: Words, block: int, masks: Halves, sums: Sums, sketch: Sums) -> None:
     """Add F32, given as bits."""
-    x = np.empty(_ROOM, np.float32)
-    room = np.empty(_ROOM, np.uint32)
     cells = sketch.shape[0]
+    x = np.empty(_ROOM, np.float32)
+    room = np.zeros(2 * cells, np.float32)
+    held = 0
     for start in range(0, raw.shape[0], cells):
         part = raw[start : start + cells]
         widen_f32(part, x)
-        add_block(x[: part.shape[0]], room, block, masks, sums, sketch)
+        add_block(x[: part.shape[0]], block, masks, sums, room)
         block += 1
+        held += 1
+        if held == _TOGETHER:
+            flush(room, sketch)
+            held = 0
+    flush(room, sketch)
 
 
 @njit(cache=True, nogil=True)
-def add_f8(raw: NDArray[np.uint8], table: Values, block: int, masks: Masks, sums: Sums, sketch: Sums) -> None:
+def add_f8(raw: NDArray[np.uint8], table: Values, block: int, masks: Halves, sums: Sums, sketch: Sums) -> None:
     """Add any type of eight bits by the table of its values."""
-    x = np.empty(_ROOM, np.float32)
-    room = np.empty(_ROOM, np.uint32)
     cells = sketch.shape[0]
+    x = np.empty(_ROOM, np.float32)
+    room = np.zeros(2 * cells, np.float32)
+    held = 0
     for start in range(0, raw.shape[0], cells):
         part = raw[start : start + cells]
         widen_f8(part, table, x)
-        add_block(x[: part.shape[0]], room, block, masks, sums, sketch)
+        add_block(x[: part.shape[0]], block, masks, sums, room)
         block += 1
+        held += 1
+        if held == _TOGETHER:
+            flush(room, sketch)
+            held = 0
+    flush(room, sketch)
 
 
 def add(dtype: str, raw: NDArray[np.uint8], table: Values | None, first: int, sums: Sums, sketch: Sums) -> None:
     """Add a piece of a tensor, given as bytes, that begins with the element `first`, which begins a block."""
     block = first // len(sketch)
     if table is not None:
-        add_f8(_aligned(raw, "u1"), table, block, signs(), sums, sketch)
+        add_f8(_aligned(raw, "u1"), table, block, _SIGNS, sums, sketch)
     elif dtype == "F32":
-        add_f32(_aligned(raw, "<u4"), block, signs(), sums, sketch)
+        add_f32(_aligned(raw, "<u4"), block, _SIGNS, sums, sketch)
     else:
-        (add_bf16 if dtype == "BF16" else add_f16)(_aligned(raw, "<u2"), block, signs(), sums, sketch)
+        (add_bf16 if dtype == "BF16" else add_f16)(_aligned(raw, "<u2"), block, _SIGNS, sums, sketch)
 
 
 def _aligned(raw: NDArray[np.uint8], kind: str) -> NDArray[np.unsignedinteger]:
