@@ -1,0 +1,278 @@
+"""One tensor under many names: the same values in another convention are the same tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from diptych.compare.weights import Weights
+from diptych.domain.decoding import decode, packing
+from diptych.domain.dossier import Dossier
+from diptych.domain.rules import Rules
+from diptych.domain.sheet import Row, Sheet, Status
+from diptych.domain.tensor import TensorInfo
+from diptych.job import finish
+from dossiers import dossier
+
+Arrays = dict[str, NDArray[np.float32]]
+HEADS = {"arch.num_attention_heads": 4, "arch.num_key_value_heads": 2, "arch.model_type": "llama"}
+GGUF = {
+    "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v",
+    "self_attn.o_proj": "attn_output", "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up",
+    "mlp.down_proj": "ffn_down", "input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm",
+}  # fmt: skip
+
+
+class Bytes:
+    """Weights in memory, in any dtype."""
+
+    def __init__(self, tensors: Mapping[str, tuple[str, tuple[int, ...], bytes]]) -> None:
+        self._tensors = tensors
+        self.metadata: Mapping[str, str] = {}
+
+    def tensors(self) -> Sequence[TensorInfo]:
+        found, begin = [], 0
+        for name, (dtype, shape, raw) in self._tensors.items():
+            found.append(TensorInfo(name, dtype, shape, "model", begin, begin + len(raw)))
+            begin += len(raw)
+        return found
+
+    def raw(self, name: str) -> NDArray[np.uint8]:
+        return np.frombuffer(self._tensors[name][2], np.uint8)
+
+    def read(self, name: str, elements: int = 1 << 20) -> Iterator[NDArray[np.generic]]:
+        count, width = packing(self._tensors[name][0])
+        raw = self.raw(name)
+        for begin in range(0, len(raw), elements // count * width):
+            yield decode(raw[begin : begin + elements // count * width], self._tensors[name][0])
+
+    def __enter__(self) -> Bytes:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+
+def side(
+    arrays: Arrays, settings: Mapping[str, Any] | None = None, quantised: Sequence[str] = (), kind: str = "Q8_0"
+) -> Dossier:
+    tensors = {}
+    for name, array in arrays.items():
+        dtype, raw = "F32", np.ascontiguousarray(array).tobytes()
+        if name in quantised:
+            from gguf import GGMLQuantizationType
+            from gguf.quants import quantize
+
+            dtype, raw = kind, quantize(array, GGMLQuantizationType[kind]).tobytes()
+        tensors[name] = (dtype, array.shape, raw)
+    source = Bytes(tensors)
+    return dossier(settings or {}, tensors=tuple(source.tensors()), weights=lambda: source)
+
+
+def llama(hidden: int = 64, layers: int = 2, vocabulary: int = 16, seed: int = 0) -> Arrays:
+    random = np.random.default_rng(seed)
+    shapes: dict[str, tuple[int, ...]] = {"model.embed_tokens.weight": (vocabulary, hidden)}
+    for layer in range(layers):
+        stem = f"model.layers.{layer}"
+        shapes |= {
+            f"{stem}.self_attn.q_proj.weight": (hidden, hidden),
+            f"{stem}.self_attn.k_proj.weight": (hidden // 2, hidden),
+            f"{stem}.self_attn.v_proj.weight": (hidden // 2, hidden),
+            f"{stem}.self_attn.o_proj.weight": (hidden, hidden),
+            f"{stem}.mlp.gate_proj.weight": (96, hidden),
+            f"{stem}.mlp.up_proj.weight": (96, hidden),
+            f"{stem}.mlp.down_proj.weight": (hidden, 96),
+            f"{stem}.input_layernorm.weight": (hidden,),
+            f"{stem}.post_attention_layernorm.weight": (hidden,),
+        }
+    shapes |= {"model.norm.weight": (hidden,), "lm_head.weight": (vocabulary, hidden)}
+    return {name: random.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+def paired(rows: NDArray[np.float32], heads: int) -> NDArray[np.float32]:
+    """The rows of a projection as a converter of a Llama to GGUF leaves them: the halves of each head interleaved."""
+    return rows.reshape(heads, 2, -1, rows.shape[1]).swapaxes(1, 2).reshape(rows.shape)
+
+
+def as_gguf(arrays: Arrays) -> Arrays:
+    found: Arrays = {}
+    for name, array in arrays.items():
+        if name.startswith("model.layers."):
+            _, _, number, *rest = name.removesuffix(".weight").split(".")
+            module = GGUF[".".join(rest)]
+            heads = {"attn_q": 4, "attn_k": 2}.get(module)
+            found[f"blk.{number}.{module}.weight"] = paired(array, heads) if heads else array
+    found["token_embd.weight"] = arrays["model.embed_tokens.weight"]
+    found["output_norm.weight"] = arrays["model.norm.weight"]
+    if "lm_head.weight" in arrays:
+        found["output.weight"] = arrays["lm_head.weight"]
+    return found
+
+
+def fused(arrays: Arrays) -> Arrays:
+    """As Phi keeps them: Q, K and V in one matrix, gate and up in another."""
+    found = dict(arrays)
+    for layer in range(2):
+        stem = f"model.layers.{layer}"
+        parts = [found.pop(f"{stem}.self_attn.{part}_proj.weight") for part in "qkv"]
+        found[f"{stem}.self_attn.qkv_proj.weight"] = np.concatenate(parts)
+        parts = [found.pop(f"{stem}.mlp.{part}_proj.weight") for part in ("gate", "up")]
+        found[f"{stem}.mlp.gate_up_proj.weight"] = np.concatenate(parts)
+    return found
+
+
+def compared(left: Dossier, right: Dossier) -> Sheet:
+    return finish(Weights().compare(left, right, Rules()))
+
+
+def rows(sheet: Sheet) -> dict[str, Row]:
+    return {row.key: row for row in sheet.rows}
+
+
+Q = "model.layers.0.self_attn.q_proj.weight"
+
+
+@pytest.mark.parametrize("convert", [as_gguf, fused])
+@pytest.mark.parametrize("back", [False, True])
+def test_another_convention_is_no_difference(convert: Any, back: bool) -> None:
+    ours = llama()
+    sides = [side(ours, HEADS), side(convert(ours), HEADS)]
+    sheet = compared(*reversed(sides)) if back else compared(*sides)
+    assert {row.status for row in sheet.rows} == {Status.SAME}
+    assert sheet.total == len(ours)
+
+
+def test_the_row_says_how_the_other_side_keeps_it() -> None:
+    ours = llama()
+    gguf = rows(compared(side(ours, HEADS), side(as_gguf(ours))))
+    assert gguf[Q].note == "named blk.0.attn_q.weight in B; rows of 4 heads put back in order in B"
+    assert gguf[Q].values["tensor_right"] == "blk.0.attn_q.weight"
+    one = rows(compared(side(ours, HEADS), side(fused(ours))))
+    assert "rows 64–95 of qkv_proj in B" in one[Q.replace("q_proj", "k_proj")].note
+    assert "rows 96–191 of gate_up_proj in B" in one["model.layers.1.mlp.up_proj.weight"].note
+
+
+def test_a_change_within_a_fused_matrix_is_found_in_its_part() -> None:
+    ours = llama()
+    theirs = fused(ours)
+    name = "model.layers.0.self_attn.qkv_proj.weight"
+    theirs[name] = theirs[name].copy()
+    theirs[name][70, 3] += 1
+    sheet = compared(side(ours, HEADS), side(theirs))
+    changed = [row for row in sheet.rows if row.differs]
+    assert [row.key for row in changed] == ["model.layers.0.self_attn.k_proj.weight"]
+    assert changed[0].values["max_abs"] == pytest.approx(1, rel=1e-6)
+
+
+def test_q_and_k_of_a_network_that_is_not_reordered_are_left_alone() -> None:
+    ours = llama()
+    plain = as_gguf(ours) | {
+        f"blk.{layer}.attn_{part}.weight": ours[f"model.layers.{layer}.self_attn.{part}_proj.weight"]
+        for layer in range(2)
+        for part in "qk"
+    }
+    settings = HEADS | {"arch.model_type": "qwen2"}
+    assert not compared(side(ours, settings), side(plain, settings)).differs
+
+
+def test_gpt2_keeps_its_matrices_turned_and_fused() -> None:
+    random = np.random.default_rng(3)
+    apart: Arrays = {
+        f"blk.0.{name}.weight": random.standard_normal(shape).astype(np.float32)
+        for name, shape in {"attn_q": (8, 8), "attn_k": (8, 8), "attn_v": (8, 8), "attn_output": (8, 8),
+                            "ffn_up": (32, 8), "ffn_down": (8, 32)}.items()
+    }  # fmt: skip
+    bias = random.standard_normal(24).astype(np.float32)
+    qkv = np.concatenate([apart[f"blk.0.attn_{part}.weight"] for part in "qkv"])
+    apart |= {f"blk.0.attn_{part}.bias": bias[8 * at : 8 * at + 8] for at, part in enumerate("qkv")}
+    together = {
+        "h.0.attn.c_attn.weight": qkv.T,
+        "h.0.attn.c_attn.bias": bias,
+        "h.0.attn.c_proj.weight": apart["blk.0.attn_output.weight"].T,
+        "h.0.mlp.c_fc.weight": apart["blk.0.ffn_up.weight"].T,
+        "h.0.mlp.c_proj.weight": apart["blk.0.ffn_down.weight"].T,
+    }
+    sheet = compared(side(together), side(apart))
+    assert sheet.total == 9
+    assert {row.status for row in sheet.rows} == {Status.SAME}
+
+
+def test_a_gguf_without_a_head_ties_it() -> None:
+    ours = llama()
+    ours["lm_head.weight"] = ours["model.embed_tokens.weight"]
+    theirs = as_gguf({name: array for name, array in ours.items() if name != "lm_head.weight"})
+    found = rows(compared(side(ours, HEADS), side(theirs)))
+    assert (found["lm_head.weight"].status, found["lm_head.weight"].note) == (Status.SAME, "tied to token_embd in B")
+
+
+def test_a_fused_matrix_without_all_of_its_parts_stays_whole() -> None:
+    ours = llama()
+    theirs = fused(ours)
+    del ours[Q]
+    found = rows(compared(side(ours, HEADS), side(theirs)))
+    assert found["model.layers.0.self_attn.qkv_proj.weight"].status is Status.RIGHT_ONLY
+    assert found["model.layers.0.self_attn.k_proj.weight"].status is Status.LEFT_ONLY
+    assert found["model.layers.1.self_attn.k_proj.weight"].status is Status.SAME
+
+
+def test_a_vocabulary_that_grew_is_compared_on_the_common_rows() -> None:
+    ours, theirs = llama(), llama()
+    for name in ("model.embed_tokens.weight", "lm_head.weight"):
+        theirs[name] = np.concatenate([ours[name], np.ones((8, 64), np.float32)])
+    sheet = compared(side(ours), side(theirs))
+    row = rows(sheet)["lm_head.weight"]
+    assert row.note == "reshaped: 16 × 64 → 24 × 64 (+8 rows in B); 16 common rows compared and equal"
+    assert (row.status, row.values["relative_change"]) == (Status.DIFFERS, 0.0)
+    said = [clause.text for clause in sheet.clauses]
+    assert "vocabulary: 8 rows more in B (embed_tokens and lm_head), common rows identical" in said
+    assert not any("reshaped" in text for text in said)
+    theirs["lm_head.weight"][3, 3] += 1
+    back = compared(side(theirs), side(ours))
+    assert rows(back)["lm_head.weight"].values["max_abs"] == pytest.approx(1, rel=1e-6)
+    assert any("8 rows more in A" in clause.text and "changed" in clause.text for clause in back.clauses)
+
+
+@pytest.mark.parametrize(("kind", "most"), [("Q8_0", 0.015), ("Q4_0", 0.16), ("Q5_1", 0.08)])
+def test_quantising_is_told_by_what_it_loses(kind: str, most: float) -> None:
+    ours = llama()
+    theirs = as_gguf(ours)
+    matrices = [name for name, array in theirs.items() if array.ndim == 2]
+    sheet = compared(side(ours, HEADS), side(theirs, quantised=matrices, kind=kind))
+    row = rows(sheet)[Q]
+    relative = row.values["relative_change"]
+    assert isinstance(relative, float)
+    assert 0 < relative < most
+    assert row.values["cast"] == "quantised"
+    assert f"dtype F32 → {kind}: {kind} keeps it to" in row.note
+    assert any(f"B is quantised to {kind}: every change is what that loses" in each.text for each in sheet.clauses)
+
+
+def test_two_quantised_sides_are_compared_by_value() -> None:
+    ours = as_gguf(llama())
+    matrices = [name for name, array in ours.items() if array.ndim == 2]
+    sheet = compared(side(ours, quantised=matrices), side(ours, quantised=matrices))
+    assert {row.status for row in sheet.rows} == {Status.SAME}
+
+
+def test_a_change_larger_than_quantising_is_a_move() -> None:
+    ours = llama()
+    theirs = as_gguf(ours)
+    theirs["blk.1.ffn_up.weight"] = theirs["blk.1.ffn_up.weight"] * np.float32(1.3)
+    matrices = [name for name, array in theirs.items() if array.ndim == 2]
+    sheet = compared(side(ours, HEADS), side(theirs, quantised=matrices))
+    assert "1 of 2 layers moved" in [clause.text for clause in sheet.clauses]
+
+
+def test_a_type_that_is_not_known_is_listed_and_not_fatal() -> None:
+    array = np.ones((4, 32), np.float32)
+    source = Bytes({"a.weight": ("type 77", (4, 32), array.tobytes()), "b.weight": ("F32", (4, 32), array.tobytes())})
+    odd = dossier({}, tensors=tuple(source.tensors()), weights=lambda: source)
+    found = rows(compared(odd, odd))
+    assert (found["a.weight"].status, found["a.weight"].note) == (
+        Status.NOT_COMPARABLE, "values of type 77 are not read",
+    )  # fmt: skip
+    assert found["b.weight"].status is Status.SAME
