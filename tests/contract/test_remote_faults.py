@@ -10,7 +10,7 @@ import pytest
 
 from diptych.errors import Conflict, DiptychError, NeedsSecret, NoSpace, NotFound, Offline, Refused
 from diptych.job import Job, finish
-from stands import Stand
+from stands import NETWORKED, Stand
 from stands.proxy import Fault, Reply, Request, proxied
 from stands.setting import Setting
 from stands.sweep import SMALL_CHANGE, sweep
@@ -23,10 +23,7 @@ BY_THE_FILE = ("oci",)
 it, as its source says. Behind a web server that takes requests completely it costs a chunk: `faults/test_oci.py`."""
 
 
-@pytest.fixture(autouse=True)
-def _over_the_network(stand: Stand) -> None:
-    if not stand.port:
-        pytest.skip("this remote is not spoken to over the network")
+pytestmark = pytest.mark.parametrize("stand", NETWORKED, indirect=True, scope="session")
 
 
 def writes(request: Request) -> bool:

@@ -27,6 +27,9 @@ from diptych.remotes.network import Network
 STANDS: tuple[str, ...] = ("oci", "s3", "folder", "hub", "mlflow")
 """Modules of this folder, in the order in which the suite goes through them."""
 
+NETWORKED = tuple(name for name in STANDS if name != "folder")
+"""Those that are spoken to over the network; what a share meets is in `faults/test_share.py`."""
+
 QUICK = Network(connect_seconds=2, answer_seconds=2, slowest=1, attempts=4, longest_wait=0.2)
 """Little patience, so that tests of what goes wrong are over soon."""
 
