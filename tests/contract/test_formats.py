@@ -25,6 +25,7 @@ from diptych.domain.tensor import DTYPE_BITS, TensorSource
 from diptych.errors import Damaged, DiptychError, NotFound, Refused
 from diptych.formats import FORMATS, Format, HeaderReader, Partial, open_weights, read_index, weight_sets
 from making import write_safetensors
+from making_torch import NEWER, STORAGES, Tensor, torch_legacy, torch_zip
 
 CASES = [case for case in cases() if case.name != "a million tensors"]
 INDEXES = list(index_cases())
@@ -64,7 +65,38 @@ def whole_gguf(folder: Path) -> Path:
     return path
 
 
-MADE = {"safetensors": whole_file, "gguf": whole_gguf}
+def whole_torch(folder: Path) -> Path:
+    path = folder / "every.pt"
+    path.write_bytes(torch_zip({"state_dict": every_tensor()}))
+    return path
+
+
+def whole_legacy(folder: Path) -> Path:
+    path = folder / "every.bin"
+    path.write_bytes(torch_legacy(every_tensor()))
+    return path
+
+
+def every_tensor() -> dict[str, Tensor]:
+    raw = bytes(range(256)) * 3
+    return {
+        dtype: Tensor(raw + b"", dtype, (len(raw) * 8 // DTYPE_BITS[dtype] // 2, 2)) for dtype in (*STORAGES, *NEWER)
+    }
+
+
+def whole_numpy(folder: Path) -> Path:
+    path = folder / "every.npy"
+    np.save(path, np.arange(300, dtype="f4").reshape(100, 3))
+    return path
+
+
+MADE = {
+    "safetensors": whole_file,
+    "gguf": whole_gguf,
+    "numpy": whole_numpy,
+    "pytorch": whole_torch,
+    "pytorch-legacy": whole_legacy,
+}
 
 
 @pytest.fixture(params=FORMATS, ids=lambda each: each.key)

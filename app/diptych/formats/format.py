@@ -6,11 +6,15 @@ from pathlib import Path
 from typing import Protocol
 
 from diptych.domain.tensor import TensorSource
-from diptych.errors import Damaged
+from diptych.errors import Damaged, Refused
 
 
 class Partial(Damaged):
     """The file ends before its own header says: it is still being written, or was cut."""
+
+
+class Unopened(Refused):
+    """The file would run code where it is loaded, so it is listed by name and size only."""
 
 
 class Format(Protocol):

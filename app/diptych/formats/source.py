@@ -120,7 +120,7 @@ class _File:
         self._follow = follow
         self._header = header
         self._examine = examine
-        self._size = header.start + (header.layout.entries[-1][4] if header.layout.entries else 0)
+        self._size = header.start + max((entry[4] for entry in header.layout.entries), default=0)
         self._file: FileIO | None = None
         self._map: mmap.mmap | None = None
         self._bytes: NDArray[np.uint8] | None = None
