@@ -18,9 +18,11 @@ from diptych.domain.version import Digest, Version
 if TYPE_CHECKING:
     from diptych.catalog.contents import About
     from diptych.catalog.fingerprints import Fingerprints
+    from diptych.catalog.lineage import Lineages
     from diptych.catalog.shipments import Shipments
     from diptych.catalog.writes import Writes
     from diptych.domain.found import Found, Record
+    from diptych.domain.lineage import Edge, Verdict
     from diptych.domain.tensor import Header
 
 
@@ -251,6 +253,10 @@ class Catalog:
         """Forget a library folder and the versions that lie in it and nowhere else."""
         return self._writes.remove_root(path)
 
+    def judge(self, edge: Edge, verdict: Verdict) -> Changes:
+        """Confirm or reject an inferred edge, or take that back; `NotFound` where it is no longer there."""
+        return self._writes.judge(edge, verdict)
+
     # what went elsewhere
 
     @property
@@ -266,6 +272,13 @@ class Catalog:
         from diptych.catalog.fingerprints import Fingerprints
 
         return Fingerprints(self._connections)
+
+    @property
+    def lineages(self) -> Lineages:
+        """What the weights tell of descent."""
+        from diptych.catalog.lineage import Lineages
+
+        return Lineages(self._connections)
 
     # history
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 APPLICATION = 0x44505459
 """`DPTY`: marks the file as ours."""
-SCHEMA = 3
+SCHEMA = 4
 
 
 def _ship(connection: Connection) -> None:
@@ -39,7 +39,15 @@ def _fingerprint(connection: Connection) -> None:
         connection.execute(statement)
 
 
-STEPS: Mapping[int, Callable[[Connection], None]] = {2: _ship, 3: _fingerprint}
+def _descend(connection: Connection) -> None:
+    """Add the table of inferred lineage."""
+    from diptych.catalog.tables import lineage  # only here: it is slow to import
+
+    for statement in lineage():
+        connection.execute(statement)
+
+
+STEPS: Mapping[int, Callable[[Connection], None]] = {2: _ship, 3: _fingerprint, 4: _descend}
 """By the number of the schema that each step leads to."""
 
 

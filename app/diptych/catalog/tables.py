@@ -15,7 +15,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlmodel import Field, SQLModel
 
-from diptych.catalog import tables_fingerprint, tables_shipping
+from diptych.catalog import tables_fingerprint, tables_lineage, tables_shipping
 
 _CASCADE: Final = "CASCADE"
 
@@ -207,6 +207,11 @@ def shipping() -> tuple[str, ...]:
 def fingerprints() -> tuple[str, ...]:
     """The SQL that creates what schema 3 has added."""
     return _making([table for table in SQLModel.metadata.sorted_tables if table.name in tables_fingerprint.NAMES])
+
+
+def lineage() -> tuple[str, ...]:
+    """The SQL that creates what schema 4 has added."""
+    return _making([table for table in SQLModel.metadata.sorted_tables if table.name in tables_lineage.NAMES])
 
 
 def _making(tables: Sequence[Table]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from diptych.catalog import moving
 from diptych.catalog.connections import Connections
 from diptych.catalog.history import Annotated, History, capture, said
+from diptych.catalog.judging import judgement
 from diptych.catalog.names import Names
 from diptych.catalog.preparing import Preparation, pack
 from diptych.catalog.texts import below, place_text, stored
@@ -18,6 +19,7 @@ from diptych.display import path as shown_path
 from diptych.display import plural
 from diptych.domain.changes import Changes, Undone
 from diptych.domain.found import Found, Record
+from diptych.domain.lineage import Edge, Verdict
 from diptych.domain.version import Digest
 from diptych.errors import NotFound
 
@@ -147,6 +149,15 @@ class Writes:
             connection.execute("DELETE FROM seen WHERE path = ? OR (path >= ? AND path < ?)", below(path))
         if changes:
             self._history.add(f"Remove folder {shown_path(path)}", removed)
+        return changes
+
+    def judge(self, edge: Edge, verdict: Verdict) -> Changes:
+        """Confirm or reject an inferred edge, or take that back."""
+        with self._writing() as writer:
+            step = judgement(writer.connection, edge, verdict)
+            changes = step.redo(writer)
+        if step.before != step.after:
+            self._history.add(step.label, step)
         return changes
 
     # history

@@ -13,6 +13,8 @@ _CHILD = {
     Relation.MERGE: "a merge that includes",
     Relation.QUANTIZED: "a quantised copy of",
     Relation.CONVERTED: "a conversion of",
+    Relation.RESUMED: "a later checkpoint of",
+    Relation.IDENTICAL: "a copy of the weights of",
 }
 UNKNOWN = "no known relation"
 

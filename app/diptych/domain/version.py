@@ -92,6 +92,9 @@ class Relation(StrEnum):
     MERGE = "merged from"
     QUANTIZED = "quantised from"
     CONVERTED = "converted from"
+    RESUMED = "resumed from"
+    """A later checkpoint of the same training."""
+    IDENTICAL = "same weights as"
 
 
 @dataclass(frozen=True, slots=True)
