@@ -7,8 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from diptych.domain.decoding import decode, packing
 from diptych.domain.dossier import Dossier
 from diptych.domain.evidence import HyperParameter, Metric, Plain, Sample
+from diptych.domain.tensor import TensorInfo
 from diptych.domain.version import Artifact, Digest, Kind, Role, Source, State, Version
 
 HERE = Source("trainer_state.json", "/here", "test/1")
@@ -58,3 +63,33 @@ def answering(samples: Sequence[Sample]) -> Callable[[], Iterator[Sample]]:
 def artifact(path: str, size: int = 10, digest: str = "", role: Role = Role.OTHER) -> Artifact:
     """A file of a version."""
     return Artifact(path, size, 0, role, Digest("sha256", digest) if digest else None)
+
+
+class Bytes:
+    """Weights in memory, in any dtype."""
+
+    def __init__(self, tensors: Mapping[str, tuple[str, tuple[int, ...], bytes]]) -> None:
+        self._tensors = tensors
+        self.metadata: Mapping[str, str] = {}
+
+    def tensors(self) -> Sequence[TensorInfo]:
+        found, begin = [], 0
+        for name, (dtype, shape, raw) in self._tensors.items():
+            found.append(TensorInfo(name, dtype, shape, "model", begin, begin + len(raw)))
+            begin += len(raw)
+        return found
+
+    def raw(self, name: str) -> NDArray[np.uint8]:
+        return np.frombuffer(self._tensors[name][2], np.uint8)
+
+    def read(self, name: str, elements: int = 1 << 20) -> Iterator[NDArray[np.generic]]:
+        count, width = packing(self._tensors[name][0])
+        raw = self.raw(name)
+        for begin in range(0, len(raw), elements // count * width):
+            yield decode(raw[begin : begin + elements // count * width], self._tensors[name][0])
+
+    def __enter__(self) -> Bytes:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        pass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,13 +10,11 @@ import pytest
 from numpy.typing import NDArray
 
 from diptych.compare.weights import Weights
-from diptych.domain.decoding import decode, packing
 from diptych.domain.dossier import Dossier
 from diptych.domain.rules import Rules
 from diptych.domain.sheet import Row, Sheet, Status
-from diptych.domain.tensor import TensorInfo
 from diptych.job import finish
-from dossiers import dossier
+from dossiers import Bytes, dossier
 
 Arrays = dict[str, NDArray[np.float32]]
 HEADS = {"arch.num_attention_heads": 4, "arch.num_key_value_heads": 2, "arch.model_type": "llama"}
@@ -25,36 +23,6 @@ GGUF = {
     "self_attn.o_proj": "attn_output", "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up",
     "mlp.down_proj": "ffn_down", "input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm",
 }  # fmt: skip
-
-
-class Bytes:
-    """Weights in memory, in any dtype."""
-
-    def __init__(self, tensors: Mapping[str, tuple[str, tuple[int, ...], bytes]]) -> None:
-        self._tensors = tensors
-        self.metadata: Mapping[str, str] = {}
-
-    def tensors(self) -> Sequence[TensorInfo]:
-        found, begin = [], 0
-        for name, (dtype, shape, raw) in self._tensors.items():
-            found.append(TensorInfo(name, dtype, shape, "model", begin, begin + len(raw)))
-            begin += len(raw)
-        return found
-
-    def raw(self, name: str) -> NDArray[np.uint8]:
-        return np.frombuffer(self._tensors[name][2], np.uint8)
-
-    def read(self, name: str, elements: int = 1 << 20) -> Iterator[NDArray[np.generic]]:
-        count, width = packing(self._tensors[name][0])
-        raw = self.raw(name)
-        for begin in range(0, len(raw), elements // count * width):
-            yield decode(raw[begin : begin + elements // count * width], self._tensors[name][0])
-
-    def __enter__(self) -> Bytes:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        pass
 
 
 def side(

@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from diptych import display
-from diptych.compare import absent, adapted, measured, moved
+from diptych.compare import absent, adapted, adapters, measured, moved
 from diptych.compare.grid import grid
 from diptych.compare.structure import Pairing, pairings, tied_on_both
 from diptych.domain.dossier import Dossier
@@ -50,6 +50,8 @@ class Weights:
         """Structure first, then numbers in the order of the network."""
         if adapted.applies(left, right):
             return (yield from adapted.compare(left, right))
+        if adapters.applies(left, right):
+            return (yield from adapters.compare(left, right))
         if not (left.tensors and right.tensors):
             yield Tick("Comparing weights")
             return _one_sided(left, right)

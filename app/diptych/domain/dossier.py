@@ -33,3 +33,5 @@ class Dossier:
     """None where the version has no tokenizer."""
     fingerprint: Callable[[], Fingerprint | None] | None = None
     """What an earlier read of the weights has found, whether they are here or not; None where there was none."""
+    base: Callable[[], Dossier | None] | None = None
+    """The version that it was made from, where that is known and here; None where it was made from none."""

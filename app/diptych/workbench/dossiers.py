@@ -33,7 +33,17 @@ T = TypeVar("T")
 def from_catalog(catalog: Catalog, version: Version) -> Dossier:
     """The dossier of a version that the catalog holds."""
     dossier = _dossier(version, catalog.records(version.key), catalog.headers(version.key))
+    if version.base is not None and version.base.parent is not None:
+        dossier = replace(dossier, base=partial(_base, catalog, version.base.parent))
     return replace(dossier, fingerprint=partial(catalog.fingerprints.of, version.id)) if version.hashed else dossier
+
+
+def _base(catalog: Catalog, parent: str) -> Dossier | None:
+    """The dossier of a parent that the catalog recognised; None where it was taken off the list since."""
+    try:
+        return from_catalog(catalog, catalog.resolve(parent))
+    except NotFound:
+        return None
 
 
 def from_path(catalog: Catalog, path: Path) -> Dossier:

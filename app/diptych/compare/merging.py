@@ -1,0 +1,192 @@
+"""A merged model beside its adapter: whether it is the base with the adapter's change, and to how many digits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from diptych import display
+from diptych.compare import measured, modules
+from diptych.compare.effective import Adapter, module_of
+from diptych.compare.grid import grid
+from diptych.domain.dossier import Dossier
+from diptych.domain.evidence import Plain
+from diptych.domain.sheet import Cell, Clause, Column, Row, Sheet, Status
+from diptych.domain.tensor import TensorInfo, TensorSource
+from diptych.domain.version import Source
+from diptych.errors import DiptychError
+from diptych.job import Job, Tick
+
+if TYPE_CHECKING:
+    from diptych.tensors.effective import Merge
+
+_COLUMNS = (
+    Column("relative_change", "‖W−W′‖ ∕ ‖W′‖", format="g3"),
+    Column("max_abs", "max |W−W′|", format="g3"),
+    Column("added", "‖s·BA‖", format="g3"),
+    Column("beyond_rounding", "beyond rounding", format="count"),
+    Column("elements", "elements", format="count"),
+)
+_NEAR = 0.1
+"""Not farther from the merge than this share of what the adapter adds, or within rounding: it was merged."""
+
+
+def compare(adapter: Adapter, model: Dossier, ordered: Sequence[TensorInfo], flipped: bool) -> Job[Sheet | None]:
+    """The sheet where `model` is the adapter's base with the adapter merged; None where it is not, or nobody can say.
+
+    The base must be known and here, and another one than `model`.
+    """
+    base = _base(adapter, model)
+    if base is None or base.weights is None or model.weights is None or adapter.dossier.weights is None:
+        return None
+    before = {tensor.name: tensor for tensor in base.tensors}
+    found: dict[str, tuple[TensorInfo, Merge]] = {}
+    fitting = [t for t in ordered if _fits(t, before.get(t.name), adapter)]
+    from diptych.tensors.effective import merge
+
+    try:
+        with base.weights() as theirs, model.weights() as ours, adapter.dossier.weights() as thin:
+            for place, tensor in enumerate(fitting):
+                yield Tick("Holding the merge against base and adapter", place, len(fitting), "tensors")
+                factors = adapter.factors(module_of(tensor.name), thin)
+                if factors is None:
+                    return None
+                if factors.shape != tensor.shape:
+                    factors = factors.turned
+                numbers = yield from merge(factors, theirs, before[tensor.name], ours, tensor)
+                if numbers.deviation > _NEAR * numbers.added and numbers.beyond:
+                    return None
+                found[tensor.name] = tensor, numbers
+            rows = yield from _rest(ordered, found, before, (theirs, ours), flipped)
+    except DiptychError:
+        # the usual comparison says what cannot be read
+        return None
+    return _sheet(adapter, base, ordered, found, rows, flipped) if found else None
+
+
+def _base(adapter: Adapter, model: Dossier) -> Dossier | None:
+    known = adapter.dossier.base() if adapter.dossier.base is not None else None
+    if known is None or (known.version.id and known.version.id == model.version.id):
+        return None
+    return None if known.version.path == model.version.path else known
+
+
+def _fits(tensor: TensorInfo, before: TensorInfo | None, adapter: Adapter) -> bool:
+    """Whether the adapter changes this tensor, and the base has it in the same shape."""
+    thin = adapter.pair(module_of(tensor.name)) if tensor.name.endswith("weight") else None
+    return thin is not None and before is not None and before.shape == tensor.shape and (
+        tensor.shape in (thin.shape, thin.shape[::-1])
+    )  # fmt: skip
+
+
+def _rest(
+    ordered: Sequence[TensorInfo],
+    found: dict[str, tuple[TensorInfo, Merge]],
+    before: dict[str, TensorInfo],
+    sources: tuple[TensorSource, TensorSource],
+    flipped: bool,
+) -> Job[dict[str, Row]]:
+    """Rows for all tensors: the merged by their deviation from the merge, the others by theirs from the base."""
+    from diptych.tensors.difference import difference
+
+    rows = {name: _row(tensor, numbers, flipped) for name, (tensor, numbers) in found.items()}
+    pairs = [(t.name, t.name) for t in ordered if t.name not in found and _same_shape(t, before.get(t.name))]
+    shapes = {tensor.name: tensor for tensor in ordered}
+    for (name, _), numbers in difference(*sources, pairs):
+        yield Tick("Holding the merge against base and adapter")
+        if numbers is None:
+            continue
+        rounded = numbers.identical or numbers.beyond_rounding == 0
+        status = Status.SAME if rounded else Status.DIFFERS
+        note = "as in the base" if numbers.identical else "as in the base, but for rounding" if rounded else (
+            "neither the adapter's nor as in the base"
+        )  # fmt: skip
+        values: dict[str, Plain] = {
+            "relative_change": numbers.relative_change,
+            "max_abs": numbers.max_abs,
+            "beyond_rounding": numbers.beyond_rounding,
+            "merged": False,
+        }
+        rows[name] = _told(shapes[name], status, note, values, flipped)
+    for tensor in ordered:
+        if tensor.name not in rows:
+            rows[tensor.name] = _told(tensor, Status.NOT_COMPARABLE, "the base has no such tensor", {}, flipped)
+    return rows
+
+
+def _same_shape(tensor: TensorInfo, before: TensorInfo | None) -> bool:
+    return before is not None and before.shape == tensor.shape
+
+
+def _row(tensor: TensorInfo, numbers: Merge, flipped: bool) -> Row:
+    values: dict[str, Plain] = {
+        "relative_change": numbers.relative,
+        "max_abs": numbers.largest,
+        "norm_change": numbers.deviation,
+        "norm_left": numbers.merged,
+        "added": numbers.added,
+        "beyond_rounding": numbers.beyond,
+        "merged": True,
+    }
+    note = f"{display.plural(numbers.beyond, 'element')} beyond rounding to {tensor.dtype}" if numbers.beyond else (
+        f"merged: every deviation is rounding to {tensor.dtype}"
+    )  # fmt: skip
+    status = Status.DIFFERS if numbers.beyond else Status.SAME
+    return _told(tensor, status, note, values, flipped)
+
+
+def _told(tensor: TensorInfo, status: Status, note: str, values: dict[str, Plain], flipped: bool) -> Row:
+    shape = f"{display.visible(tensor.dtype)} {' × '.join(str(length) for length in tensor.shape) or 'scalar'}"
+    mine = Cell(shape, shape, Source(tensor.file, f"bytes {tensor.begin} to {tensor.end}"))
+    other = Cell("base + adapter" if values.get("merged") else "base", "base")
+    relative = values.get("relative_change")
+    return Row(
+        tensor.name,
+        status,
+        other if flipped else mine,
+        mine if flipped else other,
+        display.visible(tensor.name),
+        modules.place(tensor.name).row,
+        change=display.number(relative, 3) if isinstance(relative, float) and 0 < relative < math.inf else "",
+        note=note,
+        values={"elements": tensor.elements, **measured.UNMEASURED, **values},
+    )
+
+
+def _sheet(
+    adapter: Adapter,
+    base: Dossier,
+    ordered: Sequence[TensorInfo],
+    found: dict[str, tuple[TensorInfo, Merge]],
+    rows: dict[str, Row],
+    flipped: bool,
+) -> Sheet:
+    keys = [tensor.name for tensor in ordered]
+    listed = tuple(rows[key] for key in keys)
+    model, side = ("B", "A") if flipped else ("A", "B")
+    worst = max(found, key=lambda name: found[name][1].relative)
+    most = found[worst][1]
+    largest = max(numbers.largest for _, numbers in found.values())
+    beyond = sum(numbers.beyond for _, numbers in found.values())
+    why = (
+        f"{display.plural(beyond, 'element')} beyond rounding"
+        if beyond
+        else f"all of it rounding to {found[worst][0].dtype}"
+    )
+    text = (
+        f"{model} is {display.visible(base.version.name)} with the adapter {side} merged, exact to "
+        f"{display.number(most.relative, 2)} (largest deviation {display.number(largest, 2)}; {why})"
+    )
+    clauses = [Clause(text, "weights", worst, 2)]
+    missing = [module for module in adapter.modules if not any(module_of(name) == module for name in found)]
+    if missing:
+        text = f"{display.plural(len(missing), 'module')} of the adapter {side} not in the merge"
+        clauses.append(Clause(text, "weights", weight=2))
+    stray = [row for row in listed if row.status is Status.DIFFERS and not row.values.get("merged")]
+    if stray:
+        text = f"{display.plural(len(stray), 'tensor')} changed that the adapter leaves alone"
+        clauses.append(Clause(text, "weights", stray[0].key, 2))
+    notes = (f"rows are the tensors of {model}, held against {display.visible(base.version.name)} with {side} merged",)
+    return Sheet("weights", "Weights", "tensors", listed, _COLUMNS, grid=grid(keys, rows), clauses=tuple(clauses),
+                 notes=notes)  # fmt: skip

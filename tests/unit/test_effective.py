@@ -1,0 +1,267 @@
+"""Effective changes of adapters: against the product itself, between adapters, and within a merged model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from diptych.compare.effective import Adapter
+from diptych.compare.weights import Weights
+from diptych.domain.dossier import Dossier
+from diptych.domain.rules import Rules
+from diptych.domain.sheet import Row, Sheet, Status
+from diptych.domain.tensor import TensorInfo
+from diptych.domain.version import Kind
+from diptych.job import finish
+from diptych.tensors.effective import Factors
+from dossiers import Bytes, dossier, version
+from making import bfloat16
+
+Arrays = dict[str, NDArray[np.float32]]
+Q, UP = "model.layers.0.self_attn.q_proj", "model.layers.0.mlp.up_proj"
+SHAPES = {Q: (8, 8), UP: (12, 8)}
+
+
+def stored(arrays: Arrays, dtype: str = "F32") -> Bytes:
+    raw = {name: (bfloat16(a) if dtype == "BF16" else np.ascontiguousarray(a)).tobytes() for name, a in arrays.items()}
+    return Bytes({name: (dtype, array.shape, raw[name]) for name, array in arrays.items()})
+
+
+def model(arrays: Arrays, name: str = "base/1", dtype: str = "F32") -> Dossier:
+    source = stored(arrays, dtype)
+    return dossier({}, name=name, tensors=tuple(source.tensors()), weights=lambda: source)
+
+
+def adapter(arrays: Arrays, settings: Mapping[str, Any] | None = None, base: Dossier | None = None) -> Dossier:
+    source = stored(arrays)
+    return dossier(
+        {"adapter.lora_alpha": 8} | dict(settings or {}),
+        version=version("lora/1", kind=Kind.ADAPTER),
+        tensors=tuple(source.tensors()),
+        weights=lambda: source,
+        base=None if base is None else lambda: base,
+    )
+
+
+def weights(seed: int = 0) -> Arrays:
+    random = np.random.default_rng(seed)
+    found = {f"{module}.weight": random.standard_normal(shape).astype(np.float32) for module, shape in SHAPES.items()}
+    return found | {"model.norm.weight": random.standard_normal(8).astype(np.float32)}
+
+
+def thin(rank: int = 4, seed: int = 1) -> Arrays:
+    random = np.random.default_rng(seed)
+    found: Arrays = {}
+    for module, (rows, columns) in SHAPES.items():
+        found[f"base_model.model.{module}.lora_A.weight"] = random.standard_normal((rank, columns)).astype(np.float32)
+        found[f"base_model.model.{module}.lora_B.weight"] = random.standard_normal((rows, rank)).astype(np.float32)
+    return found
+
+
+def product(arrays: Arrays, module: str) -> NDArray[np.float64]:
+    ends = [arrays[f"base_model.model.{module}.lora_{end}.weight"].astype(np.float64) for end in "BA"]
+    found: NDArray[np.float64] = ends[0] @ ends[1]
+    return found
+
+
+def compared(left: Dossier, right: Dossier) -> Sheet:
+    return finish(Weights().compare(left, right, Rules()))
+
+
+def rows(sheet: Sheet) -> dict[str, Row]:
+    return {row.key: row for row in sheet.rows}
+
+
+def said(sheet: Sheet) -> list[str]:
+    return [clause.text for clause in sheet.clauses]
+
+
+# The arithmetic ---------------------------------------------------------------------------------------------------
+
+
+def factors(rank: int, seed: int, shape: tuple[int, int] = (30, 20)) -> Factors:
+    random = np.random.default_rng(seed)
+    return Factors(random.standard_normal((shape[0], rank)), random.standard_normal((rank, shape[1])))
+
+
+def test_norms_and_angles_are_those_of_the_products() -> None:
+    one, other = factors(3, 0), factors(5, 1)
+    a, b = one.b @ one.a, other.b @ other.a
+    assert one.norm == pytest.approx(np.linalg.norm(a), rel=1e-12)
+    assert other.minus(one).norm == pytest.approx(np.linalg.norm(b - a), rel=1e-12)
+    assert one.cosine(other) == pytest.approx(np.sum(a * b) / np.linalg.norm(a) / np.linalg.norm(b), rel=1e-9)
+    np.testing.assert_allclose(one.spectrum().values, np.linalg.svd(a, compute_uv=False)[:3], rtol=1e-10)
+
+
+def test_a_difference_of_nearly_equal_changes_keeps_its_digits() -> None:
+    one = factors(4, 0)
+    other = Factors(one.b * (1 + 1e-9), one.a)
+    assert other.minus(one).norm == pytest.approx(1e-9 * one.norm, rel=1e-5)
+
+
+def test_a_rank_above_the_sides_of_the_weight_is_no_difficulty() -> None:
+    wide = factors(40, 0, (6, 5))
+    assert wide.norm == pytest.approx(np.linalg.norm(wide.b @ wide.a), rel=1e-12)
+    assert len(wide.spectrum().values) == 5
+
+
+# Scales -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "scale"),
+    [
+        ({}, 2.0),
+        ({"adapter.use_rslora": True}, 4.0),
+        ({r"adapter.alpha_pattern.layers\.0\.self_attn\.q_proj": 32}, 8.0),
+        ({"adapter.alpha_pattern.up_proj": 32}, 2.0),
+        ({"adapter.alpha_pattern": {"q_.*": 4}}, 1.0),
+        ({"adapter.lora_parameters.scale": 20.0}, 20.0),
+    ],
+)
+def test_the_scale_is_as_the_configuration_says(settings: dict[str, Any], scale: float) -> None:
+    found = Adapter.of(adapter(thin(), settings))
+    assert found.scale("layers.0.self_attn.q_proj", 4) == pytest.approx(scale)
+
+
+def test_a_rank_of_its_own_scales_a_module_by_its_own() -> None:
+    arrays = thin()
+    arrays |= {name: value for name, value in thin(rank=2, seed=3).items() if "up_proj" in name}
+    sheet = compared(model(weights()), adapter(arrays, {"adapter.rank_pattern.up_proj": 2}))
+    wanted = 4.0 * np.linalg.norm(product(arrays, UP))
+    assert rows(sheet)[f"{UP}.weight"].values["norm_change"] == pytest.approx(wanted, rel=1e-6)
+    assert rows(sheet)[f"{UP}.weight"].values["rank"] == 2
+
+
+def test_mlx_multiplies_from_the_other_side() -> None:
+    plain = thin()
+    names = {"lora_A.weight": "lora_a", "lora_B.weight": "lora_b"}
+    mlx: Arrays = {}
+    for name, array in plain.items():
+        stem, _, end = name.removeprefix("base_model.model.").partition(".lora_")
+        mlx[f"{stem}.{names[f'lora_{end}']}"] = array.T
+    base = model(weights())
+    ours = rows(compared(base, adapter(plain)))[f"{UP}.weight"]
+    theirs = rows(compared(base, adapter(mlx, {"adapter.lora_parameters.scale": 2.0})))[f"{UP}.weight"]
+    assert theirs.values["norm_change"] == pytest.approx(ours.values["norm_change"], rel=1e-9)
+
+
+def test_a_weight_stored_the_other_way_round_takes_the_product_so() -> None:
+    base = weights()
+    base[f"{UP}.weight"] = base[f"{UP}.weight"].T
+    row = rows(compared(model(base), adapter(thin(), {"adapter.fan_in_fan_out": True})))[f"{UP}.weight"]
+    assert row.values["norm_change"] == pytest.approx(2 * np.linalg.norm(product(thin(), UP)), rel=1e-9)
+    assert row.values["max_abs"] == pytest.approx(2 * np.abs(product(thin(), UP)).max(), rel=1e-6)
+
+
+def dora(base: Arrays, arrays: Arrays) -> tuple[Arrays, Arrays]:
+    """An adapter with learnt lengths, and what its base becomes with it."""
+    merged, lengths = dict(base), dict(arrays)
+    for at, module in enumerate(SHAPES):
+        sum_ = base[f"{module}.weight"].astype(np.float64) + 2 * product(arrays, module)
+        learnt = np.linspace(1, 2 + at, len(sum_)).astype(np.float32)
+        lengths[f"base_model.model.{module}.lora_magnitude_vector.weight"] = learnt
+        scaled = sum_ * (learnt / np.linalg.norm(sum_, axis=1))[:, None]
+        merged[f"{module}.weight"] = scaled.astype(np.float32)
+    return lengths, merged
+
+
+def test_dora_also_turns_lengths() -> None:
+    base = weights()
+    lengths, merged = dora(base, thin())
+    row = rows(compared(model(base), adapter(lengths, {"adapter.use_dora": True})))[f"{UP}.weight"]
+    wanted = np.linalg.norm(merged[f"{UP}.weight"].astype(np.float64) - base[f"{UP}.weight"])
+    assert row.values["norm_change"] == pytest.approx(wanted, rel=1e-6)
+    assert row.note == "DoRA of rank 4"
+
+
+# Two adapters -----------------------------------------------------------------------------------------------------
+
+
+def test_other_factors_of_the_same_change_are_no_difference() -> None:
+    ours = thin()
+    theirs = {name: array * np.float32(4 if "lora_A" in name else 0.25) for name, array in ours.items()}
+    sheet = compared(adapter(ours), adapter(theirs))
+    assert {row.status for row in sheet.rows} == {Status.SAME}
+    assert said(sheet) == ["the adapters change all 2 common modules alike"]
+
+
+def test_two_adapters_differ_by_the_distance_of_their_products() -> None:
+    ours, theirs = thin(), thin(rank=2, seed=5)
+    row = rows(compared(adapter(ours), adapter(theirs)))[f"{UP}.weight".removeprefix("model.")]
+    apart = 4 * product(theirs, UP) - 2 * product(ours, UP)
+    wanted = np.linalg.norm(apart) / np.linalg.norm(2 * product(ours, UP))
+    assert row.values["relative_change"] == pytest.approx(wanted, rel=1e-6)
+    assert (row.values["rank_left"], row.values["rank_right"]) == (4, 2)
+
+
+def test_a_module_that_only_one_adapter_changes_is_told() -> None:
+    ours = thin()
+    theirs = {name: array for name, array in ours.items() if "up_proj" not in name}
+    assert "1 module changed only by A" in said(compared(adapter(ours), adapter(theirs)))
+
+
+# Merged models ----------------------------------------------------------------------------------------------------
+
+
+def merged_of(base: Arrays, arrays: Arrays) -> Arrays:
+    found = dict(base)
+    for module in SHAPES:
+        found[f"{module}.weight"] = (base[f"{module}.weight"] + 2 * product(arrays, module)).astype(np.float32)
+    return found
+
+
+@pytest.mark.parametrize("dtype", ["F32", "BF16"])
+def test_a_merge_is_exact_to_the_rounding_of_its_dtype(dtype: str) -> None:
+    base = weights()
+    made = adapter(thin(), base=model(base))
+    merged = model(merged_of(base, thin()), "merged/1", dtype)
+    for sheet, sides in ((compared(made, merged), "BA"), (compared(merged, made), "AB")):
+        assert {row.status for row in sheet.rows} == {Status.SAME}
+        assert said(sheet)[0].startswith(f"{sides[0]} is base/1 with the adapter {sides[1]} merged, exact to ")
+        assert f"rounding to {dtype}" in said(sheet)[0]
+        relative = rows(sheet)[f"{UP}.weight"].values["relative_change"]
+        assert isinstance(relative, float)
+        assert relative < (4e-3 if dtype == "BF16" else 1e-6)
+
+
+def test_a_merge_of_dora_is_recognised() -> None:
+    base = weights()
+    lengths, merged = dora(base, thin())
+    sheet = compared(adapter(lengths, base=model(base)), model(merged, "merged/1"))
+    assert "merged, exact to" in said(sheet)[0]
+
+
+def test_a_merge_that_is_a_little_off_says_where() -> None:
+    base = weights()
+    merged = merged_of(base, thin())
+    merged[f"{UP}.weight"][2, 3] += 1e-3
+    merged["model.norm.weight"] = merged["model.norm.weight"] + np.float32(1)
+    sheet = compared(adapter(thin(), base=model(base)), model(merged, "merged/1"))
+    assert "1 element beyond rounding" in said(sheet)[0]
+    assert "1 tensor changed that the adapter leaves alone" in said(sheet)
+    row = rows(sheet)[f"{UP}.weight"]
+    assert (row.status, row.values["beyond_rounding"]) == (Status.DIFFERS, 1)
+    assert row.values["max_abs"] == pytest.approx(1e-3, rel=1e-2)
+
+
+def test_another_model_is_no_merge() -> None:
+    base = weights()
+    sheet = compared(adapter(thin(), base=model(base)), model(weights(seed=9), "other/1"))
+    assert not any("merged" in text for text in said(sheet))
+    assert any("the adapter changes 2 of 3 tensors" in text for text in said(sheet))
+
+
+def test_nothing_is_said_of_a_merge_without_the_base() -> None:
+    base = weights()
+    sheet = compared(adapter(thin()), model(merged_of(base, thin()), "merged/1"))
+    assert said(sheet) == ["the adapter changes 2 of 3 tensors, rank 4"]
+
+
+def test_names_of_thin_matrices_must_be_whole_words() -> None:
+    odd = TensorInfo("model.x.my_lora_Abc.weight", "F32", (4, 8), "f", 0, 128)
+    assert Adapter.of(dossier({}, tensors=(odd,))).modules == []
