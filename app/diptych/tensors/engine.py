@@ -51,6 +51,11 @@ class Engine:
         """`diptych.tensors.prints` for fingerprints of `size` bytes; None as with `kernels`."""
         return self._module("prints", size)
 
+    def loading(self, name: str) -> bool:
+        """Whether a module will be there within a moment, so that waiting is better than NumPy."""
+        loader = self._loaders.get(name)
+        return loader is not None and loader.is_alive()
+
     def _module(self, name: str, size: int) -> ModuleType | None:
         if size < _WORTH:
             return None

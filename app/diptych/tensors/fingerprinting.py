@@ -2,7 +2,8 @@
 
 A thread takes a file, reads a piece, hashes it, then sums it up while it still lies in the cache of its core. Threads
 that find no file left sum up for the others, so that a single large file keeps two cores at work: SHA-256 is the
-slowest part by far, and cannot be shared out.
+slowest part by far, and cannot be shared out. In the second that it takes to load compiled arithmetic files are only
+hashed; what was read meanwhile is summed up in the end, out of the memory of the system.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -44,6 +46,7 @@ _LINE = 64
 """Bytes of a line of the cache."""
 _PAUSE = 0.1
 """Seconds between two ticks."""
+_MOMENT = 0.01
 _HINT = "Do it again when nothing writes to it."
 
 
@@ -224,15 +227,17 @@ class _Reading:
         header = self._asked.header
         self._printers = [Printer(tensor) for tensor in header.tensors()] if header else []
         before: Future[None] | None = None
+        late = []
         try:
-            for number, piece in enumerate(pieces(self._printers, size)):
-                slot = self._slots[number % _SLOTS]
-                slot.wait()
-                # a tensor then lies as it does in the file, which is aligned for its type
-                skew = piece.begin % _LINE
-                self._fill(file, slot.view[skew : skew + piece.length])
-                held = slot.bytes[skew : skew + piece.length]
-                task = partial(_sum_up, piece, held, before, engine().prints(size) if piece.parts else None)
+            for piece in pieces(self._printers, size):
+                slot = self._free()
+                held = self._fill(file, slot, piece)
+                compiled = engine().prints(self._work.total) if piece.parts else None
+                if compiled is None and piece.parts and engine().loading("prints"):
+                    late.append(piece)
+                    task = partial(_take, piece, held, before)
+                else:
+                    task = partial(_take_whole, piece, held, before, compiled)
                 before = slot.summed = self._work.offer(task)
                 self._sha256.update(held.data)
                 if before is None:
@@ -241,22 +246,59 @@ class _Reading:
         finally:
             for slot in self._slots:
                 slot.wait()
+        self._make_up_for(file, late)
 
-    def _fill(self, file: FileIO, room: memoryview) -> None:
+    def _free(self) -> _Slot:
+        """A slot that may be filled; the first where it can be, which then lies in the cache."""
+        for slot in self._slots:
+            if slot.summed is None or slot.summed.done():
+                break
+        slot.wait()
+        return slot
+
+    def _make_up_for(self, file: FileIO, late: Sequence[Piece]) -> None:
+        """Sum up what was hashed while compiled arithmetic was being loaded; the system still has it in memory."""
+        while late and engine().loading("prints"):
+            self._count(0)
+            time.sleep(_MOMENT)
+        compiled = engine().prints(self._work.total) if late else None
+        for piece in late:
+            file.seek(piece.begin)
+            _sum_up(piece, self._fill(file, self._slots[0], piece), compiled)
+            self._count(0)
+
+    def _fill(self, file: FileIO, slot: _Slot, piece: Piece) -> NDArray[np.uint8]:
+        """Read a piece into a slot, so that a tensor lies as it does in the file, which is aligned for its type."""
+        skew = piece.begin % _LINE
+        room = slot.view[skew : skew + piece.length]
         held = 0
         while held < len(room):
             length = file.readinto(room[held:])
             if not length:
                 raise self._changed()
             held += length
+        return slot.bytes[skew : skew + piece.length]
 
 
-def _sum_up(piece: Piece, held: NDArray[np.uint8], before: Future[None] | None, compiled: ModuleType | None) -> None:
-    """Sum up a piece, after the one before it."""
+def _take(piece: Piece, held: NDArray[np.uint8], before: Future[None] | None) -> None:
+    """Take a piece into the digests of its tensors, after the one before it."""
     if before is not None:
         before.result()
     for part in piece.parts:
-        part.printer.add(held[part.begin : part.end], part.first, compiled)
+        part.printer.take(held[part.begin : part.end], part.first)
+
+
+def _sum_up(piece: Piece, held: NDArray[np.uint8], compiled: ModuleType | None) -> None:
+    """Add a piece to the sums of its tensors."""
+    for part in piece.parts:
+        part.printer.sum_up(held[part.begin : part.end], part.first, compiled)
+
+
+def _take_whole(
+    piece: Piece, held: NDArray[np.uint8], before: Future[None] | None, compiled: ModuleType | None
+) -> None:
+    _take(piece, held, before)
+    _sum_up(piece, held, compiled)
 
 
 def _size(path: Path) -> int:

@@ -35,7 +35,7 @@ class Printer:
         self._cells = np.zeros(sketch.cells(tensor.elements) if self._valued else 0)
         self._table = table(tensor.dtype) if tensor.dtype.startswith("F8") else None
         self._apart = max(-(-tensor.elements // _SAMPLE), 1)
-        self._sample: list[NDArray[np.float64]] = []
+        self._sample: list[NDArray[np.uint8]] = []
 
     @property
     def step(self) -> tuple[int, int]:
@@ -45,13 +45,17 @@ class Printer:
         count, width = packing(self.tensor.dtype)
         return tally.STEP // count * width, tally.STEP
 
-    def add(self, raw: NDArray[np.uint8], first: int, compiled: ModuleType | None) -> None:
-        """Add the next bytes, which begin with the element `first`."""
+    def take(self, raw: NDArray[np.uint8], first: int) -> None:
+        """Take the next bytes, which begin with the element `first`, into the digest and the sample."""
         self._digest.update(raw.data)
+        if self._valued:
+            self._sample.append(tally.picked(self.tensor.dtype, raw, first, self._apart))
+
+    def sum_up(self, raw: NDArray[np.uint8], first: int, compiled: ModuleType | None) -> None:
+        """Add bytes that begin with the element `first` to the sums and the sketch; pieces may come in any order."""
         if not self._valued:
             return
         dtype = self.tensor.dtype
-        self._sample.append(tally.picked(dtype, raw, first, self._apart))
         if compiled is not None and (dtype in _COMPILED or self._table is not None):
             compiled.add(dtype, raw, self._table, first, self._sums, self._cells)
         else:
@@ -81,7 +85,9 @@ class Printer:
         )
 
     def _quantiles(self) -> tuple[float, ...]:
-        values = np.concatenate(self._sample) if self._sample else np.zeros(0)
+        if not self._sample:
+            return ()
+        values = tally.values_of(self.tensor.dtype, np.concatenate(self._sample), self._apart)
         values = values[np.isfinite(values)]
         return tuple(map(float, np.quantile(values, QUANTILES))) if len(values) else ()
 

@@ -128,7 +128,7 @@ def largest(raw: Words) -> tuple[np.uint32, np.uint32]:
 @njit(nogil=True)
 def fits(top: np.uint32) -> bool:
     """Whether values up to this size, as bits, can be summed up in float32."""
-    return np.uint32(_SMALL) <= top <= np.uint32(_LARGE)
+    return bool(np.uint32(_SMALL) <= top <= np.uint32(_LARGE))
 
 
 @njit(nogil=True)

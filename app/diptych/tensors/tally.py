@@ -17,6 +17,7 @@ SUM, SQUARES, NANS, INFS, ZEROS, MOST = range(6)
 
 STEP = 1024
 """Elements after which a tensor may be cut: whole blocks of every sketch and of every packed type."""
+_WORDS = {1: "u1", 2: "<u2", 4: "<u4", 8: "<u8"}
 _CHUNK = 64 * STEP
 """Elements at a time, so that the temporaries stay small."""
 
@@ -53,11 +54,23 @@ def _add(values: NDArray[np.float64], sums: NDArray[np.float64]) -> None:
     sums[MOST] = max(sums[MOST], np.abs(values).max(initial=0))
 
 
-def picked(dtype: str, raw: NDArray[np.uint8], first: int, step: int) -> NDArray[np.float64]:
-    """The values of every `step`-th element of a tensor that lie in a piece beginning with the element `first`."""
+def picked(dtype: str, raw: NDArray[np.uint8], first: int, step: int) -> NDArray[np.uint8]:
+    """The blocks (or elements, as bytes) of a piece that hold every `step`-th element of its tensor, in order.
+
+    The piece begins with the element `first`. `values_of` decodes what all pieces gave.
+    """
     count, width = packing(dtype)
-    places = np.arange(-first % step, len(raw) // width * count, step)
-    blocks = np.ascontiguousarray(raw.reshape(-1, width)[places // count]).reshape(-1)
+    begin = -first % step
+    if count == 1 and width in _WORDS:
+        return raw.view(_WORDS[width])[begin::step].copy().view(np.uint8)
+    places = np.arange(begin, len(raw) // width * count, step)
+    return np.ascontiguousarray(raw.reshape(-1, width)[places // count]).reshape(-1)
+
+
+def values_of(dtype: str, blocks: NDArray[np.uint8], step: int) -> NDArray[np.float64]:
+    """The values of every `step`-th element of a tensor, from all blocks that `picked` has found."""
+    count, width = packing(dtype)
+    places = np.arange(len(blocks) // width) * step
     with np.errstate(all="ignore"):
         values = decode(blocks, dtype).reshape(-1, count)
         return values[np.arange(len(places)), places % count].astype(np.float64)
