@@ -126,9 +126,8 @@ def _plain(value: object) -> bytes:
         return b"\x88" if value else b"\x89"
     if isinstance(value, int):
         size = value.bit_length() // 8 + 1
-        return (
-            b"J" + struct.pack("<i", value) if size <= 4 else b"\x8a" + bytes([size]) + value.to_bytes(size, "little")
-        )
+        long = b"\x8a" + bytes([size]) + value.to_bytes(size, "little", signed=True)
+        return b"J" + struct.pack("<i", value) if size <= 4 else long
     if isinstance(value, float):
         return b"G" + struct.pack(">d", value)
     assert isinstance(value, str)

@@ -78,10 +78,12 @@ def whole_legacy(folder: Path) -> Path:
 
 
 def every_tensor() -> dict[str, Tensor]:
-    raw = bytes(range(256)) * 3
-    return {
-        dtype: Tensor(raw + b"", dtype, (len(raw) * 8 // DTYPE_BITS[dtype] // 2, 2)) for dtype in (*STORAGES, *NEWER)
-    }
+    raw = bytearray(range(256)) * 3
+    made = {}
+    for dtype in (*STORAGES, *NEWER):
+        content = bytes([0, 1] * 384) if dtype == "BOOL" else bytes(raw)
+        made[dtype] = Tensor(content, dtype, (len(raw) * 8 // DTYPE_BITS[dtype] // 2, 2))
+    return made
 
 
 def whole_numpy(folder: Path) -> Path:
@@ -550,7 +552,7 @@ def test_an_index_that_cannot_be_trusted_leaves_the_names_of_shards(tmp_path: Pa
         (["consolidated.safetensors", "model-00001-of-00001.safetensors"], ["model", "consolidated"]),
         (["model.safetensors.index.fp16.json", "model.fp16-00001-of-00001.safetensors"], ["model.fp16"]),
         (["0000100_adapters.safetensors", "adapters.safetensors"], ["0000100_adapters", "adapters"]),
-        (["config.json", "pytorch_model.bin"], []),
+        (["config.json", "pytorch_model.bin"], ["pytorch_model"]),
         (["model-00001-of-00000.safetensors"], ["model"]),
         (["model-00001-of-999999.safetensors"], ["model"]),
     ],

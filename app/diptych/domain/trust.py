@@ -4,10 +4,12 @@ from __future__ import annotations
 
 ORDER = (
     "config",
+    "gguf_metadata",
     "generation_config",
     "adapter_config",
     "training_args",
     "training_args_text",
+    "checkpoint",
     "trainer_state",
     "lm_eval",
     "trainer_results",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import prod
 from typing import TypeAlias
 
@@ -26,3 +27,16 @@ def header_of(name: str, entries: Sequence[Entry], metadata: Mapping[str, str]) 
     dtype = max(elements, key=lambda each: (elements[each], each), default="")
     digest = hashlib.sha256(repr(entries).encode()).hexdigest()
     return Header(name, 0, Layout(digest, tuple(entries), sum(elements.values()), dtype), metadata)
+
+
+def apart(header: Header) -> Header:
+    """The header without tensors that share bytes with an earlier one, for those who read a file from end to end."""
+    entries = []
+    reached = 0
+    for entry in header.layout.entries:
+        if entry[3] >= reached:
+            entries.append(entry)
+            reached = entry[4]
+    if len(entries) == len(header.layout.entries):
+        return header
+    return replace(header, layout=replace(header.layout, entries=tuple(entries)))

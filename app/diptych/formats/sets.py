@@ -16,13 +16,26 @@ from diptych.errors import Damaged
 from diptych.formats.json_cursor import Broken, JsonCursor
 from diptych.opening import open_regular, unreadable
 
-_SUFFIX = ".safetensors"
-_SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5,6})-of-(?P<total>\d{5,6})\.safetensors")
-_INDEX = re.compile(r"(?P<stem>.+)\.safetensors\.index(?:\.(?P<variant>[\w-]+))?\.json")
+_SUFFIXES = {
+    ".safetensors": "safetensors", ".gguf": "gguf", ".bin": "pytorch", ".pt": "pytorch", ".pth": "pytorch",
+    ".ckpt": "pytorch", ".npz": "numpy",
+}  # fmt: skip
+"""Endings of weight files, and the format of each."""
+_NAMED = re.compile(
+    r"(pytorch_model|adapter_model|consolidated|model|ckpt|checkpoint|weights|adapters?)[^/]*\.(bin|pt|pth|npz)"
+    r"|[^/]+\.(safetensors|gguf|ckpt)"
+)
+"""Names that speak of weights: the other endings are those of many other things too."""
+_RESUMED = re.compile(r"(optimizer|scheduler|scaler|rng_state)[^/]*")
+_SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5,6})-of-(?P<total>\d{5,6})(?P<suffix>\.(?:safetensors|gguf|bin))")
+_INDEX = re.compile(r"(?P<stem>.+)(?P<suffix>\.safetensors|\.bin)\.index(?:\.(?P<variant>[\w-]+))?\.json")
 _MOST_SHARDS = 100_000
 _MOST_INDEX = 256 * 2**20
 _LEADING = ("model", "adapter_model", "diffusion_pytorch_model", "consolidated", "pytorch_model")
 """Stems in the order in which the tools that write them prefer them."""
+_PREFERRED = ("safetensors", "pytorch", "gguf", "numpy")
+"""Where one folder holds the same weights twice, the earlier format is read."""
+_ENDINGS = tuple(_SUFFIXES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +67,19 @@ class Index:
     """What is wrong with it beyond the map."""
 
 
+def format_of(name: str) -> str:
+    """The format of a weight file by its name; empty where the name does not speak of weights."""
+    last = name.rpartition("/")[2]
+    if not _NAMED.fullmatch(last) or _RESUMED.fullmatch(last):
+        return ""
+    return _SUFFIXES[f".{last.rpartition('.')[2]}"]
+
+
+def is_index(name: str) -> bool:
+    """Whether a file is the index of shards, by its name."""
+    return name.endswith(".json") and (".safetensors.index" in name or ".bin.index" in name)
+
+
 def weight_sets(names: Sequence[str], indexes: Mapping[str, Index] | None = None) -> tuple[WeightSet, ...]:
     """Group the file `names` of one folder (with sub-folders, where they hold adapters), the main set first.
 
@@ -63,7 +89,7 @@ def weight_sets(names: Sequence[str], indexes: Mapping[str, Index] | None = None
     claimed: set[str] = set()
     sets: list[WeightSet] = []
     for name in sorted(present):
-        match = _INDEX.fullmatch(name) if name.endswith(".json") else None
+        match = _INDEX.fullmatch(name) if is_index(name) else None
         if match is None:
             continue
         stem = ".".join(filter(None, (match["stem"], match["variant"])))
@@ -72,16 +98,15 @@ def weight_sets(names: Sequence[str], indexes: Mapping[str, Index] | None = None
         if index is not None:
             shards: Collection[str] = [f"{folder}/{file}" if folder else file for file in index.files]
         else:
-            shards = _by_pattern(stem, present)
-        sets.append(_set(stem, shards, present, name))
+            shards = _by_pattern(stem, match["suffix"], present)
+        sets.append(_set(match["suffix"], stem, shards, present, name))
         claimed.update(shards)
-    left = [name for name in present - claimed if name.endswith(_SUFFIX)]
-    shard_stems = {match["stem"] for name in left if (match := _SHARD.fullmatch(name))}
-    for stem in shard_stems:
-        shards = _by_pattern(stem, present)
-        sets.append(_set(stem, shards, present - claimed))
+    left = [name for name in present - claimed if name.endswith(_ENDINGS) and format_of(name)]
+    for suffix, stem in {(match["suffix"], match["stem"]) for name in left if (match := _SHARD.fullmatch(name))}:
+        shards = _by_pattern(stem, suffix, present)
+        sets.append(_set(suffix, stem, shards, present - claimed))
         claimed.update(shards)
-    sets += [WeightSet("safetensors", name.removesuffix(_SUFFIX), (name,)) for name in left if name not in claimed]
+    sets += [WeightSet(format_of(name), name.rpartition(".")[0], (name,)) for name in left if name not in claimed]
     return tuple(sorted(sets, key=_rank))
 
 
@@ -158,26 +183,30 @@ def _check_shard(shard: str) -> None:
         raise Broken(f"the shard ‘{display.elide(shard, 60)}’ leads out of the folder or is no file name")
 
 
-def _by_pattern(stem: str, present: Collection[str]) -> list[str]:
+def _by_pattern(stem: str, suffix: str, present: Collection[str]) -> list[str]:
     """Every shard that belongs to `stem` by the pattern of its name, whether it is present or not."""
-    alike = [name for name in present if name.startswith(stem) and name.endswith(_SUFFIX)]
+    alike = [name for name in present if name.startswith(stem) and name.endswith(suffix)]
     found = [match for name in alike if (match := _SHARD.fullmatch(name)) and match["stem"] == stem]
     totals = {match["total"] for match in found}
     if len(totals) != 1 or not 1 <= int(next(iter(totals))) <= _MOST_SHARDS:
         return sorted(match[0] for match in found)
     total = totals.pop()
-    named = {f"{stem}-{number:0{len(total)}}-of-{total}{_SUFFIX}" for number in range(1, int(total) + 1)}
+    named = {f"{stem}-{number:0{len(total)}}-of-{total}{suffix}" for number in range(1, int(total) + 1)}
     return sorted(named | {match[0] for match in found})
 
 
-def _set(stem: str, shards: Iterable[str], present: Collection[str], index: str = "") -> WeightSet:
+def _set(suffix: str, stem: str, shards: Iterable[str], present: Collection[str], index: str = "") -> WeightSet:
     here = tuple(sorted(shard for shard in shards if shard in present))
     missing = tuple(sorted(shard for shard in shards if shard not in present))
-    return WeightSet("safetensors", stem, here, index, missing)
+    return WeightSet(_SUFFIXES[suffix], stem, here, index, missing)
 
 
-def _rank(weights: WeightSet) -> tuple[bool, int, int, str]:
-    """The set that tools load without being told stands first: not in a sub-folder, a known stem, no variant."""
+def _rank(weights: WeightSet) -> tuple[bool, int, int, int, str, str]:
+    """The set that tools load without being told stands first.
+
+    It is not in a sub-folder, is of the first format that there is (`_PREFERRED`), has a known stem and no variant.
+    """
     stem = weights.stem.rpartition("/")[2]
     known = _LEADING.index(stem) if stem in _LEADING else len(_LEADING)
-    return "/" in weights.stem, known, bool(weights.missing) - bool(weights.index), weights.stem
+    whole = bool(weights.missing) - bool(weights.index)
+    return "/" in weights.stem, _PREFERRED.index(weights.format), known, whole, weights.stem, "".join(weights.files[:1])

@@ -13,7 +13,9 @@ from diptych.domain.fingerprint import Fingerprint, TensorPrint
 from diptych.domain.tensor import Header
 from diptych.domain.version import Artifact, Digest, Problem, Role, State, Version
 from diptych.errors import Conflict, DiptychError, NotFound
-from diptych.formats import GgufReader, HeaderReader
+from diptych.formats import WeightReader
+from diptych.formats.headers import apart
+from diptych.formats.sets import format_of
 from diptych.job import Job, retold
 from diptych.tensors.digest import stamp_of
 from diptych.tensors.fingerprinting import Asked, Found, fingerprint_files
@@ -168,7 +170,7 @@ def _asked(path: Path, name: str) -> Asked:
 
 
 def _header(path: Path, name: str) -> Header:
-    return GgufReader().read(path, name) if name.endswith(".gguf") else HeaderReader().read(path, name)
+    return apart(WeightReader().read(format_of(name) or "safetensors", path, name))
 
 
 def _keep(catalog: Catalog, place: Place, results: Mapping[Path, Found], found: _Sum) -> None:

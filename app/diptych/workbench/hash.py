@@ -76,8 +76,11 @@ def doubled(catalog: Catalog, changes: Changes, place: Path) -> bool:
 
 
 def file_of(place: Place, name: str) -> Path:
-    """A file of a place; the place itself where a weight file lies loose."""
-    return place.path if place.path.name == name else place.path / name
+    """A file of a place; the place itself, or what lies beside it, where a weight file lies loose."""
+    if place.path.name == name:
+        return place.path
+    loose = any(artifact.path == place.path.name for artifact in place.artifacts)
+    return place.path.with_name(name) if loose else place.path / name
 
 
 def batches(places: Sequence[Place]) -> Iterator[list[Place]]:

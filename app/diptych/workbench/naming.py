@@ -14,7 +14,7 @@ _PLAIN = frozenset(
     | {"default", "export", "checkpoint", "checkpoints", "weights", "fp16", "bf16"}
 )
 """Folder names that say nothing by themselves; the folder above is named too."""
-FILES = (".safetensors", ".gguf")
+FILES = (".safetensors", ".gguf", ".bin", ".pt", ".pth", ".ckpt", ".npz")
 """Endings of weight files that may be versions of their own."""
 
 

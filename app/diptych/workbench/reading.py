@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 
 from diptych import display
 from diptych.domain.found import Record
 from diptych.domain.tensor import Header, Layout
 from diptych.domain.version import Problem, State
 from diptych.errors import DiptychError
-from diptych.formats import HeaderReader, Index, Partial, WeightSet, read_index
+from diptych.formats import Index, Partial, Unopened, WeightReader, WeightSet, read_index
 from diptych.opening import open_regular
 from diptych.records import reader_for
 from diptych.records.json_stream import Cut
+from diptych.records.within import CHECKPOINT, GGUF, checkpoint_evidence, gguf_evidence
 from diptych.workbench.walk import Listing
 
 NOT_DOWNLOADED = "is linked to a file that was not downloaded"
@@ -44,6 +46,8 @@ class Weights:
     headers: list[Header] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     state: State = State.COMPLETE
+    records: list[Record] = field(default_factory=list)
+    """What the files say about themselves."""
 
     def fault(self, problem: Problem, state: State) -> None:
         """Note a problem that makes the set `state`; damage outweighs what is only not complete."""
@@ -90,16 +94,23 @@ def read_indexes(listing: Listing, names: Sequence[str]) -> tuple[dict[str, Inde
 
 
 def read_weights(
-    reader: HeaderReader, listing: Listing, chosen: WeightSet, indexes: Mapping[str, Index]
+    reader: WeightReader, listing: Listing, chosen: WeightSet, indexes: Mapping[str, Index]
 ) -> Generator[None, None, Weights]:
-    """Read the headers of one set and hold them against its index. Yields before each file."""
+    """Read the headers of one set and hold them against its index. Yields before each file, and while others read."""
     weights = Weights()
     if chosen.index and chosen.index not in indexes:
         weights.state = State.DAMAGED
     for name in chosen.files:
         yield
         try:
-            weights.headers.append(reader.read(listing.place(name), name))
+            if chosen.format == "safetensors":
+                weights.headers.append(reader.headers.read(listing.place(name), name))
+            else:
+                place = listing.place(name)
+                weights.headers.append((yield from reader.reading(chosen.format, place, name)))
+                weights.records += _within(reader, chosen.format, place, weights.headers)
+        except Unopened as error:
+            weights.fault(problem_of(error, listing, name), State.UNREAD)
         except Partial as error:
             weights.fault(problem_of(error, listing, name), State.PARTIAL)
         except DiptychError as error:
@@ -110,6 +121,15 @@ def read_weights(
     if (chosen.index or len(chosen.files) > 1) and weights.state is State.COMPLETE:
         _check_shards(listing, chosen, weights, indexes.get(chosen.index))
     return weights
+
+
+def _within(reader: WeightReader, format_key: str, place: str, headers: Sequence[Header]) -> list[Record]:
+    """What the file that was read last says about itself; of split models the first part tells."""
+    path = Path(place)
+    if format_key == "gguf" and len(headers) == 1:
+        return [Record(path, GGUF, gguf_evidence(path, headers[0].metadata))]
+    said = reader.settings.get(place)
+    return [Record(path, CHECKPOINT, checkpoint_evidence(path, said))] if said else []
 
 
 def _check_shards(listing: Listing, chosen: WeightSet, weights: Weights, index: Index | None) -> None:

@@ -11,7 +11,8 @@ from diptych import display
 from diptych.domain.found import Found, Record
 from diptych.domain.version import Artifact, Kind, Lineage, Problem, Relation, State
 from diptych.errors import DiptychError
-from diptych.formats import HeaderReader, Index, WeightSet, weight_sets
+from diptych.formats import Index, WeightReader, WeightSet, weight_sets
+from diptych.formats.sets import is_index
 from diptych.records import reader_for
 from diptych.records.hub import snapshot_of
 from diptych.workbench.naming import Names
@@ -30,7 +31,7 @@ from diptych.workbench.walk import Listing
 _STANDARD = frozenset({"model", "adapter_model", "diffusion_pytorch_model", "consolidated", "pytorch_model"})
 """Stems of weight files that tools give to every model, so that they say nothing of this one."""
 _NOT_READ = "weights in this format are not read yet"
-_LIKELY = (".safetensors", ".gguf", *CONFIGS, "trainer_state.json", "_results.json", ".bin", ".pt", ".pth")
+_LIKELY = (".safetensors", ".gguf", *CONFIGS, "trainer_state.json", "_results.json", ".bin", ".pt", ".pth", ".npz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Recogniser:
 
     def __init__(self, names: Names) -> None:
         self.names = names
-        self._headers = HeaderReader()
+        self._weights = WeightReader()
         self._runs: dict[Path, Lineage | None] = {}
 
     def recognise(self, listing: Listing, known: Mapping[str, str] | None = None) -> Generator[None, None, Recognised]:
@@ -73,21 +74,23 @@ class Recogniser:
         sets = weight_sets(names.weights, indexes) if indexes else names.sets
         main, loose = _arranged(sets, self._whole(listing, own))
         others = names.unread
-        alone = [] if main or own else [name for name in others if name.endswith(".gguf")]
         versions: list[Found] = []
         folder = _Folder(listing, indexes, records)
-        if main or self._whole(listing, own) or set(others) - set(alone):
+        shared: list[Record] = []
+        if main or others or (self._whole(listing, own) and not loose):
             found = yield from self._version(folder, main, own, faults, [] if main else others)
             versions.append(found)
+        elif loose and self._whole(listing, own):
+            shared = own
         else:
             strays += own
         unchanged: list[str] = []
-        for name in sorted([*(weights.files[0] for weights in loose), *alone]):
-            place = listing.place(name)
-            if known and place in known and known[place] == listing.stamp([name]):
+        for weights in sorted(loose, key=lambda one: one.files):
+            place = listing.place(weights.files[0])
+            if known and place in known and known[place] == listing.stamp(weights.files):
                 unchanged.append(place)
             else:
-                versions.append((yield from self._lone(folder, name)))
+                versions.append((yield from self._lone(folder, weights, shared)))
         told = [] if versions or unchanged else [*records.problems, *faults]
         return Recognised(tuple(versions), tuple(strays), tuple(told), tuple(unchanged))
 
@@ -113,7 +116,8 @@ class Recogniser:
         listing = folder.listing
         weights = Weights(state=State.UNREAD if others else State.NO_WEIGHTS)
         if main is not None:
-            weights = yield from read_weights(self._headers, listing, main, folder.indexes)
+            weights = yield from read_weights(self._weights, listing, main, folder.indexes)
+            own = [*own, *weights.records]
         problems = [
             *weights.problems,
             *faults,
@@ -139,8 +143,8 @@ class Recogniser:
             state=state,
             stamp=listing.stamp(),
             step=_step(path, own),
-            format="safetensors" if weights.headers else _format(listing, others),
-            family=next((family for record in own if (family := record.evidence.facts.get("family"))), ""),
+            format=_format(listing, others) if main is None else main.format if main.files else "",
+            family=_family(own),
             created=_written(listing, chosen or others or listing.files),
             artifacts=tuple(_artifact(listing, name, chosen) for name in sorted(listing.files)),
             headers=tuple(weights.headers),
@@ -149,14 +153,12 @@ class Recogniser:
             problems=tuple(problems),
         )
 
-    def _lone(self, folder: _Folder, file: str) -> Generator[None, None, Found]:
-        """The version that a weight file is by itself."""
+    def _lone(self, folder: _Folder, weights: WeightSet, shared: Sequence[Record]) -> Generator[None, None, Found]:
+        """The version that a weight file, or a split one, is by itself. `shared` tells of all that lie there."""
         listing = folder.listing
-        place = listing.place(file)
-        if unread(file):
-            read = Weights([], [Problem(display.path(place), _NOT_READ)], State.UNREAD)
-        else:
-            read = yield from read_weights(self._headers, listing, WeightSet("safetensors", "", (file,)), {})
+        place = listing.place(weights.files[0])
+        read = yield from read_weights(self._weights, listing, weights, {})
+        own = [*shared, *read.records]
         name, model = self.names.of(place)
         return Found(
             path=Path(place),
@@ -164,11 +166,15 @@ class Recogniser:
             model=model,
             kind=Kind.MODEL,
             state=read.state,
-            stamp=listing.stamp([file]),
-            format="safetensors" if read.headers else _format(listing, [file] if unread(file) else []),
-            created=_written(listing, [file]),
-            artifacts=(_artifact(listing, file, (file,)),),
+            stamp=listing.stamp(weights.files),
+            step=_step(Path(place), own),
+            format=weights.format,
+            family=_family(own),
+            created=_written(listing, weights.files),
+            artifacts=tuple(_artifact(listing, file, weights.files) for file in weights.files),
             headers=tuple(read.headers),
+            records=tuple(own),
+            base=_base(own),
             problems=tuple(read.problems),
         )
 
@@ -210,7 +216,7 @@ def _sorted_out(files: tuple[str, ...]) -> _Names:
     own = [name for name in names if "/" not in name]
     return _Names(
         records=[name for name in names if name.endswith(ENDINGS)],
-        indexes=[name for name in files if ".safetensors.index" in name and name.endswith(".json")],
+        indexes=[name for name in files if is_index(name)],
         weights=own,
         sets=weight_sets(own),
         unread=[name for name in files if "/" not in name and unread(name)],
@@ -227,11 +233,26 @@ class _Folder:
 
 
 def _arranged(sets: Sequence[WeightSet], whole: bool) -> tuple[WeightSet | None, list[WeightSet]]:
-    """The set that makes the folder a version, and those that are versions by themselves."""
-    if whole or not sets:
-        return (sets[0] if sets else None), []
-    main = sets[0] if len(sets[0].files) != 1 or sets[0].stem in _STANDARD else None
-    return main, [one for one in sets if one is not main and len(one.files) == 1 and not one.missing]
+    """The set that makes the folder a version, and those that are versions by themselves.
+
+    Quantised files stand for themselves, but for a single one in a folder that tells of it. The same weights in a
+    second format are a twin: the preferred format is read.
+    """
+    quantised = [one for one in sets if one.format == "gguf" and one.files]
+    plain = [one for one in sets if one.format != "gguf"]
+    if not plain:
+        return (quantised[0], []) if whole and len(quantised) == 1 else (None, quantised)
+    if whole:
+        return plain[0], quantised
+    alike = [one for one in plain if one.format == plain[0].format]
+    only = len(alike) == 1 and plain[0].format != "safetensors"
+    main = plain[0] if only or len(plain[0].files) != 1 or plain[0].stem in _STANDARD else None
+    loose = [one for one in alike if one is not main and len(one.files) == 1 and not one.missing]
+    return main, loose + quantised
+
+
+def _family(own: Iterable[Record]) -> str:
+    return next((family for record in own if (family := record.evidence.facts.get("family"))), "")
 
 
 def _format(listing: Listing, unread_files: Sequence[str]) -> str:

@@ -7,18 +7,16 @@ from collections.abc import Collection
 from functools import lru_cache
 
 from diptych.domain.version import Role
+from diptych.formats.sets import format_of, is_index
 
 CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 """A folder that the Trainer writes, with its step."""
 CONFIGS = ("config.json", "adapter_config.json")
 """Files that make a folder one model, whatever weights lie in it."""
 _RESUME = re.compile(r"(optimizer|scheduler|scaler|rng_state)[^/]*\.(pt|pth|bin|safetensors)|[^/]*\.distcp")
-_UNREAD = re.compile(
-    r"(pytorch_model|adapter_model|consolidated|model|ckpt|checkpoint|weights)[^/]*\.(bin|pt|pth|ckpt)"
-    r"|[^/]+\.(gguf|ckpt)|(model|decoder|encoder)[^/]*\.onnx|flax_model[^/]*\.msgpack|tf_model[^/]*\.h5"
-)
-_FORMATS = {"gguf": "gguf", "onnx": "onnx", "msgpack": "flax", "h5": "tensorflow"}
-"""What endings of unread files stand for; the others are pickles of PyTorch."""
+_UNREAD = re.compile(r"(model|decoder|encoder)[^/]*\.onnx|flax_model[^/]*\.msgpack|tf_model[^/]*\.h5")
+_FORMATS = {"onnx": "onnx", "msgpack": "flax", "h5": "tensorflow"}
+"""What endings of unread files stand for."""
 _TOKENIZER = re.compile(
     r"(tokenizer|special_tokens|added_tokens|vocab|merges|spiece|sentencepiece|chat_template)[^/]*|[^/]*\.(jinja|tiktoken)"
 )
@@ -43,13 +41,13 @@ def _by_name(name: str) -> Role:
     last = name.rpartition("/")[2]
     if name.startswith(".cache/") or last.endswith(_DOWNLOADER):
         return Role.OTHER
-    if unread(last):
+    if unread(last) or (format_of(last) and not last.endswith(".safetensors")):
         return Role.WEIGHTS
     if resumes(last):
         return Role.RESUME
     if last.lower() == "readme.md":
         return Role.CARD
-    if last in _CONFIGURING or ".safetensors.index" in last:
+    if last in _CONFIGURING or is_index(last) or ".safetensors.index" in last:
         return Role.CONFIG
     if _TOKENIZER.fullmatch(last):
         return Role.TOKENIZER
@@ -72,7 +70,7 @@ def unread(name: str) -> bool:
 
 def unread_format(name: str) -> str:
     """The format of a file that is `unread`, by its ending."""
-    return _FORMATS.get(name.rpartition(".")[2], "pytorch")
+    return _FORMATS[name.rpartition(".")[2]]
 
 
 def temporary(name: str) -> bool:

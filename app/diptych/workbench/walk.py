@@ -12,6 +12,7 @@ from stat import S_ISREG
 
 from diptych import display
 from diptych.domain.version import Problem
+from diptych.formats.readers import VERSION
 from diptych.opening import blob_of, unreadable
 from diptych.records import RECORDS
 
@@ -23,7 +24,7 @@ _BESIDE = {".eval_results": (), ".cache": ("huggingface", "download")}
 """Hidden folders that belong to the version in the folder that holds them, with the way to their files."""
 _STRIDE = 500
 """Entries between two signs of life."""
-_READERS = " ".join(record.key for record in RECORDS)
+_READERS = " ".join([*(record.key for record in RECORDS), VERSION])
 """Part of every stamp: what a new version of a reader would read differently counts as changed."""
 
 FileId = tuple[int, int]
@@ -51,7 +52,7 @@ class Listing:
     @property
     def faults(self) -> list[Problem]:
         """The problems of the folder itself, with the links to files that would have been read."""
-        links = [name for name in self.links if name.endswith((".safetensors", ".json"))]
+        links = [name for name in self.links if name.endswith((".safetensors", ".gguf", ".json"))]
         return self.problems + [
             Problem(display.path(self.path / name), "is a link and was not followed") for name in links
         ]
