@@ -230,7 +230,7 @@ def test_without_weights_structure_is_shown_and_nothing_is_claimed() -> None:
     ("fields", "why"),
     [
         ({}, "no weights of A are here"),
-        ({"format": "pytorch"}, "A's weights are in a format that is not read yet: pytorch"),
+        ({"format": "onnx"}, "A's weights are in a format that is not read yet: onnx"),
         ({"state": State.DAMAGED}, "A's weights are damaged: ends in the middle of its header"),
         ({"state": State.PARTIAL}, "A's weights are not complete: ends in the middle of its header"),
     ],

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from diptych import display
-from diptych.compare import absent, adapted, adapters, measured, moved
+from diptych.compare import absent, adapted, adapters, health, looking, measured, moved, spectra
 from diptych.compare.grid import grid
 from diptych.compare.structure import Pairing, pairings, tied_on_both
 from diptych.domain.dossier import Dossier
@@ -89,6 +90,8 @@ class _Progress:
         self.done = 0
         self.estimated: set[str] = set()
         """Rows that fingerprints have filled and nothing has measured since."""
+        self.seen: list[Clause] = []
+        """What a closer look at some values has found."""
 
     def pair(self, name: str) -> Pairing:
         """The pairing behind the row `name`."""
@@ -132,6 +135,16 @@ class _Progress:
                 yield tick
                 last = time.monotonic()
 
+    def look_closer(self, ours: TensorSource, theirs: TensorSource) -> Job[None]:
+        """Tell what took another look at values: the rank of a small change, dead rows, casts."""
+        rows = [self.rows[name] for name in self.waiting.values() if name in self.rows]
+        sampled = yield from spectra.sample(rows, self._by_name, ours, theirs)
+        if sampled is not None:
+            self.seen.append(sampled.clause)
+            for name, rank in sampled.ranks.items():
+                self.rows[name] = replace(self.rows[name], values={**self.rows[name].values, "low_rank": rank})
+        self.seen += yield from looking.clauses(rows, self._by_name, ours, theirs)
+
     def give_up(self, note: str) -> None:
         """Say of every tensor that could not be measured why; equal digests of its file still prove it equal."""
         for name in self.waiting.values():
@@ -155,7 +168,10 @@ class _Progress:
         left_over = len(self.names) - len(rows)
         if left_over and not complete:
             notes.append(f"{display.plural(left_over, 'tensor')} not yet compared")
-        clauses: tuple[Clause, ...] = tuple(moved.clauses(rows)) if complete else ()
+        clauses: tuple[Clause, ...] = ()
+        if complete:
+            conspicuous = health.clauses(rows, self._by_name, self.left, self.right)
+            clauses = (*moved.clauses(rows), *self.seen, *conspicuous)
         heat = grid(self.names, self.rows, self.tied)
         return Sheet(
             "weights", "Weights", "tensors", rows, _COLUMNS, grid=heat, clauses=clauses, notes=tuple(notes),
@@ -202,6 +218,7 @@ def _measure(left: Dossier, right: Dossier, progress: _Progress) -> Job[str]:
             finally:
                 if isinstance(found, Generator):
                     found.close()
+            yield from progress.look_closer(ours, theirs)
     except DiptychError as error:
         return f"values not compared: {display.visible(error.message)}"
     return "" if len(pairs) == len(progress.waiting) else "some files changed since they were scanned: scan them again"
