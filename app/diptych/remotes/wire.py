@@ -87,7 +87,7 @@ class Wire:
         self.host = urlsplit(origin).netloc
         if origin.startswith("http://") and not is_loopback(urlsplit(origin).hostname or ""):
             raise Refused(f"{self.host}: plain http is accepted for this machine only")
-        self._loop = _Loop()
+        self._made: _Loop | None = None
         self.patience = _SLICE
         """Seconds that a job waits before it ticks; nought while whoever drives it has other work to do as well."""
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -156,7 +156,7 @@ class Wire:
 
     def close(self) -> None:
         """End every connection."""
-        if self._loop.is_closed():
+        if self._made is None or self._made.is_closed():
             return
         for task in self._tasks:
             task.cancel()
@@ -168,6 +168,13 @@ class Wire:
             self._loop.run_until_complete(asyncio.sleep(0.001))  # what was closed needs a turn or two to be gone
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.close()
+
+    @property
+    def _loop(self) -> _Loop:
+        """Made for the first request: a wire that was never spoken through holds nothing open."""
+        if self._made is None:
+            self._made = _Loop()
+        return self._made
 
     def _drive(self, coroutine: Coroutine[Any, Any, T], call: _Call) -> Job[T]:
         """Run `coroutine` in slices. Several jobs of one wire may be driven in turn: all advance in every slice."""
