@@ -21,13 +21,15 @@ if TYPE_CHECKING:
     from diptych.credentials import KeyringView
     from diptych.credentials.logins import FoundLogin
     from diptych.domain.dossier import Dossier
+    from diptych.domain.lineage import Edge, Pedigree, Verdict
     from diptych.domain.secret import Secret
     from diptych.domain.shipping import Access, Delivered, Receipt, Ref, Remote, Verified, Wishes
     from diptych.reports.card import Card
-    from diptych.workbench.comparing import Comparison, TensorDetail
+    from diptych.workbench.comparing import Comparison, TensorDetail, TensorSpectrum
     from diptych.workbench.doctor import Check
     from diptych.workbench.fingerprinting import FingerprintReport, Near
     from diptych.workbench.hash import HashReport
+    from diptych.workbench.lineage import LineageReport
     from diptych.workbench.pushing import Targeted
     from diptych.workbench.remotes import NamedRemote, Remotes
     from diptych.workbench.scan import ScanReport
@@ -170,11 +172,33 @@ class Workbench:
 
         return near(self.catalog, version, limit)
 
+    def infer_lineage(self) -> Job[LineageReport]:
+        """Look for descent among all versions with a fingerprint; see `workbench.lineage`."""
+        from diptych.workbench.lineage import infer
+
+        return infer(self.catalog)
+
+    def pedigree(self, version: Version | None = None) -> Pedigree:
+        """How all versions descend from one another, or the kin of one."""
+        from diptych.workbench.lineage import pedigree
+
+        return pedigree(self.catalog, version)
+
+    def judge(self, edge: Edge, verdict: Verdict) -> Changes:
+        """Confirm or reject an inferred edge of the pedigree."""
+        return self.catalog.judge(edge, verdict)
+
     def tensor(self, comparison: Comparison, key: str) -> Job[TensorDetail]:
         """What the drawer shows of one tensor."""
         from diptych.workbench.comparing import tensor_detail
 
         return tensor_detail(comparison, key)
+
+    def spectrum(self, comparison: Comparison, key: str) -> Job[TensorSpectrum]:
+        """How many directions the change of one tensor has."""
+        from diptych.workbench.comparing import tensor_spectrum
+
+        return tensor_spectrum(comparison, key)
 
     # remotes
 
