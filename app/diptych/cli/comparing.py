@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from diptych import display
 from diptych.cli.session import Session, subject
 from diptych.cli.table import Heading, aligned
 from diptych.cli.verb import Add
+from diptych.domain.plain import safe
 from diptych.errors import Refused
 
 if TYPE_CHECKING:
@@ -36,6 +38,9 @@ def register(add: Add) -> None:
     compare.add_argument(
         "--exact", action="store_true", help="read the weights even where fingerprints tell how far they lie apart"
     )
+    compare.add_argument(
+        "--spectrum", metavar="TENSOR", help="with --facet weights: the singular values of one tensor's change, as JSON"
+    )
     compare.add_argument("--exit-code", action="store_true", help="answer 1 where anything differs, as diff does")
     compare.add_argument("--html", type=Path, metavar="FILE", help="write the report as one HTML file")
 
@@ -45,6 +50,8 @@ def _compare(session: Session, options: Namespace) -> int:
 
     sides = [_side(session, ref) for ref in (options.left, options.right)]
     comparison = session.workbench.compare(sides[0], sides[1], exact=options.exact)
+    if options.spectrum is not None:
+        return _spectrum(session, comparison, options)
     every = [facet.key for facet in comparison.facets]
     asked = [key for key in every if not options.facet or key in options.facet]
     # the summary speaks of all the others, so it is written last and stands first
@@ -61,6 +68,27 @@ def _compare(session: Session, options: Namespace) -> int:
         session.terminal.say(display.visible(str(options.html)))
     differs = any(sheet.differs for key, sheet in found.items() if key != _SUMMARY)
     return 1 if options.exit_code and differs else 0
+
+
+def _spectrum(session: Session, comparison: Comparison, options: Namespace) -> int:
+    """The spectrum of one tensor's change, in place of a sheet."""
+    if options.facet not in (None, ["weights"]) or options.html is not None:
+        raise Refused("--spectrum stands alone, or with --facet weights", "Leave the other options out.")
+    found = session.terminal.run(session.workbench.spectrum(comparison, options.spectrum))
+    spectrum = found.spectrum
+    told = {
+        "tensor": safe(found.key),
+        "shape": list(spectrum.shape),
+        "singular_values": [float(value) for value in spectrum.values],
+        "energy": spectrum.energy,
+        "energy_at_rank": [float(share) for share in spectrum.shares],
+        "rank_at": {str(share): spectrum.rank_at(share) for share in (0.5, 0.9, 0.99)},
+        "effective_rank": spectrum.stable_rank,
+        "low_rank": spectrum.low_rank,
+        "told": safe(found.told),
+    }
+    session.terminal.say(json.dumps(told, ensure_ascii=False, allow_nan=False, indent=2))
+    return 1 if options.exit_code and spectrum.energy else 0
 
 
 def _side(session: Session, ref: str) -> str | Path | Dossier:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from diptych.compare import FACETS, Facet, relation, verdict
+from diptych.compare.spectra import spectrum_of, told
 from diptych.compare.structure import Pairing, pairings
 from diptych.domain.dossier import Dossier
 from diptych.domain.rules import Rules
@@ -14,9 +15,11 @@ from diptych.domain.tensor import TensorInfo
 from diptych.errors import NotFound
 from diptych.job import Job, Tick, finish
 from diptych.tensors.histogram import Histogram, histograms
+from diptych.tensors.spectrum import Spectrum
+from diptych.tensors.viewed import Viewed
 from diptych.workbench.turning import turned
 
-__all__ = ["Comparison", "FacetInfo", "TensorDetail", "tensor_detail", "turned"]
+__all__ = ["Comparison", "FacetInfo", "TensorDetail", "TensorSpectrum", "tensor_detail", "tensor_spectrum", "turned"]
 
 _FACETS: Mapping[str, Facet] = {facet.key: facet for facet in FACETS}
 
@@ -93,6 +96,21 @@ class Comparison:
         return turned(sheet) if facet.heavy else finish(facet.compare(self.left, self.right, self.rules))
 
 
+@dataclass(frozen=True, slots=True)
+class TensorSpectrum:
+    """The singular values of a tensor's change, and what they tell in one sentence."""
+
+    key: str
+    spectrum: Spectrum
+    told: str
+
+
+def tensor_spectrum(comparison: Comparison, key: str) -> Job[TensorSpectrum]:
+    """Decompose the change of one row of the weights. `NotFound` or `Refused` where that cannot be."""
+    found = yield from spectrum_of(comparison.left, comparison.right, key)
+    return TensorSpectrum(key, found, told(found))
+
+
 def tensor_detail(comparison: Comparison, key: str) -> Job[TensorDetail]:
     """The histograms of one row of the weights. `NotFound` where neither side holds that tensor."""
     sides = (comparison.left, comparison.right)
@@ -100,12 +118,13 @@ def tensor_detail(comparison: Comparison, key: str) -> Job[TensorDetail]:
     if pair is None:
         raise NotFound(f"{key}: no such tensor")
     if pair.measurable and sides[0].weights and sides[1].weights and pair.left and pair.right:
+        views = [[view] if view else [] for view in pair.views]
         with sides[0].weights() as a, sides[1].weights() as b:
-            found = yield from histograms(a, b, pair.left.name, pair.right.name)
+            found = yield from histograms(Viewed(a, views[0]), Viewed(b, views[1]), *pair.read)
         return TensorDetail(key, (found.left, found.right, found.change))
     alone: list[Histogram | None] = []
-    for side, tensor in zip(sides, (pair.left, pair.right), strict=True):
-        alone.append((yield from _alone(side, tensor)))
+    for side, tensor, name in zip(sides, (pair.left, pair.right), pair.stored, strict=True):
+        alone.append((yield from _alone(side, tensor, name)))
     return TensorDetail(key, (*alone, None))
 
 
@@ -114,10 +133,10 @@ def _names(pair: Pairing) -> set[str]:
     return {pair.name, *(tensor.name for tensor in (pair.left, pair.right) if tensor)}
 
 
-def _alone(side: Dossier, tensor: TensorInfo | None) -> Job[Histogram | None]:
+def _alone(side: Dossier, tensor: TensorInfo | None, name: str) -> Job[Histogram | None]:
     """The histogram of a tensor that has no counterpart of its shape."""
     if tensor is None or side.weights is None:
         return None
     with side.weights() as source:
-        found = yield from histograms(source, source, tensor.name, tensor.name)
+        found = yield from histograms(source, source, name, name)
     return found.left
