@@ -15,7 +15,7 @@ from diptych.errors import Damaged
 from diptych.formats.format import Partial, Unopened
 from diptych.formats.headers import Entry, header_of
 from diptych.opening import open_regular, unreadable
-from diptych.pickles.archive import Member, members, pieces
+from diptych.pickles.archive import Member, NoDirectory, members, pieces
 from diptych.pickles.inert import NotPickle
 from diptych.pickles.names import NUMPY, WIDTHS
 
@@ -47,7 +47,7 @@ class NumpyReader:
                 raise unreadable(path, error) from None
             except _Objects as objects:
                 raise Unopened(f"{display.path(path)}: {objects}", "Save it without objects.") from None
-            except _Short as short:
+            except (_Short, NoDirectory) as short:
                 raise Partial(f"{display.path(path)}: {short}", "Scan again when it is complete.") from None
             except NotPickle as fault:
                 reason = display.elide(display.visible(str(fault)), 150)

@@ -23,7 +23,7 @@ _SUFFIXES = {
 """Endings of weight files, and the format of each."""
 _NAMED = re.compile(
     r"(pytorch_model|adapter_model|consolidated|model|ckpt|checkpoint|weights|adapters?)[^/]*\.(bin|pt|pth|npz)"
-    r"|[^/]+\.(safetensors|gguf|ckpt)"
+    r"|[^/]+\.(gguf|ckpt)"
 )
 """Names that speak of weights: the other endings are those of many other things too."""
 _RESUMED = re.compile(r"(optimizer|scheduler|scaler|rng_state)[^/]*")
@@ -69,6 +69,10 @@ class Index:
 
 def format_of(name: str) -> str:
     """The format of a weight file by its name; empty where the name does not speak of weights."""
+    if name.endswith(".safetensors"):
+        return "safetensors"
+    if not name.endswith(_ENDINGS):
+        return ""
     last = name.rpartition("/")[2]
     if not _NAMED.fullmatch(last) or _RESUMED.fullmatch(last):
         return ""
@@ -77,7 +81,7 @@ def format_of(name: str) -> str:
 
 def is_index(name: str) -> bool:
     """Whether a file is the index of shards, by its name."""
-    return name.endswith(".json") and (".safetensors.index" in name or ".bin.index" in name)
+    return ".index." in name and name.endswith(".json") and (".safetensors.index" in name or ".bin.index" in name)
 
 
 def weight_sets(names: Sequence[str], indexes: Mapping[str, Index] | None = None) -> tuple[WeightSet, ...]:
@@ -101,7 +105,7 @@ def weight_sets(names: Sequence[str], indexes: Mapping[str, Index] | None = None
             shards = _by_pattern(stem, match["suffix"], present)
         sets.append(_set(match["suffix"], stem, shards, present, name))
         claimed.update(shards)
-    left = [name for name in present - claimed if name.endswith(_ENDINGS) and format_of(name)]
+    left = [name for name in present - claimed if format_of(name)]
     for suffix, stem in {(match["suffix"], match["stem"]) for name in left if (match := _SHARD.fullmatch(name))}:
         shards = _by_pattern(stem, suffix, present)
         sets.append(_set(suffix, stem, shards, present - claimed))

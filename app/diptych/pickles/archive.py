@@ -24,6 +24,10 @@ _END = struct.Struct("<4s4H2IH")
 _PIECE = 2**20
 
 
+class NoDirectory(NotPickle):
+    """The archive ends before its directory, which is written last."""
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """One file in an archive."""
@@ -46,7 +50,7 @@ def members(file: BinaryIO, size: int) -> dict[str, Member]:
         with zipfile.ZipFile(file) as archive:
             entries, directory = archive.infolist(), archive.start_dir
     except (zipfile.BadZipFile, zipfile.LargeZipFile, struct.error, EOFError, OSError):
-        raise NotPickle("is a damaged archive, or was cut") from None
+        raise NotPickle("is a damaged archive") from None
     except (NotImplementedError, RuntimeError, ValueError, UnicodeError, OverflowError):
         raise NotPickle("is an archive that no writer of weights makes") from None
     if len(entries) > MOST_ENTRIES:
@@ -111,7 +115,7 @@ def _check_end(file: BinaryIO, size: int) -> None:
     last = file.read(tail)
     at = last.rfind(b"PK\x05\x06")
     if at < 0 or len(last) - at < _END.size:
-        raise NotPickle("is a damaged archive, or was cut")
+        raise NoDirectory("is still being written or was cut: an archive without its directory")
     declared = _END.unpack_from(last, at)[5]
     if declared != 0xFFFFFFFF and declared > _MOST_DIRECTORY:
         raise NotPickle("is an archive with a directory of absurd size")
@@ -130,10 +134,10 @@ def _member(file: BinaryIO, entry: zipfile.ZipInfo, reached: int) -> Member:
         raise NotPickle("is an encrypted archive")
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise NotPickle("is compressed in a way that no writer of weights uses")
-    file.seek(entry.header_offset)
-    head = file.read(_LOCAL.size)
     if entry.header_offset != reached and not _gap(entry, reached):
         raise NotPickle("is an archive whose directory points to the wrong place")
+    file.seek(entry.header_offset)
+    head = file.read(_LOCAL.size)
     if len(head) < _LOCAL.size or not head.startswith(b"PK\x03\x04"):
         raise NotPickle("is an archive whose directory points to the wrong place")
     _, _, flags, method, _, _, _, _, _, name_length, extra_length = _LOCAL.unpack(head)

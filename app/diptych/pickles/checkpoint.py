@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import BinaryIO
 
-from diptych.pickles.archive import content, members
+from diptych.pickles.archive import NoDirectory, content, members
 from diptych.pickles.inert import Inert, NotPickle, Stand, Value
 from diptych.pickles.machine import read_stream
 from diptych.pickles.names import STORAGES, WIDTHS, foreign
@@ -58,6 +58,8 @@ def read_checkpoint(file: BinaryIO, size: int) -> Checkpoint:
         if head.startswith(MAGIC_BYTES):
             return _legacy(file, size)
         return _single(file, size)
+    except NoDirectory as short:
+        raise Cut(str(short)) from None
     except NotPickle as fault:
         code = foreign(fault.names)
         if code:
