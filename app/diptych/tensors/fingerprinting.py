@@ -110,9 +110,9 @@ class _Slot:
 
     def wait(self) -> None:
         """Wait until the piece is summed up; raises what failed there."""
-        if self.summed is not None:
-            self.summed.result()
-            self.summed = None
+        summed, self.summed = self.summed, None
+        if summed is not None:
+            summed.result()
 
 
 class _Work:
@@ -133,6 +133,8 @@ class _Work:
         self._offers: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._idle = Semaphore(0)
         """How many threads have no file of their own and no offer either."""
+        self._reads = [Event() for _ in range(count)]
+        """Set when a thread has no file any more."""
         self._threads = [Thread(target=self._run, args=(at,), name=f"print-{at}", daemon=True) for at in range(count)]
 
     def start(self) -> None:
@@ -141,6 +143,10 @@ class _Work:
 
     def stop(self) -> None:
         self._stopping.set()
+        for thread, reads in zip(self._threads, self._reads, strict=True):
+            if thread.ident is not None:
+                reads.wait()
+        # only now, since who reads may wait for what it has offered
         for _ in self._threads:
             self._offers.put(None)
         for thread in self._threads:
@@ -165,6 +171,13 @@ class _Work:
         return future
 
     def _run(self, at: int) -> None:
+        try:
+            self._read_files(at)
+        finally:
+            self._reads[at].set()
+        self._help()
+
+    def _read_files(self, at: int) -> None:
         def count(length: int) -> None:
             if self._stopping.is_set():
                 raise _Stopped
@@ -175,18 +188,17 @@ class _Work:
             try:
                 asked = self._waiting.pop()
             except IndexError:
-                break
+                return
             try:
                 self.results.put((asked.path, _Reading(asked, slots, self, count).run()))
             except _Stopped:
                 return
             except Exception as error:  # raised where the job is driven, unless it is one that the user understands
                 self.results.put((asked.path, error))
-        self._help()
 
     def _help(self) -> None:
         """Sum up for the threads that have a file, until the end."""
-        while not self._stopping.is_set():
+        while True:
             self._idle.release()
             task = self._offers.get()
             if task is None:
