@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from diptych.compare.blends import blend
-from diptych.domain.fingerprint import Fingerprint
 from diptych.domain.lineage import Edge, Origin, Verdict
 from diptych.domain.version import Relation
 from diptych.errors import NotFound
@@ -31,11 +30,11 @@ def network(seed: int) -> dict[str, np.ndarray]:
 def moved(tensors: Tensors, by: float, seed: int, only: str = "") -> dict[str, np.ndarray]:
     """Every matrix (or those that `only` names) moved by a relative `by` in a direction of its own."""
     chance = np.random.default_rng(seed)
-    return {
-        name: values + (by * np.linalg.norm(values) / np.sqrt(values.size) * chance.standard_normal(values.shape)).astype(np.float32)
-        if values.ndim > 1 and only in name else values
-        for name, values in tensors.items()
-    }  # fmt: skip
+    found = {}
+    for name, values in tensors.items():
+        size = by * np.linalg.norm(values) / np.sqrt(values.size) if values.ndim > 1 and only in name else 0.0
+        found[name] = (values + size * chance.standard_normal(values.shape)).astype(np.float32)
+    return found
 
 
 def mixed(*parts: tuple[float, Tensors]) -> dict[str, np.ndarray]:
@@ -123,12 +122,12 @@ def told(workbench: Workbench, edges: tuple[Edge, ...]) -> dict[Told, Edge]:
 
 
 @pytest.fixture
-def family(workbench: Workbench, tmp_path: Path) -> Iterator[tuple[Workbench, set[Told]]]:
+def family(workbench: Workbench, tmp_path: Path) -> tuple[Workbench, set[Told]]:
     """One family, scanned and fingerprinted."""
     truth = breed(tmp_path / "models", 1)
     finish(workbench.scan([tmp_path / "models"]))
     finish(workbench.fingerprint())
-    yield workbench, truth
+    return workbench, truth
 
 
 def test_families_of_known_descent_are_found_again(
@@ -151,3 +150,60 @@ def test_families_of_known_descent_are_found_again(
     assert len(right) >= 0.95 * len(truth)
     assert all(edge.evidence and 0 < edge.confidence <= 1 for edge in found.values())
     assert np.mean([found[one].confidence for one in right]) > 0.8
+
+
+def test_a_verdict_is_kept_by_the_next_inference_and_can_be_undone(family: tuple[Workbench, set[Told]]) -> None:
+    workbench, _ = family
+    edges = finish(workbench.infer_lineage()).edges
+    changes = workbench.judge(edges[0], Verdict.REJECTED)
+    assert workbench.versions(list(changes.updated))[0].id == edges[0].child
+    workbench.judge(edges[1], Verdict.CONFIRMED)
+    finish(workbench.infer_lineage())
+    said = {(edge.child, edge.parents): edge.verdict for edge in workbench.pedigree().edges}
+    assert said[edges[0].child, edges[0].parents] is Verdict.REJECTED
+    assert said[edges[1].child, edges[1].parents] is Verdict.CONFIRMED
+    undone = workbench.undo()
+    assert undone is not None
+    assert undone.label == "Confirm lineage"
+    workbench.undo()
+    assert {edge.verdict for edge in workbench.pedigree().edges} == {Verdict.NONE}
+    workbench.redo()
+    assert [edge.verdict for edge in workbench.pedigree().edges].count(Verdict.REJECTED) == 1
+    with pytest.raises(NotFound, match="no longer"):
+        workbench.judge(replace(edges[0], relation=Relation.QUANTIZED), Verdict.CONFIRMED)
+
+
+def test_the_kin_of_one_version_are_what_it_came_from_and_gave_rise_to(family: tuple[Workbench, set[Told]]) -> None:
+    workbench, _ = family
+    finish(workbench.infer_lineage())
+    kin = workbench.pedigree(workbench.resolve("f1-run/checkpoint-200"))
+    assert {one.name for one in kin.versions} == {
+        "f1-base", "f1-chat", "f1-run/checkpoint-100", "f1-run/checkpoint-200", "f1-run/checkpoint-300",
+    }  # fmt: skip
+    assert all(edge.origin is Origin.INFERRED for edge in kin.edges)
+
+
+def test_the_shares_of_a_merge_lie_within_their_errors(family: tuple[Workbench, set[Told]]) -> None:
+    workbench, _ = family
+    merge = next(edge for edge in finish(workbench.infer_lineage()).edges if edge.coefficients)
+    assert merge.coefficients == pytest.approx((0.7, 0.3), abs=0.01)
+    assert max(merge.errors) < 0.01
+
+
+def test_strangers_and_lines_are_no_mixtures() -> None:
+    chance = np.random.default_rng(5)
+    a, b, other = chance.standard_normal((3, 4096))
+    found = blend(0.3 * a + 0.7 * b + 0.01 * other, [a, b, other])
+    assert found is not None
+    assert found.places[:2] == (1, 0)
+    assert found.coefficients[0] == pytest.approx(0.7, abs=max(found.errors[0], 0.001))
+    assert blend(other, [a, b]) is None
+    # of three on a line only the one between is a mixture
+    assert blend(a, [0.3 * a + 0.7 * b, b]) is None
+
+
+def test_without_fingerprints_nothing_is_inferred(workbench: Workbench, tmp_path: Path) -> None:
+    Farm(tmp_path / "models").model("one", network(1))
+    finish(workbench.scan([tmp_path / "models"]))
+    assert finish(workbench.infer_lineage()).edges == ()
+    assert workbench.pedigree().fingerprints == 0

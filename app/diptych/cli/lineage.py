@@ -1,0 +1,106 @@
+"""How versions descend from one another: `lineage`."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections import defaultdict
+from collections.abc import Iterator
+
+from diptych import display
+from diptych.cli.session import Session
+from diptych.cli.verb import Add
+from diptych.domain.lineage import Edge, Origin, Pedigree, Verdict
+from diptych.domain.version import Version
+
+
+def register(add: Add) -> None:
+    """Add the verb."""
+    asking = add("lineage", "how versions descend from one another, as declared and as their weights tell", _lineage)
+    asking.add_argument("ref", nargs="?", metavar="REF", help="only the kin of this version")
+    asking.add_argument("--infer", action="store_true", help="look for descent in the fingerprints first")
+
+
+def _lineage(session: Session, options: Namespace) -> int:
+    workbench, terminal = session.workbench, session.terminal
+    if options.infer:
+        terminal.tell(str(terminal.run(workbench.infer_lineage())))
+    found = workbench.pedigree(workbench.resolve(options.ref) if options.ref else None)
+    if terminal.json:
+        terminal.say_json(
+            {
+                "nodes": [
+                    {"id": one.id, "name": one.name, "kind": one.kind.value, "step": one.step, "dtype": one.dtype}
+                    for one in found.versions
+                ],
+                "edges": [
+                    {
+                        "child": edge.child,
+                        "parents": list(edge.parents),
+                        "relation": edge.relation.value,
+                        "origin": edge.origin.value,
+                        "confidence": edge.confidence,
+                        "verdict": edge.verdict.value,
+                        "evidence": list(edge.evidence),
+                        "coefficients": list(edge.coefficients),
+                        "errors": list(edge.errors),
+                    }
+                    for edge in found.edges
+                ],
+            }
+        )
+        return 0
+    if not any(edge.verdict is not Verdict.REJECTED for edge in found.edges):
+        terminal.say("no descent is known")
+        if not options.infer:
+            terminal.tell("Look for it in the weights: diptych fingerprint, then diptych lineage --infer")
+        return 0
+    terminal.say_all(tree(found))
+    return 0
+
+
+def tree(found: Pedigree) -> Iterator[str]:
+    """The pedigree as an indented tree: each version under its first parent, further parents and reasons beside it.
+
+    What the user rejected is left out; a declared edge goes before an inferred one, a surer before a weaker.
+    """
+    versions = {one.id: one for one in found.versions}
+    edges: dict[str, Edge] = {}
+    for edge in sorted(found.edges, key=lambda one: (one.origin is not Origin.DECLARED, -one.confidence)):
+        if edge.verdict is not Verdict.REJECTED:
+            edges.setdefault(edge.child, edge)
+    below: dict[str, list[str]] = defaultdict(list)
+    for edge in edges.values():
+        below[edge.parents[0]].append(edge.child)
+    told: set[str] = set()
+
+    def branch(version_id: str, before: str, mark: str) -> Iterator[str]:
+        told.add(version_id)
+        version = versions[version_id]
+        yield before + mark + display.visible(version.name) + _words(edges.get(version_id), versions)
+        deeper = before + {"": "", "├─ ": "│  ", "└─ ": "   "}[mark]
+        children = sorted((one for one in below[version_id] if one not in told), key=lambda one: _order(versions[one]))
+        for place, child in enumerate(children, 1):
+            yield from branch(child, deeper, "└─ " if place == len(children) else "├─ ")
+
+    # versions that declare one another in a circle have no root: those are told last
+    roots = [one for one in versions.values() if one.id in below and one.id not in edges]
+    for root in (*sorted(roots, key=_order), *sorted(versions.values(), key=_order)):
+        if root.id not in told and (root.id in below or root.id in edges):
+            yield from branch(root.id, "", "")
+
+
+def _order(version: Version) -> tuple[str, int, str]:
+    return version.model, version.step or 0, version.name
+
+
+def _words(edge: Edge | None, versions: dict[str, Version]) -> str:
+    """What joins a version to its parent."""
+    if edge is None:
+        return ""
+    said = edge.origin.value if edge.origin is Origin.DECLARED else f"{edge.confidence:.0%}"
+    if edge.verdict is Verdict.CONFIRMED:
+        said += ", confirmed"
+    others = display.listing(display.visible(versions[one].name) for one in edge.parents[1:] if one in versions)
+    shares = " : ".join(display.number(share, 2) for share in edge.coefficients)
+    more = "".join((f" with {others}" if others else "", f", {shares}" if shares else ""))
+    return f"  ({edge.relation} it{more}; {said}: {'; '.join(edge.evidence)})"
