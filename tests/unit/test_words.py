@@ -5,7 +5,7 @@ import difflib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diptych.compare.words import changed_share, word_diff, words
+from diptych.compare.words import _WORDS, changed_share, word_diff, words
 from diptych.domain.sheet import Span
 
 
@@ -32,6 +32,11 @@ def test_runs_hold_both_texts_whole_and_agree_where_they_say_so(left: str, right
 @given(st.text())
 def test_words_join_to_the_text(text: str) -> None:
     assert "".join(words(text)) == text
+
+
+@given(st.text(alphabet="ab\u0301é漢,. \n\t\u00a0", max_size=40))
+def test_words_are_those_of_the_expression_however_they_are_found(text: str) -> None:
+    assert words(text) == tuple(_WORDS.findall(text))
 
 
 @given(st.lists(st.sampled_from("abc d"), max_size=30), st.lists(st.sampled_from("abc d"), max_size=30))

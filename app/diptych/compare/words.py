@@ -49,7 +49,40 @@ _ASCII_WORDS = re.compile(r"\w+|\s+|[^\w\s]", re.ASCII)
 @lru_cache(maxsize=512)
 def words(text: str) -> tuple[str, ...]:
     """The words, signs and blanks of `text`; joined they are the text again."""
-    return tuple((_ASCII_WORDS if text.isascii() else _WORDS).findall(text))
+    return tuple(_by_blanks(text) or (_ASCII_WORDS if text.isascii() else _WORDS).findall(text))
+
+
+@lru_cache(maxsize=1 << 16)
+def _parts(chunk: str) -> tuple[str, ...]:
+    """The words and signs of a piece without blanks; answers bring the same pieces again and again."""
+    return tuple((_ASCII_WORDS if chunk.isascii() else _WORDS).findall(chunk))
+
+
+def _by_blanks(text: str) -> list[str]:
+    """The words of a text in which single blanks and line breaks part the pieces, as in most; empty for any other.
+
+    Words never reach across blanks, so that pieces which were met before need not be looked through again.
+    """
+    found: list[str] = []
+    breaks = ""
+    for number, line in enumerate(text.split("\n")):
+        if number:
+            breaks += "\n"
+        if not line:
+            continue
+        if breaks:
+            found.append(breaks)
+            breaks = ""
+        pieces = line.split()
+        if " ".join(pieces) != line:
+            return []
+        for piece in pieces:
+            found += _parts(piece)
+            found.append(" ")
+        found.pop()
+    if breaks:
+        found.append(breaks)
+    return found
 
 
 def word_diff(left: str, right: str) -> Spans:
