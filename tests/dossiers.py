@@ -68,14 +68,17 @@ def artifact(path: str, size: int = 10, digest: str = "", role: Role = Role.OTHE
 class Bytes:
     """Weights in memory, in any dtype."""
 
-    def __init__(self, tensors: Mapping[str, tuple[str, tuple[int, ...], bytes]]) -> None:
+    def __init__(
+        self, tensors: Mapping[str, tuple[str, tuple[int, ...], bytes]], files: Mapping[str, str] | None = None
+    ) -> None:
         self._tensors = tensors
+        self._files = files or {}
         self.metadata: Mapping[str, str] = {}
 
     def tensors(self) -> Sequence[TensorInfo]:
         found, begin = [], 0
         for name, (dtype, shape, raw) in self._tensors.items():
-            found.append(TensorInfo(name, dtype, shape, "model", begin, begin + len(raw)))
+            found.append(TensorInfo(name, dtype, shape, self._files.get(name, "model"), begin, begin + len(raw)))
             begin += len(raw)
         return found
 

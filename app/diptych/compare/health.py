@@ -69,12 +69,18 @@ def declared(dossier: Dossier) -> list[Declared]:
 
 def _frozen_by(what: str, value: Plain) -> Callable[[str], bool] | None:
     if value is True:
-        return None if what in {"", *_PARTS} else lambda name: what.removesuffix("s") in name
+        return None if what in {"", *_PARTS} else lambda name: _called(what, name)
     if isinstance(value, list) and value and all(type(each) is int for each in value):
         layers = {each for each in value if isinstance(each, int)}
         return lambda name: modules.place(name).layer and modules.place(name).order[2] in layers
     words = _words(value)
     return (lambda name: _any(words, name)) if words else None
+
+
+def _called(what: str, name: str) -> bool:
+    """Whether a tensor is a part of what `freeze_embeddings`, `freeze_head` and the like speak of."""
+    row = "embed" if what.startswith("embed") else "head" if what in ("head", "lm_head") else ""
+    return modules.place(name).row == row if row else what.removesuffix("s") in name
 
 
 def _none_of(words: Sequence[str]) -> Callable[[str], bool] | None:
