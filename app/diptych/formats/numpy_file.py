@@ -164,4 +164,4 @@ def _dtype(descr: str) -> str:
 
 def _bytes(dtype: str, shape: tuple[int, ...]) -> int:
     """Bytes of an array of a plain dtype; none of one that is not read."""
-    return prod(shape) * WIDTHS.get(dtype, 0)
+    return prod(shape) * WIDTHS.get(dtype.partition(",")[0], 0)

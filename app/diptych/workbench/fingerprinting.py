@@ -13,7 +13,7 @@ from diptych.domain.fingerprint import Fingerprint, TensorPrint
 from diptych.domain.tensor import Header
 from diptych.domain.version import Artifact, Digest, Problem, Role, State, Version
 from diptych.errors import Conflict, DiptychError, NotFound
-from diptych.formats import WeightReader
+from diptych.formats import Unopened, WeightReader
 from diptych.formats.headers import apart
 from diptych.formats.sets import format_of
 from diptych.job import Job, retold
@@ -21,7 +21,6 @@ from diptych.tensors.digest import stamp_of
 from diptych.tensors.fingerprinting import Asked, Found, fingerprint_files
 from diptych.workbench.hash import batches, doubled, file_of, onward
 
-_READ = (".safetensors", ".gguf")
 _WHOLE = (State.COMPLETE, State.UNREAD)
 _AT_ONCE = 500
 """Versions looked up together."""
@@ -131,7 +130,7 @@ def _versions(catalog: Catalog, keys: Collection[int] | None) -> Iterator[Versio
 
 
 def _is_read(artifact: Artifact) -> bool:
-    return artifact.role is Role.WEIGHTS and artifact.path.endswith(_READ)
+    return artifact.role is Role.WEIGHTS and bool(format_of(artifact.path))
 
 
 def _files(version: Version) -> tuple[Artifact, ...]:
@@ -149,6 +148,8 @@ def _read(catalog: Catalog, batch: Sequence[Place], found: _Sum, total: float) -
             wanted = _is_read(artifact) and (not own or artifact.path in own)
             try:
                 asked[path] = _asked(path, artifact.path) if wanted else Asked(path)
+            except Unopened:  # its bytes are hashed all the same
+                asked[path] = Asked(path)
             except DiptychError as error:
                 refused[path] = error
     job = fingerprint_files(list(asked.values()))
