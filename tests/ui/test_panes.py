@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from matplotlib import colormaps
 from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
@@ -14,8 +15,10 @@ from pytestqt.qtbot import QtBot
 from scripted import at_once, row, scripted, weights
 
 from diptych.domain.sheet import Chart, Clause, Column, Line, Row, Sheet, Status
+from diptych.errors import Refused
 from diptych.job import Job, Tick
 from diptych.tensors.histogram import Histogram
+from diptych.tensors.spectrum import Spectrum
 from diptych.ui.context import Context
 from diptych.ui.models.pairs import PairsModel
 from diptych.ui.models.rows import RowsModel, Showing, line_of
@@ -33,7 +36,7 @@ from diptych.ui.widgets.difftext import LINE, WHOLE, capped
 from diptych.ui.widgets.lines import Tone, columns
 from diptych.ui.widgets.rowlist import SHOWN
 from diptych.workbench import Workbench
-from diptych.workbench.comparing import Comparison, TensorDetail
+from diptych.workbench.comparing import Comparison, TensorDetail, TensorSpectrum
 
 Key = Qt.Key
 
@@ -333,6 +336,34 @@ def test_enter_opens_one_tensor_with_its_histograms(
     pane.drawer.setFocus()
     qtbot.keyClick(pane.drawer, Key.Key_Escape)
     assert not pane.drawer.isVisible()
+
+
+def test_the_spectrum_of_the_change_comes_when_it_is_asked_for(
+    context: Context, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spectrum(comparison: Comparison, key: str) -> Job[TensorSpectrum]:
+        yield Tick("Decomposing")
+        if key != "layers.1.q":
+            raise Refused(f"{key}: too large")
+        return TensorSpectrum(key, Spectrum((8, 8), np.array([4.0, 2.0, 0.1]), 20.01), "two directions")
+
+    monkeypatch.setattr(context.workbench, "spectrum", spectrum)
+    pane = WeightsPane(context, scripted({}))
+    shown(pane, weights(2, 6), qtbot)
+    pane.select("layers.1.q")
+    pane.map.setFocus()
+    qtbot.keyClick(pane.map, Key.Key_Return)
+    assert not pane.drawer.spectrum.isVisible()
+    qtbot.mouseClick(pane.drawer.ask, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(pane.drawer.spectrum.isVisible)
+    assert pane.drawer.spectrum_text() == "two directions"
+    assert "3 values from 4 to 0.1" in pane.drawer.spectrum.accessibleDescription()
+    assert not pane.drawer.grab().isNull()
+    pane.select("layers.0.q")
+    qtbot.keyClick(pane.map, Key.Key_Return)
+    assert not pane.drawer.spectrum.isVisible()
+    qtbot.mouseClick(pane.drawer.ask, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: pane.drawer.spectrum_text() == "layers.0.q: too large")
 
 
 def test_a_tensor_that_cannot_be_read_says_why(context: Context, qtbot: QtBot) -> None:

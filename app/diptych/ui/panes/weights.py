@@ -19,7 +19,7 @@ from diptych.ui.tokens import Space
 from diptych.ui.widgets.drawer import Drawer
 from diptych.ui.widgets.heatlegend import Legend
 from diptych.ui.widgets.heatmap import HeatMap, Patch
-from diptych.workbench.comparing import Comparison, TensorDetail
+from diptych.workbench.comparing import Comparison, TensorDetail, TensorSpectrum
 
 _SIGNS = {"=": "identical", "╳": "on one side only", "≠": "another shape", "~": "tied"}
 
@@ -50,7 +50,10 @@ class WeightsPane(Pane):
         self._place_of: dict[str, tuple[int, int]] = {}
         self._rows: dict[str, Row] = {}
         self._running: Running | None = None
+        self._decomposing: Running | None = None
         self._in_table: Sheet | None = None
+        self._key = ""
+        """The row in the drawer."""
         self._lay_out()
         self.map.moved.connect(self._moved)
         self.map.opened.connect(self._open_cell)
@@ -62,6 +65,7 @@ class WeightsPane(Pane):
         self.table.left_over.connect(self.left_over)
         self.table.menu_asked.connect(self.menu_asked)
         self.drawer.closed.connect(self._close_drawer)
+        self.drawer.spectrum_asked.connect(self._ask_spectrum)
 
     def show_sheet(self, sheet: Sheet, comparison: Comparison) -> None:
         self.sheet = sheet
@@ -219,8 +223,10 @@ class WeightsPane(Pane):
 
     def _open(self, row: Row) -> None:
         """Show one tensor; its histograms are read by a job."""
-        if self._running is not None:
-            self._running.cancel()
+        for running in (self._running, self._decomposing):
+            if running is not None:
+                running.cancel()
+        self._key = row.key
         sides = [(f"{sign} {letter}", cell.text if cell else "not there") for sign, letter, cell in
                  (("●", "A", row.left), ("■", "B", row.right))]  # fmt: skip
         columns = self.sheet.columns if self.sheet is not None else ()
@@ -232,6 +238,8 @@ class WeightsPane(Pane):
         self.drawer.show_facts(row.key, facts, "Counting values…")
         self.drawer.setAccessibleDescription(spoken(row))
         self.drawer.show()
+        if _matrix(row):
+            self.drawer.offer_spectrum()
         job = self.context.workbench.tensor(self.comparison, row.key)
         self._running = self.context.runner.start(
             f"Histogram of {row.key}", job, done=self._counted, failed=self._not_counted, quiet=True
@@ -246,6 +254,22 @@ class WeightsPane(Pane):
     def _not_counted(self, error: Exception) -> None:
         self.drawer.show_state(str(error))
 
+    def _ask_spectrum(self) -> None:
+        """Decompose the change of the tensor in the drawer; the histograms come first, if they are not there yet."""
+        self.drawer.wait_for_spectrum()
+        key = self._key
+        self._decomposing = self.context.runner.start(
+            f"Spectrum of {key}",
+            self.context.workbench.spectrum(self.comparison, key),
+            done=self._decomposed,
+            failed=lambda error: self.drawer.say_of_spectrum(str(error)) if key == self._key else None,
+            quiet=True,
+        )
+
+    def _decomposed(self, found: TensorSpectrum) -> None:
+        if found.key == self._key:
+            self.drawer.show_spectrum(found.spectrum.values.tolist(), found.spectrum.low_rank, found.told)
+
     def _close_drawer(self) -> None:
         self.drawer.hide()
         (self.table.list if self._as_table() else self.map).setFocus()
@@ -257,6 +281,13 @@ def _layer(name: str) -> str | None:
     if not number.isdigit():
         return None
     return number if stack in ("", "layer") else f"{display.visible(stack)[:3]} {number}"
+
+
+def _matrix(row: Row) -> bool:
+    """Whether the change of a row may have a spectrum: both sides have it, and it is known to have moved."""
+    shape = row.values.get("shape_left")
+    flat = isinstance(shape, list) and len(shape) != 2
+    return row.status is Status.DIFFERS and not flat and bool(row.values.get("relative_change"))
 
 
 def _changed(cell: GridCell) -> bool:

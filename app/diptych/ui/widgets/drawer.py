@@ -6,11 +6,21 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from diptych.ui.icons import icon
 from diptych.ui.theme import Theme
 from diptych.ui.tokens import Size, Space
+from diptych.ui.widgets.decay import Decay
 from diptych.ui.widgets.histogram import Histogram
 from diptych.ui.widgets.label import Elided, label
 
@@ -21,6 +31,7 @@ class Drawer(QFrame):
     """Shows one thing at a time; Escape closes it."""
 
     closed = Signal()
+    spectrum_asked = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -46,6 +57,12 @@ class Drawer(QFrame):
         self.histograms = (
             Histogram(theme, "● A", "a"), Histogram(theme, "■ B", "b"), Histogram(theme, "change B − A", "muted"),
         )  # fmt: skip
+        self.ask = QPushButton("Spectrum")
+        self.ask.setProperty("role", "flat")
+        self.ask.setToolTip("How many directions the change has")
+        self.ask.clicked.connect(self.spectrum_asked)
+        self.spectrum = Decay(theme, "singular values of the change")
+        self._told = label(role="muted", wrap=True, selectable=True)
         column = QVBoxLayout(self)
         column.setContentsMargins(Space.L, 0, Space.L, 0)
         column.setSpacing(Space.S)
@@ -55,6 +72,9 @@ class Drawer(QFrame):
         for histogram in self.histograms:
             histogram.hide()
             column.addWidget(histogram)
+        for widget in (self.ask, self.spectrum, self._told):
+            widget.hide()
+            column.addWidget(widget, 0, Qt.AlignmentFlag.AlignLeft if widget is self.ask else Qt.AlignmentFlag(0))
         column.addStretch(1)
 
     def show_facts(self, title: str, facts: Sequence[tuple[str, str]], state: str = "") -> None:
@@ -73,8 +93,8 @@ class Drawer(QFrame):
             self._facts.addWidget(named, at, 0)
             self._facts.addWidget(text, at, 1)
         self.show_state(state)
-        for histogram in self.histograms:
-            histogram.hide()
+        for widget in (*self.histograms, self.ask, self.spectrum, self._told):
+            widget.hide()
 
     def show_state(self, text: str) -> None:
         """Say how the histograms come along; nothing hides the line."""
@@ -89,6 +109,32 @@ class Drawer(QFrame):
         """Show the histogram of A (0), B (1) or the change (2)."""
         self.histograms[which].show_counts(counts, edges)
         self.histograms[which].show()
+
+    def offer_spectrum(self) -> None:
+        """Let the user ask for the spectrum of the change; it takes a second, so it does not come by itself."""
+        self.ask.setEnabled(True)
+        self.ask.show()
+
+    def wait_for_spectrum(self) -> None:
+        """Say that the spectrum is being computed."""
+        self.ask.setEnabled(False)
+        self.say_of_spectrum("Decomposing the change…")
+
+    def show_spectrum(self, values: Sequence[float], rank: int | None, text: str) -> None:
+        """Show the singular values, the rank where they drop, and a sentence."""
+        self.ask.hide()
+        self.spectrum.show_values(values, rank)
+        self.spectrum.show()
+        self.say_of_spectrum(text)
+
+    def say_of_spectrum(self, text: str) -> None:
+        """A sentence below the spectrum, or in its place."""
+        self._told.setText(text)
+        self._told.show()
+
+    def spectrum_text(self) -> str:
+        """The sentence about the spectrum."""
+        return self._told.text()
 
     def facts(self) -> list[str]:
         """The texts of the numbers in view."""
