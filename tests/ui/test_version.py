@@ -223,3 +223,22 @@ def test_nothing_that_takes_the_focus_is_without_a_name(show: Callable[[str], Ve
     page.focus_section("weights")
     for widget in page.findChildren(RowTable):
         assert widget.accessibleName()
+
+
+def test_fingerprints_show_what_lies_nearest(
+    show: Callable[[str], VersionPage], context: Context, qtbot: QtBot
+) -> None:
+    page = show("base-pretrain/checkpoint-200")
+    other = context.workbench.resolve("base-pretrain/checkpoint-100")
+    assert page.version is not None
+    assert not page.nearest.isVisible()
+    for version in (other, page.version):
+        with qtbot.waitSignal(
+            context.alerted, check_params_cb=lambda alert: alert.message.startswith("Fingerprints: 1 ")
+        ):
+            page.verbs.fingerprint(version)
+    qtbot.waitUntil(lambda: [link.text() for link in page.nearest.links] == [other.name])
+    assert page.nearest.isVisibleTo(page)
+    assert "≈" in page.nearest.links[0].accessibleName()
+    with qtbot.waitSignal(context.version_asked, check_params_cb=lambda key: key == other.key):
+        page.nearest.links[0].click()

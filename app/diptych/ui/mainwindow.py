@@ -60,6 +60,7 @@ class MainWindow(QMainWindow):
         context.version_asked.connect(self.show_version)
         context.comparison_asked.connect(self.compare)
         context.library_asked.connect(self.show_library)
+        context.lineage_asked.connect(self.show_lineage)
         context.page_asked.connect(self.show_page)
         context.runner.changed.connect(self._count_jobs)
         self.show_page("library")
@@ -77,6 +78,7 @@ class MainWindow(QMainWindow):
             ("library", "Library", "library", "Ctrl+1"),
             ("compare", "Compare", "compare", "Ctrl+2"),
             ("activity", "Activity", "activity", "Ctrl+3"),
+            ("lineage", "Lineage", "lineage", "Ctrl+4"),
         ):
             self.rail.add(key, title, symbol, f"{title}  {keys}")
         self.rail.add("settings", "Settings", "settings", "Settings  Ctrl+,", at_end=True)
@@ -134,6 +136,10 @@ class MainWindow(QMainWindow):
             from diptych.ui.pages.activity import ActivityPage
 
             return ActivityPage(context)
+        if key == "lineage":
+            from diptych.ui.pages.lineage import LineagePage
+
+            return LineagePage(context)
         if key == "settings":
             from diptych.ui.pages.settings import SettingsPage
 
@@ -182,6 +188,15 @@ class MainWindow(QMainWindow):
         page = self.stack.currentWidget()
         if isinstance(page, LibraryPage):
             page.show_query(query)
+
+    def show_lineage(self, key: int) -> None:
+        """Show what a version descends from and gave rise to."""
+        from diptych.ui.pages.lineage import LineagePage
+
+        page = self.page("lineage")
+        assert isinstance(page, LineagePage)
+        self.show_page("lineage")
+        page.show_version(key)
 
     def compare(self, left: object, right: object) -> None:
         """Open a comparison of two versions, paths or references."""
@@ -286,7 +301,7 @@ class MainWindow(QMainWindow):
         if isinstance(geometry, str):
             self.restoreGeometry(QByteArray.fromBase64(geometry.encode("ascii", "replace")))
         page = self._state.get("page")
-        if isinstance(page, str) and page in ("compare", "activity", "settings"):
+        if isinstance(page, str) and page in ("compare", "activity", "lineage", "settings"):
             self.show_page(page)
 
 
@@ -304,6 +319,9 @@ MainWindow.actions_table = (
     Action("window.add", "Add folder…", MainWindow.add_folder, ("Ctrl+O",), "folder-add", "&File"),
     Action("window.rescan", "Scan library folders again", lambda w: w.tasks.rescan(), ("F5",), "refresh", "&File"),
     Action("window.hash", "Hash all files", lambda w: w.tasks.hash(), (), "fingerprint", "&File"),
+    Action(
+        "window.fingerprint", "Fingerprint all weights", lambda w: w.tasks.fingerprint(), (), "fingerprint", "&File"
+    ),
     Action("window.quit", "Quit", MainWindow.close, ("Ctrl+Q",), "", "&File"),
     Action("window.undo", "Undo", lambda w: w.tasks.undo(), ("Ctrl+Z",), "undo", "&Edit"),
     Action("window.redo", "Redo", lambda w: w.tasks.redo(), ("Ctrl+Shift+Z", "Ctrl+Y"), "", "&Edit"),
@@ -312,6 +330,7 @@ MainWindow.actions_table = (
     Action("window.library", "Library", lambda w: w.show_page("library"), ("Ctrl+1",), "library", "&Go"),
     Action("window.compare", "Compare", lambda w: w.show_page("compare"), ("Ctrl+2",), "compare", "&Go"),
     Action("window.activity", "Activity", lambda w: w.show_page("activity"), ("Ctrl+3",), "activity", "&Go"),
+    Action("window.lineage", "Lineage", lambda w: w.show_page("lineage"), ("Ctrl+4",), "lineage", "&Go"),
     Action("window.settings", "Settings", lambda w: w.show_page("settings"), ("Ctrl+,",), "settings", "&Go"),
     Action("window.back", "Back", MainWindow.go_back, ("Alt+Backspace",), "back", "&Go"),
     Action("window.keys", "Keys", MainWindow.show_shortcuts, ("?", "F1"), "keyboard", "&Help"),

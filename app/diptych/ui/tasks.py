@@ -13,6 +13,7 @@ from diptych.job import Tick
 from diptych.ui.context import Alert, Context
 
 if TYPE_CHECKING:
+    from diptych.workbench.fingerprinting import FingerprintReport
     from diptych.workbench.hash import HashReport
     from diptych.workbench.scan import ScanReport
 
@@ -42,6 +43,11 @@ class Tasks:
     def hash(self, keys: Collection[int] | None = None) -> None:
         """Digest the files of versions, so that their ids become final."""
         self._context.runner.start("Hash files", self._context.workbench.hash(keys), done=self._hashed)
+
+    def fingerprint(self, keys: Collection[int] | None = None) -> None:
+        """Read the weights of versions once, so that they can be compared without their files."""
+        job = self._context.workbench.fingerprint(keys)
+        self._context.runner.start("Fingerprint weights", job, done=self._fingerprinted)
 
     def undo(self) -> None:
         """Take back the last annotation or removal."""
@@ -82,3 +88,7 @@ class Tasks:
 
     def _hashed(self, report: HashReport) -> None:
         self._context.apply(report.changes)
+
+    def _fingerprinted(self, report: FingerprintReport) -> None:
+        self._context.apply(report.changes)
+        self._context.alerted.emit(Alert(f"Fingerprints: {report}"))

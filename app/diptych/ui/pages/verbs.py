@@ -19,6 +19,7 @@ from diptych.errors import DiptychError
 from diptych.job import Job, Tick
 from diptych.ui.actions import Action
 from diptych.ui.context import Alert, Context
+from diptych.ui.tasks import Tasks
 
 if TYPE_CHECKING:
     from diptych.ui.models.partners import Partner
@@ -131,6 +132,14 @@ class Verbs(QObject):
     def copy(self, text: str) -> None:
         """Put text on the clipboard."""
         QGuiApplication.clipboard().setText(text)
+
+    def copy_id(self, version: Version) -> None:
+        """Copy the whole id."""
+        self.copy(version.id)
+
+    def fingerprint(self, version: Version) -> None:
+        """Read the weights of a version once, so that it can be compared without its files."""
+        Tasks(self._context).fingerprint([version.key])
 
     def reveal(self, path: Path) -> None:
         """Open the folder that holds a version."""

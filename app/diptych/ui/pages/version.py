@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from PySide6.QtCore import QPoint, Signal
 from PySide6.QtGui import QResizeEvent
@@ -17,18 +17,19 @@ from diptych.domain.tokenizer import Tokenizer
 from diptych.domain.version import Version
 from diptych.errors import DiptychError
 from diptych.job import Job
-from diptych.ui.actions import Action
 from diptych.ui.context import Context
 from diptych.ui.models.facts import Facts, FactsModel
 from diptych.ui.models.partners import parent as parent_of
 from diptych.ui.pages import version_tables as tables
 from diptych.ui.pages.page import Page
-from diptych.ui.pages.verbs import Verbs, ratings
+from diptych.ui.pages.verbs import Verbs
+from diptych.ui.pages.version_actions import ACTIONS
 from diptych.ui.pages.version_curves import Curves
 from diptych.ui.pages.version_facts import inspection
 from diptych.ui.pages.version_focus import FocusPage
 from diptych.ui.pages.version_header import VersionHeader
 from diptych.ui.pages.version_jobs import SAMPLES_READ, read_dossier, read_samples, read_tokenizer
+from diptych.ui.pages.version_nearest import Nearest
 from diptych.ui.pages.version_section import EMPTY, ROWS_SHOWN, Section
 from diptych.ui.runner import Running
 from diptych.ui.tokens import Space
@@ -62,7 +63,7 @@ class VersionPage(Page):
     key = "version"
     title = "Version"
     symbol = "cube"
-    actions_table: ClassVar[tuple[Action, ...]]
+    actions_table = ACTIONS
     left = Signal()
     """The user is done with this page."""
 
@@ -95,6 +96,8 @@ class VersionPage(Page):
         column.addStretch(1)
         self.curves = Curves(self.context)
         self.sections["curves"].body.addWidget(self.curves)
+        self.nearest = Nearest(self.context)
+        self.sections["weights"].body.addWidget(self.nearest)
         measure = QWidget()
         measure.setLayout(column)
         measure.setMaximumWidth(self.context.theme.px(WIDEST))
@@ -171,6 +174,7 @@ class VersionPage(Page):
         self.header.show_version(version, base_known)
         self.sections["overview"].show_facts(tables.overview(version), "")
         self._fill("files", tables.files(version), display.size(sum(one.bytes for one in version.artifacts)))
+        self.nearest.show_version(version)
         self.context.inspected.emit(inspection(version))
 
     def _show_dossier(self, dossier: Dossier) -> None:
@@ -325,11 +329,6 @@ class VersionPage(Page):
         elif self.version is not None:
             self.verbs.copy(self.version.name)
 
-    def copy_id(self) -> None:
-        """Copy the whole id."""
-        if self.version is not None:
-            self.verbs.copy(self.version.id)
-
     def _remove_tag(self, tag: str) -> None:
         if self.version is not None:
             self.verbs.retag([self.version.key], (), [tag])
@@ -370,30 +369,3 @@ class VersionPage(Page):
         self.rail.setVisible(wide)
         self._rail_line.setVisible(wide)
         super().resizeEvent(event)
-
-
-def _known(page: VersionPage) -> bool:
-    return page.version is not None
-
-
-VersionPage.actions_table = (
-    Action("version.back", "Back", VersionPage.back, ("Escape", "Alt+Left"), "back"),
-    Action("version.compare", "Compare with…", VersionPage.compare, ("C",), "compare", when=_known),
-    Action("version.tag", "Tag…", VersionPage.tag, ("T",), "tag", when=_known),
-    Action("version.note", "Note…", lambda page: page.with_version(page.verbs.note), ("N",), "note", when=_known),
-    *ratings("version", lambda page, stars: page.star(stars), _known),
-    Action("version.push", "Push", lambda page: page.with_version(page.verbs.push), ("P",), "push", when=_known),
-    Action(
-        "version.push_to",
-        "Push to…",
-        lambda page: page.with_version(page.verbs.push_to),
-        ("Shift+P",),
-        "push",
-        when=_known,
-    ),
-    Action("version.card", "Model card…", lambda page: page.with_version(page.verbs.card), ("M",), "text", when=_known),
-    Action("version.copy", "Copy", VersionPage.copy, ("Ctrl+C",), "copy", when=_known),
-    Action("version.copy_id", "Copy id", VersionPage.copy_id, ("Ctrl+Shift+C",), "fingerprint", when=_known),
-    Action("version.reveal", "Reveal in folder", VersionPage.reveal, (), "folder", when=_known),
-    Action("version.base", "Open the base", VersionPage.open_base, ("B",), "cube", when=_known),
-)
