@@ -32,8 +32,8 @@ Prints = Callable[[str], Fingerprint | None]
 
 MOMENT = 1.0
 """Seconds within which times of files say nothing of their order."""
-LEAST = 0.3
-"""Edges less sure than this are not worth a line."""
+LEAST = 0.5
+"""What is less likely than not is not told."""
 _BY_STEP, _BY_TIME, _BY_CENTRE, _BY_ROUNDING = 0.99, 0.9, 0.65, 0.97
 _RIVAL = 0.2
 _ONWARD = 0.2

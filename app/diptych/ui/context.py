@@ -54,6 +54,8 @@ class Context(QObject):
     """Compare these two: each a `Version`, a path, or a REF."""
     library_asked = Signal(str)
     """Show the library with this query."""
+    lineage_asked = Signal(int)
+    """Show what this version (key) descends from and gave rise to."""
     page_asked = Signal(str)
     """Show the page with this key."""
     delivered = Signal()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from diptych import display
 from diptych.catalog import Catalog
 from diptych.compare import fitting
-from diptych.compare.descent import LEAST, Weighed, descent, rounding
+from diptych.compare.descent import Weighed, descent, rounding
 from diptych.compare.kinship import ROUNDING, bits, kinship, renamed
 from diptych.domain.fingerprint import Fingerprint
 from diptych.domain.lineage import Edge, Origin, Pedigree
@@ -75,7 +75,7 @@ def infer(catalog: Catalog) -> Job[LineageReport]:
     declared = {(one.child, one.parents, one.relation) for one in _declared(tuple(known.values()))}
     edges = [
         edge for edge in edges
-        if edge.confidence >= LEAST and (edge.child, edge.parents, edge.relation) not in declared
+        if (edge.child, edge.parents, edge.relation) not in declared
     ]  # fmt: skip
     catalog.lineages.replace(edges)
     return LineageReport(len(vectors), tuple(edges))

@@ -219,6 +219,10 @@ class LibraryPage(Page):
         self.selection.mark()
         self._selection_changed()
 
+    def show_lineage(self) -> None:
+        """Show where the selected version comes from."""
+        self.context.lineage_asked.emit(self.selection.keys()[0])
+
     def _selection_changed(self) -> None:
         keys = self.selection.keys()
         self.bar.show_selection(len(keys), self.selection.only(keys), self.selection.sides(keys))
@@ -339,6 +343,7 @@ LibraryPage.actions_table = (
     *ratings("library", lambda page, stars: page.selection.star(stars), _any),
     Action("library.push", "Push", lambda page: page.selection.push(), ("P",), "push", when=_one),
     Action("library.push_to", "Push to…", lambda page: page.selection.push_to(), ("Shift+P",), "push", when=_one),
+    Action("library.lineage", "Show lineage", LibraryPage.show_lineage, ("G",), "lineage", when=_one),
     Action("library.copy", "Copy name", lambda page: page.selection.copy_names(), ("Ctrl+C",), "copy", when=_any),
     Action("library.copy_id", "Copy id", lambda page: page.selection.copy_ids(), ("Ctrl+Shift+C",), "fingerprint",
            when=_any),
