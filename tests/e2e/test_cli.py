@@ -147,6 +147,21 @@ def test_compare_answers_like_diff_when_asked(tmp_path: Path, facet: str, code: 
     assert diptych("compare", left, right, "--facet", facet).returncode == 0
 
 
+def test_compare_decomposes_the_change_of_one_tensor(library: Path) -> None:
+    name = "model.layers.0.self_attn.q_proj.weight"
+    sides = ("sft/checkpoint-100", "sft/checkpoint-200")
+    told = answer("compare", *sides, "--facet", "weights", "--spectrum", name)
+    assert isinstance(told, dict)
+    assert (told["tensor"], told["shape"], len(told["singular_values"])) == (name, [8, 8], 8)
+    assert told["singular_values"] == sorted(told["singular_values"], reverse=True)
+    assert told["energy_at_rank"][-1] == pytest.approx(1, abs=1e-4)
+    assert 1 <= told["rank_at"]["0.5"] <= told["rank_at"]["0.99"] <= 8
+    done = diptych("compare", *sides, "--spectrum", "model.norm.weight")
+    assert done.returncode == 6
+    assert "two dimensions" in done.stderr
+    assert diptych("compare", *sides, "--spectrum", "no such").returncode == 3
+
+
 def test_compare_writes_a_report(library: Path, tmp_path: Path) -> None:
     file = tmp_path / "report.html"
     done = diptych("compare", "sft/checkpoint-100", "sft/checkpoint-200", "--html", file)

@@ -24,6 +24,8 @@ MOST = 64
 _WHOLE = 768
 """The smaller side up to which a matrix is decomposed as it is."""
 _BLOCK = 80
+_MOST_BLOCKS = 20
+"""A change whose values stand apart so little that more would be needed has no rank to tell."""
 _TOLERANCE = 3e-4
 """The relative error that may be left in the smallest of the values."""
 _SHARES = (0.5, 0.9, 0.99)
@@ -116,7 +118,7 @@ def _krylov(matrix: NDArray[np.float32]) -> Job[NDArray[np.float64]]:
     rows, columns = matrix.shape
     random = np.random.default_rng(20_260_101)
     block = matrix @ random.standard_normal((columns, _BLOCK), dtype=np.float32)
-    basis = np.empty((rows, rows // _BLOCK * _BLOCK), np.float32, order="F")
+    basis = np.empty((rows, min(rows // _BLOCK, _MOST_BLOCKS) * _BLOCK), np.float32, order="F")
     projected = np.empty((basis.shape[1], columns), np.float32)
     gram = np.empty((basis.shape[1], basis.shape[1]))
     known, step = np.zeros(MOST), math.inf
@@ -127,7 +129,9 @@ def _krylov(matrix: NDArray[np.float32]) -> Job[NDArray[np.float64]]:
             block = block - basis[:, :begin] @ (basis[:, :begin].T @ block)
             block = np.linalg.qr(block)[0]
         basis[:, begin:end] = block
+        yield Tick("Decomposing", begin, rows)
         met = block.T @ matrix
+        yield Tick("Decomposing", begin, rows)
         projected[begin:end] = met
         gram[begin:end, :end] = met @ projected[:end].T
         gram[:end, begin:end] = gram[begin:end, :end].T
@@ -138,5 +142,7 @@ def _krylov(matrix: NDArray[np.float32]) -> Job[NDArray[np.float64]]:
             if math.isfinite(last) and step * ratio / (1 - ratio) <= _TOLERANCE:
                 return values
             known = values
+            yield Tick("Decomposing", end, rows)
         block = matrix @ met.T
-    return _roots(_gram(matrix))
+    # a small matrix is decomposed whole at no more cost; of a large one the values stand all but the last digits
+    return _roots(_gram(matrix)) if rows < (_MOST_BLOCKS + 1) * _BLOCK else _roots(gram)
