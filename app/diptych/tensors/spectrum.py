@@ -28,7 +28,8 @@ _MOST_BLOCKS = 20
 """A change whose values stand apart so little that more would be needed has no rank to tell."""
 _TOLERANCE = 3e-4
 """The relative error that may be left in the smallest of the values."""
-_SHARES = (0.5, 0.9, 0.99)
+_PIECE = 1 << 22
+"""Elements at a time of what is done element by element."""
 _DROP = 4.0
 """How much smaller the value after the last one of a low-rank update must be."""
 _MOST_RANK = 48
@@ -81,17 +82,24 @@ class Spectrum:
 
 def spectrum(change: NDArray[np.float32]) -> Job[Spectrum]:
     """The largest singular values of a matrix. Ticks once a pass over it, each a fraction of a second."""
-    matrix = np.nan_to_num(np.asarray(change, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    rows, columns = matrix.shape
-    energy = float(np.sum(np.square(matrix, dtype=np.float64)))
-    yield Tick("Decomposing", 0, 1)
+    rows, columns = change.shape
+    matrix = np.empty((rows, columns), np.float32)
+    energy = 0.0
+    for first in range(0, rows, step := max(_PIECE // columns, 1)):
+        part = np.nan_to_num(change[first : first + step], nan=0.0, posinf=0.0, neginf=0.0)
+        matrix[first : first + step] = part
+        energy += float(np.sum(np.square(part, dtype=np.float64)))
+        yield Tick("Decomposing", 0, rows)
     if not energy:
         return Spectrum((rows, columns), np.zeros(min(rows, columns, MOST)), 0.0)
     if min(rows, columns) <= _WHOLE:
         return Spectrum((rows, columns), _roots(_gram(matrix)), energy)
     # scaled, so that products neither overflow nor vanish in float32
     scale = np.float32(math.sqrt(energy / matrix.size))
-    values = (yield from _krylov(matrix / scale)) * float(scale)
+    for first in range(0, rows, step):
+        matrix[first : first + step] /= scale
+        yield Tick("Decomposing", 0, rows)
+    values = (yield from _krylov(matrix)) * float(scale)
     return Spectrum((rows, columns), values, energy)
 
 
@@ -127,9 +135,10 @@ def _krylov(matrix: NDArray[np.float32]) -> Job[NDArray[np.float64]]:
         end = begin + _BLOCK
         for _ in range(2):  # twice is enough (Kahan)
             block = block - basis[:, :begin] @ (basis[:, :begin].T @ block)
+            yield Tick("Decomposing", begin, rows)
             block = np.linalg.qr(block)[0]
+            yield Tick("Decomposing", begin, rows)
         basis[:, begin:end] = block
-        yield Tick("Decomposing", begin, rows)
         met = block.T @ matrix
         yield Tick("Decomposing", begin, rows)
         projected[begin:end] = met
