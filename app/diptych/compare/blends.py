@@ -55,6 +55,10 @@ def blend(whole: Matrix, candidates: Sequence[Matrix], rounding: float = 0.0) ->
     parents = np.stack(candidates)
     gram, right = parents @ parents.T, parents @ whole
     nearest = float(np.sqrt(np.min(np.sum(np.square(parents - whole), axis=1)))) / length
+    # what all together leave unexplained, no few of them explain
+    rest = whole - np.linalg.lstsq(gram, right, rcond=None)[0] @ parents
+    if float(np.sqrt(rest @ rest)) / length >= _CLEAR * nearest:
+        return None
     best: Blend | None = None
     for count in range(2, min(len(candidates), _MOST_PARENTS) + 1):
         found = [one for places in combinations(range(len(candidates)), count)

@@ -27,6 +27,8 @@ GAP_X, GAP_Y = 136, 16
 LEAST_ZOOM, MOST_ZOOM = 0.08, 2.0
 _READABLE = 0.45
 """Below this scale words are too small to be drawn."""
+_LEGIBLE = 0.7
+"""What is larger than the page at this scale begins at its upper left."""
 _STEP = 1.2
 _WAYS = {Qt.Key.Key_Left: (-1, 0), Qt.Key.Key_Right: (1, 0), Qt.Key.Key_Up: (0, -1), Qt.Key.Key_Down: (0, 1)}
 
@@ -69,7 +71,7 @@ class Graph(QWidget):
             self._current = ""
             self._fitted = False
         if not self._fitted:
-            self.fit()
+            self._begin()
         self._tell()
         self.update()
 
@@ -113,6 +115,13 @@ class Graph(QWidget):
         self._offset = QPointF(max(spare.x(), Space.XL), max(spare.y(), Space.XL)) - whole.topLeft() * self.zoom
         self._fitted = True
         self.update()
+
+    def _begin(self) -> None:
+        """Show everything where that can be read, or else the beginning."""
+        self.fit()
+        if self._boxes and self.zoom < _LEGIBLE:
+            self.zoom = _LEGIBLE
+            self._offset = QPointF(Space.XL, Space.XL)
 
     def zoom_by(self, factor: float, at: QPointF | None = None) -> None:
         """Zoom about a point, the middle by default."""
@@ -185,7 +194,7 @@ class Graph(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         if not self._current:
-            self.fit()
+            self._begin()
         super().resizeEvent(event)
 
     def _at(self, point: QPointF) -> str:
@@ -247,13 +256,16 @@ class Graph(QWidget):
 
     def _paint_node(self, painter: QPainter, node: Node, box: QRectF) -> None:
         theme, here = self._theme, node.key == self._current
-        painter.setBrush(theme.color("selected" if here else "raised"))
+        small = self.zoom < _READABLE
+        painter.setBrush(
+            theme.color("focus" if here and small else "faint" if small else "selected" if here else "raised")
+        )
         pen = QPen(theme.color("focus" if here else "hairline"), 2 if here and self.hasFocus() else 1)
         painter.setPen(pen)
         if node.stacked:
             painter.drawRoundedRect(box.translated(4, 4), RADIUS, RADIUS)
         painter.drawRoundedRect(box, RADIUS, RADIUS)
-        if self.zoom < _READABLE:
+        if small:
             return
         inner = box.adjusted(Space.S, Space.XS, -Space.S, -Space.XS)
         half = inner.height() / 2
