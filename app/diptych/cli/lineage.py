@@ -23,7 +23,9 @@ def register(add: Add) -> None:
 def _lineage(session: Session, options: Namespace) -> int:
     workbench, terminal = session.workbench, session.terminal
     if options.infer:
-        terminal.tell(str(terminal.run(workbench.infer_lineage())))
+        report = terminal.run(workbench.infer_lineage())
+        if not terminal.json:
+            terminal.tell(str(report))
     found = workbench.pedigree(workbench.resolve(options.ref) if options.ref else None)
     if terminal.json:
         terminal.say_json(

@@ -1,0 +1,67 @@
+"""`lineage`, as people and scripts use it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from making import make_adapter, make_model, weights
+
+APP = Path(__file__).parents[2] / "app"
+
+
+def diptych(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "diptych", *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": str(APP)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    make_model(tmp_path / "base")
+    make_model(tmp_path / "half", tensors=weights(2, 0), dtype="BF16")
+    make_adapter(tmp_path / "lora", str(tmp_path / "base"))
+    assert diptych("scan", tmp_path, "--quiet").returncode == 0
+    return tmp_path
+
+
+def test_lineage_is_told_as_a_tree(library: Path) -> None:
+    before = diptych("lineage")
+    assert (before.returncode, "half" in before.stdout) == (0, False)
+    assert diptych("fingerprint").returncode == 0
+    lines = diptych("lineage", "--infer").stdout.splitlines()
+    assert lines[0] == "base"
+    half, lora = (next(line for line in lines if f" {name}  (" in line) for name in ("half", "lora"))
+    assert "converted from it; 97%" in half
+    assert "adapter of it; declared" in lora
+
+
+def test_lineage_as_json_tells_who_says_so(library: Path) -> None:
+    assert diptych("fingerprint").returncode == 0
+    done = diptych("lineage", "half", "--infer", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    told = json.loads(done.stdout)
+    names = {node["id"]: node["name"] for node in told["nodes"]}
+    assert set(names.values()) == {"base", "half"}
+    (edge,) = told["edges"]
+    assert (names[edge["child"]], [names[one] for one in edge["parents"]]) == ("half", ["base"])
+    assert (edge["relation"], edge["origin"], edge["verdict"]) == ("converted from", "inferred", "none")
+    assert "BF16" in edge["evidence"][0]
+    assert diptych("lineage", "nobody").returncode == 3
+
+
+def test_without_kin_it_says_how_to_get_there(tmp_path: Path) -> None:
+    make_model(tmp_path / "lone")
+    assert diptych("scan", tmp_path, "--quiet").returncode == 0
+    done = diptych("lineage")
+    assert done.stdout == "no descent is known\n"
+    assert "diptych lineage --infer" in done.stderr
