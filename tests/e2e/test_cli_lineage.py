@@ -40,7 +40,7 @@ def test_lineage_is_told_as_a_tree(library: Path) -> None:
     assert diptych("fingerprint").returncode == 0
     lines = diptych("lineage", "--infer").stdout.splitlines()
     assert lines[0] == "base"
-    half, lora = (next(line for line in lines if f" {name}  (" in line) for name in ("half", "lora"))
+    half, lora = (next(line for line in lines if f"{name}  (" in line) for name in ("half", "lora"))
     assert "converted from it; 97%" in half
     assert "adapter of it; declared" in lora
 
