@@ -108,7 +108,7 @@ def _renamed(left: Iterable[TensorInfo], right: Iterable[TensorInfo]) -> Iterato
 
 
 def _unseen(tensors: Iterable[TensorInfo], pairs: Iterable[Pairing], side: int) -> list[TensorInfo]:
-    seen = {pair.stored[side] for pair in pairs}
+    seen = {pair.stored[side] for pair in pairs if (pair.left, pair.right)[side] is not None}
     return [tensor for tensor in tensors if tensor.name not in seen]
 
 
