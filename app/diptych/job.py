@@ -7,9 +7,8 @@ shows the newest tick and stops it by closing it, so the same job serves the win
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
-
-from diptych.dataclass import dataclass
 
 T = TypeVar("T")
 

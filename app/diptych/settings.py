@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 from copy import deepcopy
-from dataclasses import MISSING, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from threading import Lock
 from typing import Any
 
 from diptych import places
-from diptych.dataclass import dataclass
 from diptych.domain.rules import IGNORED, Rules
 
 _SAVING = Lock()

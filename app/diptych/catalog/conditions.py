@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from diptych.catalog import query
 from diptych.catalog.query import Term
 from diptych.catalog.texts import stored
-from diptych.dataclass import dataclass
 from diptych.domain.rules import ALIASES
 
 Value: TypeAlias = "str | int | float"

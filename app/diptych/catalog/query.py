@@ -15,9 +15,8 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
-
-from diptych.dataclass import dataclass
 
 _LIMIT = 100
 """Terms in one query; nobody types more."""

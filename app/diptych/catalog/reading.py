@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diptych.catalog import parts
 from diptych.catalog.names import Names
 from diptych.catalog.texts import below, restored, restored_path, stored
-from diptych.dataclass import dataclass
 from diptych.domain.version import Artifact, Kind, Problem, State, Version
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ index of the sort order is walked and each version tested, which ends as soon as
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from diptych.catalog import query as language
 from diptych.catalog.conditions import Condition, Known, Unclear, Value, condition, words
 from diptych.catalog.names import Names
 from diptych.catalog.query import Query, Term
-from diptych.dataclass import dataclass
 
 if TYPE_CHECKING:
     from sqlite3 import Connection

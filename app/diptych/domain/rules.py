@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
-
-from diptych.dataclass import dataclass
+from dataclasses import dataclass, field
 
 IGNORED: tuple[str, ...] = (
     # where files lie, and what a run is called

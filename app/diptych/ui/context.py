@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, Signal
 
-from diptych.dataclass import dataclass
 from diptych.domain.changes import Changes
 from diptych.errors import DiptychError
 from diptych.ui.runner import Runner

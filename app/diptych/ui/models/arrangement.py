@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
-from diptych.dataclass import dataclass
 from diptych.job import Job, Tick
 from diptych.workbench import Workbench
 

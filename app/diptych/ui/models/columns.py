@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from diptych import display
-from diptych.dataclass import dataclass
 from diptych.domain.version import Kind, State, Version
 from diptych.ui.models.summary import Summary, best
 from diptych.ui.widgets.cells import EMPTY, Align, Cell

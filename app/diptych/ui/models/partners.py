@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from diptych import display
-from diptych.dataclass import dataclass
 from diptych.domain.version import State, Version
 from diptych.errors import DiptychError
 from diptych.job import Job, Tick

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from diptych.dataclass import dataclass
 from diptych.domain import directions
 from diptych.domain.version import State, Version
 from diptych.job import Job, Tick

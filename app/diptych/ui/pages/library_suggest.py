@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from diptych import display
 from diptych.catalog import Columns
-from diptych.dataclass import dataclass
 from diptych.domain.version import Kind, State
 from diptych.ui.models.partners import quoted
 from diptych.ui.widgets.filterfield import Suggestion

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QWidget
 
-from diptych.dataclass import dataclass
 from diptych.ui.models.versions import FIRST, MARK, NAME, VersionsModel
 from diptych.ui.theme import Theme
 from diptych.ui.widgets.table import RowTable

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-
-from diptych.dataclass import dataclass
+from dataclasses import dataclass
 
 _SWEEPS = 4
 
