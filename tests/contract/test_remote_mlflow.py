@@ -18,7 +18,7 @@ import pytest
 from diptych.domain.address import parse
 from diptych.domain.evidence import DatasetRef
 from diptych.domain.secret import Secret
-from diptych.domain.shipping import Fate, Standing, Wishes
+from diptych.domain.shipping import Abandoning, Fate, Standing, Wishes
 from diptych.domain.version import Source
 from diptych.errors import Conflict, DiptychError, NeedsSecret, NotFound, Offline, Refused
 from diptych.job import finish
@@ -171,7 +171,8 @@ def test_a_push_that_is_given_up_leaves_nothing(stand: MLflow, setting: Setting)
     job.close()
     assert stand.stored(setting.parcel("config.json"))
     kept = json.loads(next(iter(setting.notes.kept.values())))
-    finish(remote.abandon(plan, setting.notes))  # type: ignore[attr-defined]
+    assert isinstance(remote, Abandoning)
+    finish(remote.abandon(plan, setting.notes))
     remote.close()
     assert setting.notes.kept == {}
     folder = stand.folder / "art" / kept["uri"].removeprefix("mlflow-artifacts:/")

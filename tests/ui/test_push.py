@@ -197,7 +197,9 @@ def test_a_push_that_was_broken_off_can_be_resumed(
     context: Context, workbench: Workbench, version: Version, share: Path, qtbot: QtBot
 ) -> None:
     (targeted,) = finish(workbench.plan_push(version, [("share", Wishes())]))
-    workbench.shipments.begin(targeted.plan, "share")
+    begun = workbench.push(targeted)
+    next(begun)
+    begun.close()
     shown = Deliveries(context)
     qtbot.addWidget(shown)
     shown.read()

@@ -249,11 +249,46 @@ def test_a_push_that_was_broken_off_goes_on_with_its_journal(workbench: Workbenc
     with pytest.raises(Offline):
         finish(pushing.push(catalog, shelf.open, targeted))
     (underway,) = catalog.shipments.underway()
-    kept = finish(pushing.resume(catalog, shelf.open, underway, Choice()))
+    kept = finish(pushing.resume(catalog, shelf.open, underway))
     assert shelf.seen == [None, "yes"]
     assert catalog.shipments.underway() == ()
     assert catalog.shipments.receipts(targeted.plan.shipment.version.id) == (kept,)
     assert shelf.closed == 4
+
+
+def test_a_push_that_goes_on_keeps_to_what_the_user_chose(workbench: Workbench, tmp_path: Path) -> None:
+    model = make_model(tmp_path / "model")
+    (model / "README.md").write_text(f"# Mine\n{TOKEN}\n", "utf-8")
+    (model / "extra.pkl").write_bytes(b"pickle")
+    finish(workbench.scan([model]))
+    shelf = Shelf()
+    shelf.losses = 1
+    catalog = workbench.catalog
+    choice = Choice(include=frozenset({"extra.pkl"}), exclude=frozenset({"README.md"}))
+    (targeted,) = finish(pushing.plan(catalog, shelf.open, workbench.page()[0], [("shelf", Wishes())], choice))
+    with pytest.raises(Offline):
+        finish(pushing.push(catalog, shelf.open, targeted))
+    (underway,) = catalog.shipments.underway()
+    kept = finish(pushing.resume(catalog, shelf.open, underway))
+    names = {file.name for file in kept.receipt.files}
+    assert "README.md" not in names
+    assert "extra.pkl" in names
+
+
+def test_a_push_does_not_go_on_past_a_warning_that_nobody_has_seen(
+    workbench: Workbench, version: Version, tmp_path: Path
+) -> None:
+    shelf = Shelf()
+    shelf.losses = 1
+    catalog = workbench.catalog
+    (targeted,) = finish(pushing.plan(catalog, shelf.open, version, [("shelf", Wishes())], Choice()))
+    with pytest.raises(Offline):
+        finish(pushing.push(catalog, shelf.open, targeted))
+    (underway,) = catalog.shipments.underway()
+    catalog.shipments.journal(underway.key).put("choice of files", '{"told": []}')
+    with pytest.raises(Conflict, match="new since the push began: Has no model card"):
+        finish(pushing.resume(catalog, shelf.open, underway))
+    assert len(catalog.shipments.underway()) == 1
 
 
 def test_a_push_that_is_given_up_is_cleared_away_there(workbench: Workbench, version: Version) -> None:

@@ -78,12 +78,17 @@ def _push(session: Session, options: Namespace) -> int:
                 session.terminal.say_all(_plan_lines(one.plan, session.terminal.width))
         return 0
     _require_harmless(planned, options.yes)
-    receipts = [session.terminal.run(session.workbench.push(one)) for one in planned]
-    if session.terminal.json:
-        session.terminal.say_json([_receipt_as_plain(kept) for kept in receipts])
-        return 0
-    for kept in receipts:
-        session.terminal.say(display.visible(_told(kept)))
+    receipts: list[Plain] = []
+    try:
+        for one in planned:
+            kept = session.terminal.run(session.workbench.push(one))
+            receipts.append(_receipt_as_plain(kept))
+            if not session.terminal.json:
+                session.terminal.say(display.visible(_told(kept)))
+    finally:
+        # what has arrived is told, also where a later target fails
+        if session.terminal.json and receipts:
+            session.terminal.say_json(receipts)
     return 0
 
 

@@ -280,9 +280,8 @@ class Workbench:
     def resume_push(self, underway: Underway) -> Job[Kept]:
         """Go on with a push that was broken off."""
         from diptych.workbench import pushing
-        from diptych.workbench.shipping import Choice
 
-        return pushing.resume(self.catalog, self.remote_for, underway, Choice())
+        return pushing.resume(self.catalog, self.remote_for, underway)
 
     def give_up_push(self, underway: Underway) -> Job[None]:
         """Forget a push that was broken off, here and where it was going."""

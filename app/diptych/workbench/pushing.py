@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from diptych.domain.evidence import Evidence
 from diptych.domain.shipping import (
     Abandoning,
     Delivered,
+    Fate,
     Journal,
     Plan,
     Receipt,
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from diptych.catalog.shipments import Kept, Underway
 
 T = TypeVar("T")
+_CHOICE = "choice of files"
+"""The entry of a push's journal that is ours and not the remote's."""
 Opener = Callable[[str], Job[Remote]]
 """Opens the remote that a name or an address stands for, with its login."""
 
@@ -43,6 +47,14 @@ class Targeted:
 
     remote: str
     plan: Plan
+    choice: Choice
+    """What the user wanted of the files; a push that is taken up again keeps to it."""
+
+    @property
+    def warnings(self) -> frozenset[str]:
+        """What whoever starts the push has been told: cautions, and names of files that it replaces."""
+        replaced = (file.name for file in self.plan.files if file.fate is Fate.REPLACE)
+        return frozenset([*(caution.text for caution in self.plan.cautions), *replaced])
 
 
 def plan(
@@ -54,7 +66,7 @@ def plan(
     evidence = [record.evidence for record in catalog.records(shipment.version.key)]
     for name, wishes in targets:
         asked = yield from _with(open_remote, name, partial(_ask, shipment=shipment, wishes=wishes, evidence=evidence))
-        planned.append(Targeted(name, asked))
+        planned.append(Targeted(name, asked, choice))
     return tuple(planned)
 
 
@@ -63,16 +75,25 @@ def push(catalog: Catalog, open_remote: Opener, targeted: Targeted) -> Job[Kept]
     shipments = catalog.shipments
     key = shipments.begin(targeted.plan, targeted.remote)
     journal = shipments.journal(key)
+    journal.put(_CHOICE, _noted(targeted))
     receipt = yield from _with(open_remote, targeted.remote, lambda remote: remote.push(targeted.plan, journal))
     return shipments.deliver(key, targeted.plan, targeted.remote, receipt)
 
 
-def resume(catalog: Catalog, open_remote: Opener, underway: Underway, choice: Choice) -> Job[Kept]:
-    """Go on with a push that was broken off, after looking at both sides again."""
+def resume(catalog: Catalog, open_remote: Opener, underway: Underway) -> Job[Kept]:
+    """Go on with a push that was broken off, after looking at both sides again.
+
+    Raises `Conflict` where there is something to look at now that the user was not told when the push began.
+    """
     version = catalog.resolve(underway.version_id)
+    choice, told = _remembered(catalog, underway)
     (targeted,) = yield from plan(catalog, open_remote, version, [(underway.remote, underway.wishes)], choice)
     if str(targeted.plan.address) != underway.address:
         raise Conflict(f"{underway.remote}: has another address than when the push began", "Push again.")
+    if new := sorted(targeted.warnings - told):
+        raise Conflict(
+            f"{underway.remote}: new since the push began: {display.listing(new)}", "Look at the plan again."
+        )
     return (yield from push(catalog, open_remote, targeted))
 
 
@@ -80,7 +101,8 @@ def give_up(catalog: Catalog, open_remote: Opener, underway: Underway) -> Job[No
     """Forget a push that was broken off; what the remote keeps of it is cleared away where that can be done."""
     try:
         version = catalog.resolve(underway.version_id)
-        (targeted,) = yield from plan(catalog, open_remote, version, [(underway.remote, underway.wishes)], Choice())
+        choice, _ = _remembered(catalog, underway)
+        (targeted,) = yield from plan(catalog, open_remote, version, [(underway.remote, underway.wishes)], choice)
         journal = catalog.shipments.journal(underway.key)
         yield from _with(open_remote, underway.remote, partial(_abandon, plan=targeted.plan, journal=journal))
     except DiptychError as error:
@@ -119,6 +141,20 @@ def one_click(catalog: Catalog, version: Version) -> tuple[str, Wishes] | None:
     if kept is None:
         return None
     return kept.remote, replace(kept.wishes, tag="", message="")
+
+
+def _noted(targeted: Targeted) -> str:
+    """What a push must remember of the user's decisions."""
+    choice = targeted.choice
+    decided = {"include": choice.include, "exclude": choice.exclude, "told": targeted.warnings}
+    return json.dumps({key: sorted(names) for key, names in decided.items()})
+
+
+def _remembered(catalog: Catalog, underway: Underway) -> tuple[Choice, frozenset[str]]:
+    """The choice of files of a push that was broken off, and the warnings that were seen before it began."""
+    noted = json.loads(catalog.shipments.journal(underway.key).get(_CHOICE) or "{}")
+    include, exclude, told = (frozenset(noted.get(key, ())) for key in ("include", "exclude", "told"))
+    return Choice(include, exclude), told
 
 
 def _ask(remote: Remote, shipment: Shipment, wishes: Wishes, evidence: Sequence[Evidence]) -> Job[Plan]:
