@@ -63,6 +63,7 @@ class Drawer(QFrame):
         self.ask.clicked.connect(self.spectrum_asked)
         self.spectrum = Decay(theme, "singular values of the change")
         self._told = label(role="muted", wrap=True, selectable=True)
+        self._told.setAccessibleName("Spectrum of the change, in words")
         column = QVBoxLayout(self)
         column.setContentsMargins(Space.L, 0, Space.L, 0)
         column.setSpacing(Space.S)
