@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 PLAIN: Mapping[int, str] = {
@@ -34,6 +33,7 @@ READABLE = frozenset(BLOCKS) - {"Q8_1", "Q8_K"}
 
 def dequantise(raw: NDArray[np.uint8], dtype: str) -> NDArray[np.float32]:
     """The values of whole blocks, flat, in float32, as GGML's own converter computes them."""
+    import numpy as np  # headers are read without it
     from gguf import GGMLQuantizationType  # half a second: only where blocks are really read
     from gguf.quants import dequantize
 
