@@ -42,6 +42,8 @@ class Authority:
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
         builder = builder.add_extension(usage, critical=True)
+        own_key = x509.SubjectKeyIdentifier.from_public_key(self._key.public_key())
+        builder = builder.add_extension(own_key, critical=False)
         self.file = folder / "authority.pem"
         self.file.write_bytes(builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
 
@@ -65,7 +67,11 @@ class Authority:
         if host == "localhost":
             names.append(x509.IPAddress(ip_address("127.0.0.1")))
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-        signed = builder.sign(key if own else self._key, hashes.SHA256())
+        signer = key if own else self._key
+        # Python 3.13 accepts no certificate that does not say which key signed it.
+        signed_by = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
+        builder = builder.add_extension(signed_by, critical=False)
+        signed = builder.sign(signer, hashes.SHA256())
         made = Certificate(self.folder / f"{label}.pem", self.folder / f"{label}.key")
         made.certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
         made.key.write_bytes(
