@@ -293,3 +293,13 @@ def test_torch_dtype_is_dtype() -> None:
 def test_the_raw_text_does_not_decide() -> None:
     ours = dossier(hyperparameters=(HyperParameter("train.x", 0.0003, HERE, "3e-4"),))
     assert compared(ours, {"train.x": 3e-4}).differs == 0
+
+
+def test_a_key_is_ignored_literally_and_counted_again() -> None:
+    key = "train.betas[0]"
+    rules = Rules(ignored=("*_time",)).ignoring(key)
+    assert rules.ignores(key)
+    assert not rules.ignores("train.betas0")
+    assert rules.ignoring(key) is rules
+    assert rules.counting(key) == Rules(ignored=("*_time",))
+    assert not rules.counting("train.end_time").ignores("eval.end_time")

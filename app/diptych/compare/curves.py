@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable
 
 from diptych import display
-from diptych.compare.settings import is_ignored
 from diptych.domain import directions
 from diptych.domain.dossier import Dossier
 from diptych.domain.evidence import Plain, Series
@@ -39,7 +38,7 @@ class Curves:
         for place, name in enumerate(names):
             yield Tick("Comparing curves", place, len(names), "curves")
             a, b = ours.get(name), theirs.get(name)
-            rows.append(_row(name, a, b, said.get(name, directions.known(name)), is_ignored(name, rules)))
+            rows.append(_row(name, a, b, said.get(name, directions.known(name)), rules.ignores(name)))
             charts.append(_chart(name, a, b))
         yield Tick("Comparing curves", len(names), len(names), "curves")
         notes = [f"no curve of {side} is known" for side, mine in (("A", ours), ("B", theirs)) if not mine and names]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from diptych import display
@@ -67,14 +67,16 @@ def rows(
 ) -> list[Row]:
     """A row for each value that follows on either side."""
     sides = _Settings(left, ours), _Settings(right, theirs)
-    found = []
+    found: list[Row] = []
     for key, derive in _DERIVED.items():
         if key not in ours and key not in theirs:
-            found += list(_row(key, derive(sides[0]), derive(sides[1]), rules))
+            row = _row(key, derive(sides[0]), derive(sides[1]), rules)
+            if row is not None:
+                found.append(replace(row, ignored=row.differs and rules.ignores(key)))
     return found
 
 
-def _row(key: str, left: Derived | None, right: Derived | None, rules: Rules) -> Iterator[Row]:
+def _row(key: str, left: Derived | None, right: Derived | None, rules: Rules) -> Row | None:
     label, group = key.partition(".")[2], "Training"
     extra = _parts(left, right)
     if left and right:
@@ -83,18 +85,21 @@ def _row(key: str, left: Derived | None, right: Derived | None, rules: Rules) ->
         )
         formulas = list(dict.fromkeys((left.formula, right.formula)))
         note = formulas[0] if len(formulas) == 1 else f"A: {formulas[0]}; B: {formulas[1]}"
-        yield Row(
+        return Row(
             key, Status.SAME if same else Status.DIFFERS, _cell(left), _cell(right), label, group,
             change="" if same else values.change(left.value, right.value, key, rules),
             magnitude=None if same else values.magnitude(left.value, right.value, key),
             note=note, derived=True, values=extra,
         )  # fmt: skip
-    elif left:
-        yield Row(key, Status.LEFT_ONLY, _cell(left), None, label, group, note=left.formula, derived=True, values=extra)
-    elif right:
-        yield Row(
+    if left:
+        return Row(
+            key, Status.LEFT_ONLY, _cell(left), None, label, group, note=left.formula, derived=True, values=extra
+        )
+    if right:
+        return Row(
             key, Status.RIGHT_ONLY, None, _cell(right), label, group, note=right.formula, derived=True, values=extra
         )
+    return None
 
 
 def _cell(derived: Derived) -> Cell:

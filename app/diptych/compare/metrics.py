@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 from diptych import display
 from diptych.compare.conditions import mismatch
-from diptych.compare.settings import is_ignored
 from diptych.domain import directions
 from diptych.domain.dossier import Dossier
 from diptych.domain.evidence import Metric, Plain
@@ -126,7 +125,7 @@ def _row(key: str, left: Metric | None, right: Metric | None, rules: Rules) -> R
     if left is None or right is None:
         return Row(
             key, Status.LEFT_ONLY if left else Status.RIGHT_ONLY, _cell(left), _cell(right), label, group,
-            ignored=is_ignored(key, rules), values=_extra(left, right),
+            ignored=rules.ignores(key), values=_extra(left, right),
         )  # fmt: skip
     base = Row(key, Status.SAME, _cell(left), _cell(right), label, group, values=_extra(left, right))
     clash = mismatch(left.conditions, right.conditions)
@@ -136,7 +135,7 @@ def _row(key: str, left: Metric | None, right: Metric | None, rules: Rules) -> R
         return replace(base, status=Status.NOT_COMPARABLE, note=note)
     if _equal(left.value, right.value, rules.tolerance):
         return base
-    return replace(_changed(base, left, right), status=Status.DIFFERS, ignored=is_ignored(key, rules))
+    return replace(_changed(base, left, right), status=Status.DIFFERS, ignored=rules.ignores(key))
 
 
 def _equal(left: float, right: float, tolerance: float) -> bool:

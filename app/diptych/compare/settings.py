@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import fnmatch
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import PurePath
 
 from diptych import display
@@ -57,7 +54,7 @@ def rows(
 def _row(key: str, left: Found | None, right: Found | None, rules: Rules, group: str) -> Row:
     label = spoken(key)
     notes = list(_notes(key, left, right))
-    ignored = any(is_ignored(each.setting.key, rules) for each in (left, right) if each) or is_ignored(key, rules)
+    ignored = any(rules.ignores(each.setting.key) for each in (left, right) if each) or rules.ignores(key)
     if left is None or right is None:
         only = left or right
         assert only is not None
@@ -166,13 +163,3 @@ def _entry(
         change="" if same else values.change(a, b, full, rules),
         magnitude=None if same else values.magnitude(a, b, full),
     )
-
-
-def is_ignored(key: str, rules: Rules) -> bool:
-    """Whether a rule says that a difference at `key` does not matter."""
-    return bool(rules.ignored) and _globs(tuple(rules.ignored)).match(key) is not None
-
-
-@lru_cache(maxsize=16)
-def _globs(patterns: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(fnmatch.translate(pattern) for pattern in patterns))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fnmatch
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 IGNORED: tuple[str, ...] = (
     # where files lie, and what a run is called
@@ -73,3 +76,25 @@ class Rules:
     """Relative difference up to which two numbers count as equal."""
     exact: bool = True
     """Read weights even where fingerprints tell about how far they lie apart."""
+
+    def ignores(self, key: str) -> bool:
+        """Whether a difference at `key` does not matter."""
+        return bool(self.ignored) and _globs(self.ignored).match(key) is not None
+
+    def ignoring(self, key: str) -> Rules:
+        """These rules, and what stands at `key` does not matter."""
+        return self if self.ignores(key) else replace(self, ignored=(*self.ignored, _literally(key)))
+
+    def counting(self, key: str) -> Rules:
+        """These rules without the patterns that make `key` not matter."""
+        return replace(self, ignored=tuple(glob for glob in self.ignored if not _globs((glob,)).match(key)))
+
+
+def _literally(key: str) -> str:
+    """The glob that matches `key` and nothing else."""
+    return re.sub(r"([*?[])", r"[\1]", key)
+
+
+@lru_cache(maxsize=64)
+def _globs(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(fnmatch.translate(pattern) for pattern in patterns))

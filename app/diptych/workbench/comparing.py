@@ -74,8 +74,10 @@ class Comparison:
             return verdict(self.left, self.right, self.sheets())
         known = self.sheets().get(key)
         if known is None:
-            known = yield from facet.compare(self.left, self.right, self.rules)
-            self._known[key] = known
+            rules = self.rules
+            known = yield from facet.compare(self.left, self.right, rules)
+            if rules is self.rules or facet.heavy:
+                self._known[key] = known
         return known
 
     def sheets(self) -> Mapping[str, Sheet]:
@@ -89,6 +91,13 @@ class Comparison:
     def swapped(self) -> Comparison:
         """The same comparison with A and B exchanged."""
         return self._back or Comparison(self.right, self.left, self.rules, _back=self)
+
+    def judge(self, rules: Rules) -> None:
+        """Compare by other rules from now on; what reads files does not depend on them, and is kept."""
+        self.rules = rules
+        self._known = {key: sheet for key, sheet in self._known.items() if _FACETS[key].heavy}
+        if self._back is not None:
+            self._back.judge(rules)
 
     def _other_side(self, key: str, sheet: Sheet) -> Sheet:
         """Facets that read no files are asked again, in words of their own; the others are turned."""

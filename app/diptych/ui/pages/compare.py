@@ -325,6 +325,7 @@ ComparePage.actions_table = (
     _action("filter", "Filter rows", _on_view("filter_rows"), "/", icon="filter"),
     _action("table", "Weights as map or table", _on_view("toggle_table"), "T", icon="table"),
     _action("order", "Sort by the next column", _on_view("next_order"), "S", icon="sort"),
+    _action("ignore", "Ignore row…", _on_view("ignore_row"), "I"),
     _action("copy", "Copy row", _on_view("copy_row"), "Y", "Ctrl+C", icon="copy"),
     _action("copy-markdown", "Copy row as Markdown", _on_view("copy_row_as_markdown"), "Shift+Y"),
     _action("pick-a", "Choose version A", lambda page: page.do(lambda view: view.head.pick(LEFT)), "Alt+A"),

@@ -6,6 +6,7 @@ from functools import partial
 
 from PySide6.QtCore import QObject, Signal
 
+from diptych.domain.rules import Rules
 from diptych.domain.sheet import Sheet
 from diptych.job import Job, Tick
 from diptych.ui.context import Context
@@ -58,6 +59,13 @@ class Facets(QObject):
         """Begin one facet again."""
         if key not in self._running:
             self._start(key)
+
+    def judge(self, rules: Rules) -> None:
+        """Compare by other rules: what they bear on is compared again, which is quick."""
+        self.comparison.judge(rules)
+        again = [facet.key for facet in self.comparison.facets if not facet.heavy and facet.key != SUMMARY]
+        self._waiting = again + [key for key in self._waiting if key not in again]
+        self._go_on()
 
     def cancel(self, key: str) -> None:
         """Stop one facet; what it found so far stays in view."""

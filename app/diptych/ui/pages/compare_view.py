@@ -15,6 +15,7 @@ from diptych.ui.pages import compare_text
 from diptych.ui.pages.compare_bar import Bar
 from diptych.ui.pages.compare_facets import SUMMARY, Facets
 from diptych.ui.pages.compare_header import Head
+from diptych.ui.pages.compare_ignore import Ignoring
 from diptych.ui.pages.compare_report import Report
 from diptych.ui.pages.compare_section import Section
 from diptych.ui.widgets.label import hairline
@@ -44,6 +45,7 @@ class ComparisonView(QWidget):
         self.rail.opened.connect(self.focus_section)
         self.report = Report(context.theme)
         self.report.reading.connect(self._read)
+        self._ignoring = Ignoring(context, self.facets)
         self._at: tuple[str, str] = ("", "")
         self._places: dict[tuple[str, str], int] | None = None
         self._wanted: dict[str, object] = {}
@@ -194,6 +196,12 @@ class ComparisonView(QWidget):
         if row is not None:
             QApplication.clipboard().setText(compare_text.markdown([row]))
             self.bar.say("Row copied as Markdown")
+
+    def ignore_row(self) -> None:
+        """Offer to leave the row under the cursor out of the count, or to count it again."""
+        row = self.current_row()
+        if row is not None and not self._ignoring.offer(self.sections[self._at[0]].pane, self._at[0], row):
+            self.bar.say("Only settings and results can be ignored")
 
     def toggle_table(self) -> None:
         """Change between the heat map and its twin."""
@@ -371,6 +379,10 @@ class ComparisonView(QWidget):
         menu.setAccessibleName("Row")
         menu.addAction("Copy row", self.copy_row)
         menu.addAction("Copy row as Markdown", self.copy_row_as_markdown)
+        row = self.current_row()
+        if row is not None:
+            menu.addSeparator()
+            self._ignoring.fill(menu, self._at[0], row)
         menu.popup(place if isinstance(place, QPoint) else QCursor.pos())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

@@ -67,6 +67,9 @@ class SettingsPage(Page):
     def entered(self) -> None:
         self._fill_folders()
         self._remotes.fill()
+        ignored = "\n".join(self.context.workbench.settings.ignored)
+        if self._rules.toPlainText() != ignored:
+            self._rules.setPlainText(ignored)
 
     def refresh(self, changes: Changes) -> None:
         if changes.settings:
