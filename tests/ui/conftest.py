@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from comparing import BASE, TUNED, settle, shown, version
 from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
 
 from diptych.catalog import Catalog
 from diptych.job import finish
 from diptych.settings import Settings
 from diptych.ui.context import Context
+from diptych.ui.pages.compare import ComparePage
 from diptych.ui.runner import Runner
 from diptych.ui.theme import Theme
 from diptych.workbench import Workbench
@@ -89,3 +92,12 @@ def library(scanned: tuple[Path, Path], home: Path) -> Iterator[Workbench]:
 def context(library: Workbench, inline_runner: Runner, theme: Theme) -> Context:
     """The context of a page over the small library."""
     return Context(library, inline_runner, theme)
+
+
+@pytest.fixture
+def page(context: Context, qtbot: QtBot) -> ComparePage:
+    """A compare page with the base and its fine-tune side by side."""
+    made = shown(context, qtbot)
+    made.open(version(context, BASE), version(context, TUNED))
+    settle(made, qtbot)
+    return made

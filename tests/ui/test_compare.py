@@ -3,98 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from threading import Event
 
-import pytest
+from comparing import BASE, TUNED, a_setting, current, press, settle, sheets, shown, version
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QGuiApplication, QWheelEvent
-from PySide6.QtWidgets import QApplication, QLabel, QMenu, QPushButton, QWidget
+from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
-from scripted import at_once, failing, row, scripted, step_by_step, weights
 
-from diptych.domain.sheet import Row, Sheet
-from diptych.domain.version import Version
-from diptych.errors import Damaged
-from diptych.job import Job
-from diptych.settings import Settings
-from diptych.ui.actions import bind
 from diptych.ui.context import Alert, Context, Inspection
 from diptych.ui.pages.compare import ComparePage
-from diptych.ui.pages.compare_view import ComparisonView
-from diptych.ui.runner import Phase, Runner
 from diptych.ui.table import SheetTable
-from diptych.ui.theme import Theme
 from diptych.ui.widgets.link import Link
-from diptych.workbench import Workbench
 
 Key = Qt.Key
-BASE, TUNED = "base-pretrain/checkpoint-300", "sft/checkpoint-200"
-
-
-def shown(context: Context, qtbot: QtBot) -> ComparePage:
-    """A compare page in a window of its own, its actions bound as the window does."""
-    page = ComparePage(context)
-    bind(page.actions_table, page)
-    qtbot.addWidget(page)
-    page.resize(1280, 800)
-    page.show()
-    page.activateWindow()
-    with qtbot.waitActive(page):
-        pass
-    return page
-
-
-@pytest.fixture
-def page(context: Context, qtbot: QtBot) -> ComparePage:
-    """A page with the base and its fine-tune side by side."""
-    made = shown(context, qtbot)
-    made.open(version(context, BASE), version(context, TUNED))
-    settle(made, qtbot)
-    return made
-
-
-def version(context: Context, name: str) -> Version:
-    return context.workbench.resolve(name)
-
-
-def current(view: ComparisonView) -> str:
-    """The key of the row under the cursor."""
-    row = view.current_row()
-    return row.key if row is not None else ""
-
-
-def settle(page: ComparePage, qtbot: QtBot) -> ComparisonView:
-    """Wait until every facet has answered."""
-    qtbot.waitUntil(lambda: page.view is not None and not page.view.facets.busy() and "summary" in sheets(page))
-    assert page.view is not None
-    page.entered()
-    return page.view
-
-
-def sheets(page: ComparePage) -> dict[str, Sheet]:
-    return page.view.all_sheets() if page.view is not None else {}
-
-
-def press(qtbot: QtBot, key: Qt.Key, modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
-    """Press a key where the focus is."""
-    focused = QApplication.focusWidget()
-    assert focused is not None
-    qtbot.keyClick(focused, key, modifiers)
-
-
-def a_setting(page: ComparePage) -> Row:
-    """The first hyperparameter that differs."""
-    return next(row for row in sheets(page)["hyperparameters"].rows if row.differs)
-
-
-def open_script(context: Context, qtbot: QtBot, script: Mapping[str, Job[Sheet]]) -> ComparePage:
-    """A page with a comparison whose answers the test wrote."""
-    page = shown(context, qtbot)
-    view = page.show_comparison(scripted(script))
-    qtbot.waitUntil(lambda: view.sections.keys() == script.keys())
-    return page
 
 
 def test_two_versions_are_named_and_counted(page: ComparePage) -> None:
@@ -229,72 +151,6 @@ def test_copying_a_row_takes_it_whole(page: ComparePage, qtbot: QtBot) -> None:
     assert QGuiApplication.clipboard().text().splitlines()[0] == "| | A | B | change |"
     press(qtbot, Key.Key_C, Qt.KeyboardModifier.ControlModifier)
     assert QGuiApplication.clipboard().text().startswith(row.label + "\t")
-
-
-def choose(qtbot: QtBot, text: str) -> None:
-    """Click the line of the open menu that ends in `text`."""
-    qtbot.waitUntil(lambda: isinstance(QApplication.activePopupWidget(), QMenu))
-    menu = QApplication.activePopupWidget()
-    assert isinstance(menu, QMenu)
-    action = next(action for action in menu.actions() if action.text().endswith(text))
-    qtbot.mouseClick(menu, Qt.MouseButton.LeftButton, pos=menu.actionGeometry(action).center())
-
-
-def test_a_row_that_does_not_matter_is_ignored_here_and_counted_again(page: ComparePage, qtbot: QtBot) -> None:
-    view = page.view
-    assert view is not None
-    key, before = a_setting(page).key, sheets(page)["hyperparameters"]
-    view.go("hyperparameters", key)
-    press(qtbot, Key.Key_I)
-    choose(qtbot, "here")
-    settle(page, qtbot)
-    after = sheets(page)["hyperparameters"]
-    assert (after.differs, after.ignored) == (before.differs - 1, before.ignored + 1)
-    assert ("hyperparameters", key) not in view.changes()
-    assert not page.context.workbench.settings.rules.ignores(key)
-
-    press(qtbot, Key.Key_D)
-    view.go("hyperparameters", key)
-    press(qtbot, Key.Key_I)
-    choose(qtbot, "here")
-    settle(page, qtbot)
-    assert sheets(page)["hyperparameters"] == before
-
-
-def test_a_row_ignored_everywhere_is_kept_in_the_settings_and_can_be_had_back(page: ComparePage, qtbot: QtBot) -> None:
-    view = page.view
-    assert view is not None
-    heard: list[Alert] = []
-    page.context.alerted.connect(heard.append)
-    settings = page.context.workbench.settings
-    key, before = a_setting(page).key, settings.ignored
-    page.swap()
-    settle(page, qtbot)
-    view.go("hyperparameters", key)
-    press(qtbot, Key.Key_I)
-    choose(qtbot, "in every comparison")
-    settle(page, qtbot)
-    assert Settings.load().rules.ignores(key)
-    assert ("hyperparameters", key) not in view.changes()
-    page.swap()
-    settle(page, qtbot)
-    assert ("hyperparameters", key) not in view.changes()
-
-    assert heard[-1].act is not None
-    heard[-1].act()
-    settle(page, qtbot)
-    assert Settings.load().ignored == settings.ignored == before
-    assert ("hyperparameters", key) in view.changes()
-
-
-def test_what_was_found_in_files_cannot_be_ignored(page: ComparePage, qtbot: QtBot) -> None:
-    view = page.view
-    assert view is not None
-    row = next(row for row in sheets(page)["files"].rows if row.differs)
-    view.go("files", row.key)
-    press(qtbot, Key.Key_I)
-    assert QApplication.activePopupWidget() is None
-    assert view.bar.count_text() == "Only settings and results can be ignored"
 
 
 def test_the_inspector_hears_of_both_values_and_their_sources(page: ComparePage, qtbot: QtBot) -> None:
@@ -436,22 +292,6 @@ def test_everything_that_takes_the_focus_has_a_name(page: ComparePage) -> None:
     assert unnamed == []
 
 
-def test_foreign_text_is_never_rich(alone: Context, qtbot: QtBot) -> None:
-    evil = "<b>bold</b>\u202e"
-    sheet = Sheet("config", "Config", "values", (row(evil, evil, "x"),), notes=(evil,))
-    page = open_script(alone, qtbot, {"config": at_once(sheet)})
-    view = page.view
-    assert view is not None
-    qtbot.waitUntil(lambda: "config" in sheets(page))
-    assert all(label.textFormat() == Qt.TextFormat.PlainText for label in page.findChildren(QLabel) if label.text())
-    assert "\u202e" not in view.sections["config"].notes.text()
-    table = view.sections["config"].pane.findChild(SheetTable)
-    assert table is not None
-    tip = table.model.data(table.model.index(0), Qt.ItemDataRole.ToolTipRole)
-    assert "<" not in str(tip)
-    assert "\\u202e" in str(tip)
-
-
 def test_the_wheel_over_a_table_scrolls_the_page(page: ComparePage) -> None:
     assert page.view is not None
     table = page.view.sections["hyperparameters"].pane.findChild(SheetTable)
@@ -467,85 +307,3 @@ def test_the_wheel_over_a_table_scrolls_the_page(page: ComparePage) -> None:
     event = wheel()
     table.list.wheelEvent(event)
     assert not event.isAccepted()
-
-
-def test_a_facet_that_fails_offers_another_try(alone: Context, qtbot: QtBot) -> None:
-    good = Sheet("metrics", "Metrics", "metrics", (row("acc", "1", "2"),))
-    script: dict[str, Job[Sheet]] = {"metrics": failing(Damaged("results.json: cut off", "Fetch it again."))}
-    page = open_script(alone, qtbot, script)
-    view = page.view
-    assert view is not None
-    section = view.sections["metrics"]
-    qtbot.waitUntil(lambda: "cut off" in section.state.text())
-    assert "Fetch it again." in section.state.text()
-    assert [entry.badge for entry in view.rail.entries()] == ["failed"]
-    script["metrics"] = at_once(good)
-    retry = next(button for button in section.findChildren(QPushButton) if button.text() == "Retry")
-    qtbot.mouseClick(retry, Qt.MouseButton.LeftButton)
-    assert section.sheet == good
-    assert not retry.isVisible()
-
-
-def test_nothing_known_says_what_to_add(alone: Context, qtbot: QtBot) -> None:
-    page = open_script(alone, qtbot, {"outputs": at_once(Sheet("outputs", "Outputs", "outputs"))})
-    assert page.view is not None
-    section = page.view.sections["outputs"]
-    qtbot.waitUntil(lambda: "samples_*.jsonl" in section.state.text())
-    assert not section.pane.isVisible()
-
-
-@pytest.fixture
-def alone(workbench: Workbench, inline_runner: Runner, theme: Theme) -> Context:
-    """The context of a page over an empty catalog."""
-    return Context(workbench, inline_runner, theme)
-
-
-@pytest.fixture
-def threaded(workbench: Workbench, theme: Theme, qapp: QApplication) -> Iterator[Context]:
-    """A context whose jobs run beside the window, as they do for a user."""
-    made = Context(workbench, Runner(), theme)
-    yield made
-    made.runner.close()
-
-
-def test_the_heat_map_fills_while_the_job_runs(threaded: Context, qtbot: QtBot) -> None:
-    go = Event()
-    steps = [weights(4, 3, False), weights(4, 9, False), weights(4, 12)]
-    page = open_script(threaded, qtbot, {"weights": step_by_step(steps, go)})
-    view = page.view
-    assert view is not None
-    section = view.sections["weights"]
-    qtbot.waitUntil(lambda: section.sheet is not None and len(section.sheet.rows) == 9)
-    assert section.sheet is not None
-    assert not section.sheet.complete
-    assert "…" in view.rail.entries()[0].badge
-    found = len(view.changes())
-    go.set()
-    qtbot.waitUntil(lambda: section.sheet is not None and section.sheet.complete)
-    assert len(view.changes()) > found
-
-
-def test_closing_a_tab_stops_its_jobs(threaded: Context, qtbot: QtBot) -> None:
-    steps = [weights(2, 1, False), weights(2, 6)]
-    page = open_script(threaded, qtbot, {"weights": step_by_step(steps, Event())})
-    view = page.view
-    assert view is not None
-    qtbot.waitUntil(lambda: view.sections["weights"].sheet is not None)
-    running = view.facets.running("weights")
-    assert running is not None
-    page.close_current()
-    qtbot.waitUntil(lambda: running.phase is Phase.CANCELLED)
-
-
-def test_a_cancelled_facet_keeps_what_it_found(threaded: Context, qtbot: QtBot) -> None:
-    steps = [weights(2, 3, False), weights(2, 6)]
-    page = open_script(threaded, qtbot, {"weights": step_by_step(steps, Event())})
-    view = page.view
-    assert view is not None
-    section = view.sections["weights"]
-    qtbot.waitUntil(lambda: section.sheet is not None)
-    section.cancel_asked.emit("weights")
-    qtbot.waitUntil(lambda: section.state.text().startswith("Stopped"))
-    assert section.sheet is not None
-    assert len(section.sheet.rows) == 3
-    assert not view.facets.busy()
