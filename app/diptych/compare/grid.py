@@ -6,7 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from diptych.compare import modules
+from diptych.compare import folding, modules
 from diptych.domain.sheet import Grid, GridCell, Row, Status
 
 LEGEND = "‖B−A‖ ∕ ‖A‖"
@@ -33,6 +33,15 @@ def grid(names: Iterable[str], rows: Mapping[str, Row], tied: bool = False) -> G
     return Grid(tuple(lines), tuple(columns), cells, LEGEND)
 
 
+def layer(whole: Grid, line: str, rows: Mapping[str, Row]) -> Grid:
+    """One line of a grid by itself: its own tensors and its experts down, what they are across."""
+    fields = folding.unfolded((cell.column, cell.keys) for cell in whole.cells if cell.row == line)
+    across, down = folding.parts(fields)
+    return Grid(
+        tuple(across), tuple(down), tuple(_cell(*place, keys, rows) for place, keys in fields.items()), whole.legend
+    )
+
+
 def _cell(line: str, column: str, keys: list[str], rows: Mapping[str, Row]) -> GridCell:
     if not keys:
         return GridCell(line, column, Status.SAME, None, (), TIED)
@@ -42,7 +51,8 @@ def _cell(line: str, column: str, keys: list[str], rows: Mapping[str, Row]) -> G
         return GridCell(line, column, _status(known), None, tuple(keys))
     status = _status(known)
     symbol = _symbol(known, status)
-    return GridCell(line, column, status, None if symbol in ("╳", "≠") else pooled(known), tuple(keys), symbol)
+    value = None if symbol in ("╳", "≠") else pooled(known)
+    return GridCell(line, column, status, value, tuple(keys), symbol, folding.fold(keys, rows))
 
 
 def _status(rows: list[Row]) -> Status:

@@ -17,7 +17,14 @@ WHOLE = "weight"
 OTHER = "other"
 
 _LAYER = re.compile(r"^(?:(?P<stack>.*?)\.)?(?:layers|layer|h|blocks|block|blk)\.(?P<number>\d{1,6})\.(?P<rest>.+)$")
-_EXPERT = re.compile(r"(?:^|\.)experts\.(?:\d+\.)?")
+_EXPERT = re.compile(
+    r"(?:^|\.)(?:experts\.(?:(?:expert_)?(?P<number>\d{1,6})(?:\.|$))?|(?P<ggml>ffn_\w+)\.(?P<at>\d{1,6})$)"
+)
+"""One expert of a mixture: Mixtral, Qwen, DeepSeek, OLMoE, Switch, and GGUF's of the time before it stacked them."""
+_STACKED = re.compile(r"(?P<module>ffn_\w+)_exps$")
+"""All experts of a layer in one tensor, as GGUF keeps them."""
+_SHARED = re.compile(r"(?:^|\.)shared_experts?\.|_shexp$")
+"""The expert that sees every token, beside the others."""
 _SILENT = {"model", "transformer", "gpt_neox", "base_model", "language_model", "bert", "roberta", "module", "_orig_mod"}
 """Words that wrap every name of a network and tell nothing."""
 
@@ -28,22 +35,23 @@ _ENDS = re.compile(
 """What a name says about a tensor beyond its module; an adapter's own name is taken off when it is saved."""
 
 _COLUMNS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("q", ("q_proj", "query", "wq", "q_lin", "SelfAttention.q", "q_a_proj", "q_b_proj", "attn_q")),
-    ("k", ("k_proj", "key", "wk", "k_lin", "SelfAttention.k", "attn_k")),
-    ("v", ("v_proj", "value", "wv", "v_lin", "SelfAttention.v", "attn_v")),
+    ("q", ("q_proj", "query", "wq", "q_lin", "SelfAttention.q", "q_a_proj", "q_b_proj", "attn_q", "attn_q_a",
+           "attn_q_b")),
+    ("k", ("k_proj", "key", "wk", "k_lin", "SelfAttention.k", "attn_k", "attn_k_b")),
+    ("v", ("v_proj", "value", "wv", "v_lin", "SelfAttention.v", "attn_v", "attn_v_b")),
     ("qkv", ("qkv_proj", "c_attn", "query_key_value", "Wqkv", "in_proj", "kv_a_proj_with_mqa", "kv_b_proj",
-             "attn_qkv")),
+             "attn_qkv", "attn_kv_a_mqa", "attn_kv_b")),
     ("o", ("o_proj", "attn.c_proj", "attention.dense", "attention.output.dense", "attn.out_proj", "self_attn.out_proj",
-           "attention.wo", "out_lin", "SelfAttention.o", "attn_output")),
-    ("q norm", ("q_norm", "q_layernorm", "q_a_layernorm", "attn_q_norm")),
-    ("k norm", ("k_norm", "k_layernorm", "kv_a_layernorm", "attn_k_norm")),
-    ("router", ("mlp.gate", "block_sparse_moe.gate", "router", "feed_forward.gate", "ffn_gate_inp")),
-    ("gate", ("gate_proj", "w1", "wi_0", "ffn_gate", "ffn_gate_exps")),
-    ("gate up", ("gate_up_proj",)),
-    ("up", ("up_proj", "w3", "wi_1", "fc1", "c_fc", "dense_h_to_4h", "intermediate.dense", "wi", "lin1",
-            "ffn_up", "ffn_up_exps")),
+           "attention.wo", "attn.wo", "out_lin", "SelfAttention.o", "attn_output")),
+    ("q norm", ("q_norm", "q_layernorm", "q_a_layernorm", "attn_q_norm", "attn_q_a_norm")),
+    ("k norm", ("k_norm", "k_layernorm", "kv_a_layernorm", "attn_k_norm", "attn_kv_a_norm")),
+    ("router", ("mlp.gate", "block_sparse_moe.gate", "router", "feed_forward.gate", "ffn_gate_inp", "exp_probs_b",
+                "gate.e_score_correction_bias", "router.classifier", "router.layer", "shared_expert_gate")),
+    ("gate", ("gate_proj", "w1", "wi_0", "ffn_gate")),
+    ("gate up", ("gate_up_proj", "gate_up_proj_blocks", "gate_up_proj_scales", "gate_up_proj_bias", "ffn_gate_up")),
+    ("up", ("up_proj", "w3", "wi_1", "fc1", "c_fc", "dense_h_to_4h", "intermediate.dense", "wi", "lin1", "ffn_up")),
     ("down", ("down_proj", "w2", "fc2", "mlp.c_proj", "dense_4h_to_h", "output.dense", "DenseReluDense.wo", "lin2",
-              "ffn_down", "ffn_down_exps")),
+              "ffn_down", "wo", "down_proj_blocks", "down_proj_scales", "down_proj_bias")),
     ("norm₁", ("input_layernorm", "ln_1", "attention_norm", "attn_norm", "self_attn_layer_norm",
                "attention.output.LayerNorm",
                "sa_layer_norm", "layer.0.layer_norm")),
@@ -60,6 +68,8 @@ _HEAD = {"lm_head", "embed_out", "score", "classifier", "cls", "qa_outputs", "v_
 
 _PLACES = {end: (column, name) for column, (name, ends) in enumerate(_COLUMNS) for end in ends}
 _RANKS = {name: column for column, (name, _) in enumerate(_COLUMNS)}
+_KINDS = ("", "expert", "shared")
+"""A module as most networks have it, as one of many experts, as the expert that all share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +79,7 @@ class Place:
     row: str
     """`embed`, `layer 3`, `decoder 3`, `norm`, `head` or `other`."""
     column: str
-    """The module within a layer; experts of one layer share it."""
+    """The module within a layer; experts of one layer share it (`expert up`, beside `shared up`)."""
     order: tuple[int, str, int, int, tuple[tuple[int, int | str], ...]]
     """The network's own order: embedding, layers, final norm, head, others; modules within a layer."""
 
@@ -97,26 +107,42 @@ def place(name: str) -> Place:
 
 
 def _column(rest: str) -> tuple[int, str]:
-    inner = module(rest)
-    expert = _EXPERT.search(inner)
-    if expert:
-        inner = inner[expert.end() :] or inner
+    inner, kind = _within(module(rest))
     words = inner.split(".")
     for count in (3, 2, 1):
         found = _PLACES.get(".".join(words[-count:]))
         if found:
             rank, name = found
-            return (rank + len(_COLUMNS), f"expert {name}") if expert else (rank, name)
-    return 2 * len(_COLUMNS), "experts" if expert else OTHER
+            return rank + _KINDS.index(kind) * len(_COLUMNS), f"{kind} {name}".strip()
+    return len(_KINDS) * len(_COLUMNS), "experts" if kind == "expert" else OTHER
+
+
+def _within(inner: str) -> tuple[str, str]:
+    """The module without its expert, and whether it is one of many, the shared one, or none."""
+    expert = _EXPERT.search(inner)
+    if expert:
+        return expert["ggml"] or inner[expert.end() :] or inner, "expert"
+    if _SHARED.search(inner):
+        return inner.removesuffix("_shexp"), "shared"
+    stacked = _STACKED.search(inner)
+    return (stacked["module"], "expert") if stacked else (inner, "")
+
+
+def expert(name: str) -> int | None:
+    """The number of the expert that a tensor belongs to; None where it belongs to none, or to all of its layer."""
+    found = _EXPERT.search(module(name))
+    number = found and (found["number"] or found["at"])
+    return int(number) if number else None
 
 
 def column_rank(name: str) -> int:
     """Where a column stands from left to right."""
     if name == WHOLE:
         return -1
-    if name.startswith("expert "):
-        return len(_COLUMNS) + _RANKS[name.removeprefix("expert ")]
-    return _RANKS.get(name, 2 * len(_COLUMNS) + (name == OTHER))
+    kind, _, rest = name.partition(" ")
+    if kind in _KINDS[1:] and rest in _RANKS:
+        return _KINDS.index(kind) * len(_COLUMNS) + _RANKS[rest]
+    return _RANKS.get(name, len(_KINDS) * len(_COLUMNS) + (name == OTHER))
 
 
 def module(name: str) -> str:

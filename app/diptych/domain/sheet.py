@@ -106,6 +106,19 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True)
+class Fold:
+    """What stands behind a field that many tensors share (the experts of one layer)."""
+
+    count: int
+    same: int
+    """How many of them are the same on both sides."""
+    worst: float
+    """The largest relative change, and the row that it is of."""
+    worst_key: str
+    median: float
+
+
+@dataclass(frozen=True, slots=True)
 class GridCell:
     """One field of a grid; a field may stand for several rows (the experts of one layer)."""
 
@@ -118,6 +131,8 @@ class GridCell:
     """The rows of the sheet behind the field."""
     symbol: str = ""
     """`=` identical, `╳` missing on a side, `≠` reshaped, `~` tied; empty: colour."""
+    fold: Fold | None = None
+    """Of the experts behind the field, once all are known; None where it stands for no such number."""
 
 
 @dataclass(frozen=True, slots=True)

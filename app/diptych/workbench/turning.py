@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from diptych.compare import measured
+from diptych.compare import folding, measured
 from diptych.domain.evidence import Plain
 from diptych.domain.sheet import Chart, Clause, Grid, GridCell, Row, Sheet, Status
 
@@ -92,7 +92,7 @@ def _cell(cell: GridCell, rows: dict[str, Row]) -> GridCell:
     if moved is None or length is None:
         return replace(cell, status=status)
     value = moved / length if length else 0.0 if moved == 0 else float("inf")
-    return replace(cell, status=status, value=value)
+    return replace(cell, status=status, value=value, fold=folding.fold(cell.keys, rows))
 
 
 def _length(rows: dict[str, Row], keys: tuple[str, ...], name: str) -> float | None:
