@@ -64,7 +64,7 @@ def test_names_of_mixtures_tell_module_and_expert(name: str, column: str, expert
 
 def test_experts_stand_behind_the_modules_that_all_tokens_see() -> None:
     columns = ["q", "down", "expert gate", "expert down", "shared gate", "experts", "other"]
-    assert sorted(columns[::-1], key=modules.column_rank) == columns
+    assert sorted(set(columns), key=modules.column_rank) == columns
 
 
 def test_experts_fold_to_the_worst_and_the_median() -> None:

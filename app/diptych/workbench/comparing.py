@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from diptych import display
 from diptych.compare import FACETS, Facet, relation, verdict
 from diptych.compare.spectra import spectrum_of, told
 from diptych.compare.structure import Pairing, pairings
@@ -53,6 +54,7 @@ class Comparison:
     _known: dict[str, Sheet] = field(default_factory=dict, repr=False)
     _back: Comparison | None = field(default=None, repr=False)
     """The comparison that this one is the other side of."""
+    _pairs: dict[str, Pairing] = field(default_factory=dict, repr=False)
 
     @property
     def relation(self) -> str:
@@ -87,6 +89,18 @@ class Comparison:
                 if key not in self._known:
                     self._known[key] = self._other_side(key, sheet)
         return {facet.key: self._known[facet.key] for facet in FACETS if facet.key in self._known}
+
+    def pair(self, key: str) -> Pairing:
+        """The tensors behind a row of the weights; `NotFound` where there are none. The first call pairs all."""
+        if not self._pairs:
+            found: dict[str, Pairing] = {}
+            for pair in pairings(self.left, self.right):
+                for name in _names(pair):
+                    found.setdefault(name, pair)
+            self._pairs = found
+        if key not in self._pairs:
+            raise NotFound(f"{display.visible(key)}: no such tensor")
+        return self._pairs[key]
 
     def swapped(self) -> Comparison:
         """The same comparison with A and B exchanged."""
@@ -123,9 +137,8 @@ def tensor_spectrum(comparison: Comparison, key: str) -> Job[TensorSpectrum]:
 def tensor_detail(comparison: Comparison, key: str) -> Job[TensorDetail]:
     """The histograms of one row of the weights. `NotFound` where neither side holds that tensor."""
     sides = (comparison.left, comparison.right)
-    pair = next((pair for pair in pairings(*sides) if key in _names(pair)), None)
-    if pair is None:
-        raise NotFound(f"{key}: no such tensor")
+    yield Tick("Counting values")
+    pair = comparison.pair(key)
     if pair.measurable and sides[0].weights and sides[1].weights and pair.left and pair.right:
         views = [[view] if view else [] for view in pair.views]
         with sides[0].weights() as a, sides[1].weights() as b:

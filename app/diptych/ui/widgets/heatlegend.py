@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QWidget
 from diptych.ui.theme import Theme
 from diptych.ui.tokens import Size
 from diptych.ui.widgets.cividis import cividis
-from diptych.ui.widgets.heatmap import HeatModel
+from diptych.ui.widgets.heatmodel import HeatModel
 
 
 class Legend(QWidget):
