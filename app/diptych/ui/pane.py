@@ -74,5 +74,15 @@ class Pane(QWidget):
     def toggle_table(self) -> None:
         """Change between a picture and the same as a table, where there are both."""
 
+    def zoom(self, by: int) -> None:
+        """Look closer (1), from farther away (-1), or at the whole (0), where there is a picture."""
+
+    def show_values(self) -> None:
+        """Show the numbers behind the row under the cursor, where it stands for many."""
+
+    def copied(self) -> str:
+        """What to copy in place of the row under the cursor; empty: the row."""
+        return ""
+
     def next_order(self) -> None:
         """Sort by the next column, where there are columns."""

@@ -141,7 +141,7 @@ class ComparePage(Page):
         self.show_comparison(comparison).restore(state)
 
     def _made(self, comparison: Comparison) -> ComparisonView:
-        view = ComparisonView(self.context, comparison)
+        view = ComparisonView(self.context, comparison, self.stack)
         view.other_asked.connect(partial(self._change_side, view))
         view.renamed.connect(self._name_tabs)
         view.bar.back_asked.connect(view.leave_section)
@@ -323,7 +323,11 @@ ComparePage.actions_table = (
     _action("swap", "Swap A and B", ComparePage.swap, "X", icon="swap"),
     _action("all", "Differences or all rows", _on_view("toggle_all"), "D"),
     _action("filter", "Filter rows", _on_view("filter_rows"), "/", icon="filter"),
-    _action("table", "Weights as map or table", _on_view("toggle_table"), "T", icon="table"),
+    _action("table", "Weights as map or table", _on_view("tell_panes", "toggle_table"), "T", icon="table"),
+    _action("closer", "Weights: closer", _on_view("tell_panes", "zoom", 1), "+", "="),
+    _action("farther", "Weights: farther", _on_view("tell_panes", "zoom", -1), "-"),
+    _action("whole", "Weights: the whole map", _on_view("tell_panes", "zoom", 0), "0"),
+    _action("values", "Weights: values of the tensor", _on_view("tell_panes", "show_values"), "V"),
     _action("order", "Sort by the next column", _on_view("next_order"), "S", icon="sort"),
     _action("ignore", "Ignore row…", _on_view("ignore_row"), "I"),
     _action("copy", "Copy row", _on_view("copy_row"), "Y", "Ctrl+C", icon="copy"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QCursor, QKeyEvent
@@ -18,6 +18,7 @@ from diptych.ui.pages.compare_header import Head
 from diptych.ui.pages.compare_ignore import Ignoring
 from diptych.ui.pages.compare_report import Report
 from diptych.ui.pages.compare_section import Section
+from diptych.ui.pane import Pane
 from diptych.ui.widgets.label import hairline
 from diptych.ui.widgets.sectionrail import Entry, SectionRail
 from diptych.workbench.comparing import Comparison
@@ -31,19 +32,19 @@ class ComparisonView(QWidget):
     renamed = Signal()
     """A and B have changed places."""
 
-    def __init__(self, context: Context, comparison: Comparison) -> None:
-        super().__init__()
+    def __init__(self, context: Context, comparison: Comparison, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
         self.context = context
         self.facets = Facets(context, comparison, self)
-        self.head = Head(context)
+        self.head = Head(context, self)
         self.head.chosen.connect(self.other_asked)
         self.head.swap_asked.connect(self.swap)
-        self.bar = Bar(context)
+        self.bar = Bar(context, self)
         self.bar.showing_changed.connect(self._show_rows)
-        self.rail = SectionRail(context.theme)
+        self.rail = SectionRail(context.theme, self)
         self.rail.chosen.connect(self.jump)
         self.rail.opened.connect(self.focus_section)
-        self.report = Report(context.theme)
+        self.report = Report(context.theme, self)
         self.report.reading.connect(self._read)
         self._ignoring = Ignoring(context, self.facets)
         self._at: tuple[str, str] = ("", "")
@@ -178,17 +179,23 @@ class ComparisonView(QWidget):
 
     # taking away ---------------------------------------------------------------------------------------------------
 
+    def _pane(self) -> Pane | None:
+        """The pane with the cursor."""
+        section = self.sections.get(self._at[0])
+        return section.pane if section is not None else None
+
     def current_row(self) -> Row | None:
         """The row under the cursor."""
-        section = self.sections.get(self._at[0])
-        return section.pane.current() if section is not None else None
+        pane = self._pane()
+        return pane.current() if pane is not None else None
 
     def copy_row(self) -> None:
-        """Copy the row under the cursor, untruncated."""
-        row = self.current_row()
+        """Copy the row under the cursor, untruncated; of the values of a tensor the one under the cursor."""
+        row, pane = self.current_row(), self._pane()
+        value = pane.copied() if pane is not None else ""
         if row is not None:
-            QApplication.clipboard().setText(compare_text.tabbed(row))
-            self.bar.say("Row copied")
+            QApplication.clipboard().setText(value or compare_text.tabbed(row))
+            self.bar.say("Value copied" if value else "Row copied")
 
     def copy_row_as_markdown(self) -> None:
         """Copy the row under the cursor as a table of one line."""
@@ -203,17 +210,17 @@ class ComparisonView(QWidget):
         if row is not None and not self._ignoring.offer(self.sections[self._at[0]].pane, self._at[0], row):
             self.bar.say("Only settings and results can be ignored")
 
-    def toggle_table(self) -> None:
-        """Change between the heat map and its twin."""
+    def tell_panes(self, verb: str, *arguments: object) -> None:
+        """Let each pane do what only those with a picture can: `toggle_table`, `zoom`, `show_values`."""
         for section in self.sections.values():
-            section.pane.toggle_table()
+            getattr(section.pane, verb)(*arguments)
         self._count()
 
     def next_order(self) -> None:
         """Sort the table under the cursor by its next column."""
-        section = self.sections.get(self._at[0])
-        if section is not None:
-            section.pane.next_order()
+        pane = self._pane()
+        if pane is not None:
+            pane.next_order()
 
     def all_sheets(self) -> dict[str, Sheet]:
         """The whole answers so far, in the order of reading."""
@@ -247,25 +254,19 @@ class ComparisonView(QWidget):
         self.facets.start()
 
     def _made(self, key: str, title: str) -> Section:
-        section = Section(self.context, self.comparison, key, title)
+        section = Section(self.context, self.comparison, key, title, self.report.body)
         section.show_rows(self.bar.showing())
         section.focus_asked.connect(self._toggle_alone)
         section.retry_asked.connect(self.facets.retry)
         section.cancel_asked.connect(self.facets.cancel)
         pane = section.pane
         pane.jump_asked.connect(self.jump)
-        pane.focus_asked.connect(self._bound(self.focus_section, key))
-        pane.row_entered.connect(self._bound(self._entered, key))
-        pane.left_over.connect(self._bound(self._go_beyond, key))
+        pane.focus_asked.connect(partial(self.focus_section, key))
+        pane.row_entered.connect(partial(self._entered, key))
+        pane.left_over.connect(partial(self._go_beyond, key))
         pane.menu_asked.connect(self._show_menu)
         pane.rearranged.connect(self._recount)
         return section
-
-    def _bound(self, do: Callable[..., object], key: str) -> Callable[..., None]:
-        def call(*args: object) -> None:
-            do(key, *args)
-
-        return call
 
     def _lay_out(self) -> None:
         body = QHBoxLayout()

@@ -1,37 +1,42 @@
-"""Where the weights changed: a heat map of layers and modules, the same as a table, and one tensor in a drawer."""
+"""Where the weights changed: a heat map of layers and modules, the same as a table, and one tensor to its numbers.
+
+Ever closer: the whole network, one layer with its experts, a tensor in the drawer, its values in place of the map.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from PySide6.QtCore import QRect, Qt
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from diptych import display
-from diptych.domain.sheet import Grid, GridCell, Row, Sheet, Status
+from diptych.compare.grid import layer
+from diptych.domain.sheet import Grid, GridCell, Row, Sheet
 from diptych.ui.context import Context
-from diptych.ui.models.rows import Showing, spoken, written
+from diptych.ui.models.heat import Fields, spokesman
+from diptych.ui.models.rows import Showing
+from diptych.ui.onetensor import OneTensor
 from diptych.ui.pane import Pane
-from diptych.ui.runner import Running
 from diptych.ui.table import SheetTable
 from diptych.ui.tokens import Space
-from diptych.ui.widgets.drawer import Drawer
 from diptych.ui.widgets.heatlegend import Legend
-from diptych.ui.widgets.heatmap import HeatMap, Patch
-from diptych.workbench.comparing import Comparison, TensorDetail, TensorSpectrum
+from diptych.ui.widgets.heatmap import HeatMap
+from diptych.ui.widgets.label import label
+from diptych.ui.widgets.link import Link
+from diptych.workbench.comparing import Comparison
 
-_SIGNS = {"=": "identical", "╳": "on one side only", "≠": "another shape", "~": "tied"}
-
-
-_WHOLE = "weight"
-"""The module of what is not part of a layer."""
 _COLUMNS = frozenset({"relative_change", "cosine", "max_abs", "changed_fraction"})
 """What the table shows; the drawer has the rest."""
+_UNFOLDED = 8192
+"""Tensors that a line of the map unfolds to at most; what is more is read in the table."""
+_VALUES = 14
+"""Rows of values that are seen within the report."""
 
 
 class WeightsPane(Pane):
-    """Map, table and drawer over one sheet."""
+    """Map, table, drawer and values over one sheet."""
 
     def __init__(self, context: Context, comparison: Comparison) -> None:
         super().__init__(context, comparison)
@@ -39,24 +44,26 @@ class WeightsPane(Pane):
         self.map = HeatMap(theme)
         self.legend = Legend(theme, self.map.heat)
         self.table = SheetTable(theme, "Tensors")
-        self.drawer = Drawer(theme)
-        self.drawer.hide()
+        self.tensor = OneTensor(context, comparison, self)
+        self.drawer, self.values = self.tensor.drawer, self.tensor.values
         self.toggle = QPushButton("Table")
         self.toggle.setProperty("role", "flat")
         self.toggle.setCheckable(True)
         self.toggle.setToolTip("The map as a table  t")
         self.toggle.toggled.connect(self._toggled)
-        self._cells: dict[tuple[int, int], GridCell] = {}
-        self._place_of: dict[str, tuple[int, int]] = {}
-        self._rows: dict[str, Row] = {}
-        self._running: Running | None = None
-        self._decomposing: Running | None = None
+        self.up = Link(theme, "all layers", theme.font())
+        self.up.setAccessibleName("Back to all layers")
+        self.up.clicked.connect(self._fold)
+        self.crumb = label(role="muted")
+        self.line = ""
+        """The line of the grid that is unfolded on the map; empty: all lines."""
+        self._whole: Fields | None = None
+        self._fields: Fields | None = None
+        self._known: dict[str, Row] = {}
         self._in_table: Sheet | None = None
-        self._key = ""
-        """The row in the drawer."""
         self._lay_out()
         self.map.moved.connect(self._moved)
-        self.map.opened.connect(self._open_cell)
+        self.map.opened.connect(self._open_field)
         self.map.left_over.connect(self.left_over)
         self.table.row_entered.connect(self.row_entered)
         self.table.rearranged.connect(self.rearranged)
@@ -65,13 +72,18 @@ class WeightsPane(Pane):
         self.table.left_over.connect(self.left_over)
         self.table.menu_asked.connect(self.menu_asked)
         self.drawer.closed.connect(self._close_drawer)
-        self.drawer.spectrum_asked.connect(self._ask_spectrum)
+        self.tensor.values_opened.connect(self._arrange)
+        self.values.closed.connect(self._close_values)
+
+    # the sheet -----------------------------------------------------------------------------------------------------
 
     def show_sheet(self, sheet: Sheet, comparison: Comparison) -> None:
         self.sheet = sheet
         self.comparison = comparison
-        self._rows = {row.key: row for row in sheet.rows}
-        self._show_grid(sheet.grid)
+        self.tensor.turn_to(comparison)
+        self._known = {}
+        self._whole = Fields.of(sheet.grid) if sheet.grid is not None else None
+        self._show_fields()
         self._toggled()
 
     def show_rows(self, showing: Showing) -> None:
@@ -87,37 +99,35 @@ class WeightsPane(Pane):
         super().resizeEvent(event)
         self._fit_rows()
 
-    def _fit_rows(self) -> None:
-        """On a page of its own the map uses the height, within reason."""
-        room = (self.height() - 4 * self.legend.height()) // max(self.map.heat.rowCount(), 1)
-        theme = self.context.theme
-        self.map.set_row_height(min(max(room, theme.px(24)), theme.px(40)) if self.alone else theme.px(24))
-
     def changes(self) -> list[str]:
-        if self._as_table():
+        if self._as_table() or self._whole is None:
             return self.table.changes()
-        order = sorted(self._cells, key=lambda place: (place[1], place[0]))
-        return [self._cells[at].keys[0] for at in order if _changed(self._cells[at])]
+        return self._whole.changes()
 
     def select(self, key: str) -> bool:
         if self._as_table():
             return self.table.select(key)
-        if key not in self._place_of:
+        spot = self._fields.spot_of(key) if self._fields is not None else None
+        if spot is None and self.line:
+            self._unfold("")
+            spot = self._fields.spot_of(key) if self._fields is not None else None
+        if spot is None:
             return False
-        self.map.set_cursor(*self._place_of[key])
+        self.map.set_cursor(*spot)
         return True
 
     def next_order(self) -> None:
         self.table.next_order()
 
     def current(self) -> Row | None:
-        if self._as_table():
-            return self.table.current()
-        index = self.map.currentIndex()
-        cell = self._cells.get((index.row(), index.column())) if index.isValid() else None
-        return self._rows.get(cell.keys[0]) if cell is not None and cell.keys else None
+        return self.table.current() if self._as_table() else self._on_map()
+
+    def copied(self) -> str:
+        return self.tensor.value_text() if self.values.isVisible() else ""
 
     def cursor_rect(self) -> QRect:
+        if self.values.isVisible():
+            return self.values.geometry()
         if self._as_table():
             return QRect(self.table.mapTo(self, self.table.cursor_rect().topLeft()), self.table.cursor_rect().size())
         return self.map.geometry()
@@ -127,11 +137,85 @@ class WeightsPane(Pane):
 
     def toggle_table(self) -> None:
         """Change between the map and its twin; the cursor stays on its tensor."""
+        self._close_values()
         self.toggle.toggle()
 
+    # closer and farther --------------------------------------------------------------------------------------------
+
+    def zoom(self, by: int) -> None:
+        """Wider fields, then the layer under the cursor, then its tensor, then its values (1); or back (-1)."""
+        if by <= 0 and self.values.isVisible():
+            self._close_values()
+        elif by <= 0 and self.drawer.isVisible():
+            self._close_drawer()
+        elif self._as_table() or not self.map.zoom(by):
+            if by > 0:
+                self._descend()
+            elif not self._as_table():
+                self._fold()
+
+    def show_values(self) -> None:
+        """Show the numbers of the tensor under the cursor."""
+        row = self.current()
+        if row is not None and self.values.isHidden():
+            if self.tensor.row is not row:
+                self._open(row)
+            self.tensor.show_values()
+
+    def _descend(self) -> None:
+        if self.drawer.isVisible():
+            self.tensor.show_values()
+        elif self.line or self._as_table():
+            self._open_row(self.current())
+        elif (cell := self._cell()) is not None:
+            self._unfold(cell.row, spokesman(cell))
+
+    def _fold(self) -> None:
+        """Show all lines again, the cursor on what it was on."""
+        if self.line:
+            row = self._on_map()
+            self._unfold("", row.key if row is not None else "")
+            self.map.setFocus()
+
+    def _unfold(self, line: str, key: str = "") -> None:
+        """Show one line of the map by itself, or all of them; the cursor goes to a tensor."""
+        self.line = line
+        self._show_fields()
+        spot = self._fields.spot_of(key) if self._fields is not None and key else None
+        if spot is not None:
+            self.map.set_cursor(*spot)
+
+    def _show_fields(self) -> None:
+        """Draw the map of all lines, or of the one that is unfolded."""
+        whole = self._whole
+        if whole is None:
+            return
+        if self.line not in whole.grid.rows:
+            self.line = ""
+        grid: Grid = layer(whole.grid, self.line, self._rows()) if self.line else whole.grid
+        self._fields = Fields.of(grid) if self.line else whole
+        self.map.set_corner("expert" if self.line and len(grid.rows) > 1 else "" if self.line else "layer")
+        self.map.heat.show(self._fields.rows, self._fields.columns, self._fields.patches)
+        self.legend.explain(grid.legend, self._fields.signs())
+        tensors = sum(len(cell.keys) for cell in self._fields.cells.values())
+        self.crumb.setText(f"›  {display.visible(self.line)}  ·  {display.plural(tensors, 'tensor')}")
+        self._crumbs.setVisible(bool(self.line))
+        self._fit_rows()
+
+    # inside --------------------------------------------------------------------------------------------------------
+
     def _lay_out(self) -> None:
+        crumbs = QHBoxLayout()
+        crumbs.setContentsMargins(0, 0, 0, 0)
+        crumbs.setSpacing(Space.S)
+        crumbs.addWidget(self.up)
+        crumbs.addWidget(self.crumb)
+        crumbs.addStretch(1)
+        self._crumbs = QWidget()
+        self._crumbs.setLayout(crumbs)
         map_side = QVBoxLayout()
         map_side.setSpacing(Space.S)
+        map_side.addWidget(self._crumbs)
         map_side.addWidget(self.map)
         map_side.addWidget(self.legend)
         map_side.addStretch(1)
@@ -143,153 +227,99 @@ class WeightsPane(Pane):
         row.setSpacing(0)
         row.addWidget(self._map_side, 1)
         row.addWidget(self.table, 1)
+        row.addWidget(self.values, 1)
         row.addWidget(self.drawer, 0, Qt.AlignmentFlag.AlignTop)
 
+    def _fit_rows(self) -> None:
+        """On a page of its own the map uses the height, within reason."""
+        room = (self.height() - 4 * self.legend.height()) // max(self.map.heat.rowCount(), 1)
+        theme = self.context.theme
+        self.map.set_row_height(min(max(room, theme.px(24)), theme.px(40)) if self.alone else theme.px(24))
+        self.values.setMinimumHeight(0 if self.alone else self.values.height_for(_VALUES))
+
     def _as_table(self) -> bool:
-        return self.toggle.isChecked() or self.sheet is None or self.sheet.grid is None
+        return self.toggle.isChecked() or self._whole is None
+
+    def _rows(self) -> dict[str, Row]:
+        """The rows of the sheet by key, put in order when the first is asked for."""
+        if not self._known and self.sheet is not None:
+            self._known = {row.key: row for row in self.sheet.rows}
+        return self._known
+
+    def _cell(self) -> GridCell | None:
+        index = self.map.currentIndex()
+        if not index.isValid() or self._fields is None:
+            return None
+        return self._fields.cells.get((index.row(), index.column()))
+
+    def _on_map(self) -> Row | None:
+        cell = self._cell()
+        return self._rows().get(spokesman(cell)) if cell is not None else None
 
     def _toggled(self) -> None:
-        current = self.current_of_other()
         as_table = self._as_table()
+        current = self._on_map() if as_table else self.table.current()
         if as_table and self.sheet is not None and self.sheet is not self._in_table:
             self._in_table = self.sheet
             shown = tuple(column for column in self.sheet.columns if column.key in _COLUMNS)
             self.table.show_sheet(replace(self.sheet, columns=shown))
-        self._map_side.setVisible(not as_table)
-        self.table.setVisible(as_table)
-        self.toggle.setEnabled(self.sheet is not None and self.sheet.grid is not None)
-        self.setFocusProxy(self.table if as_table else self.map)
+        self._arrange()
+        self.toggle.setEnabled(self._whole is not None)
         self.rearranged.emit()
         if current is not None and self.sheet is not None and self.sender() is self.toggle:
             self.select(current.key)
-            (self.table.list if as_table else self.map).setFocus()
+            self._front().setFocus()
 
-    def current_of_other(self) -> Row | None:
-        """The row under the cursor of the look that just went away."""
-        if not self._as_table():
-            return self.table.current()
-        index = self.map.currentIndex()
-        cell = self._cells.get((index.row(), index.column())) if index.isValid() else None
-        return self._rows.get(cell.keys[0]) if cell is not None and cell.keys else None
+    def _arrange(self) -> None:
+        """Show the map, the table, or the values in place of either."""
+        numbers = self.values.isVisibleTo(self)
+        self._map_side.setVisible(not numbers and not self._as_table())
+        self.table.setVisible(not numbers and self._as_table())
+        self.setFocusProxy(self.values if numbers else self._front())
 
-    def _show_grid(self, grid: Grid | None) -> None:
-        if grid is None:
-            return
-        layers = {name: at for at, name in enumerate(grid.rows)}
-        modules = {name: at for at, name in enumerate(grid.columns)}
-        places = {(modules[cell.column], layers[cell.row]): cell for cell in grid.cells}
-        self._cells = {place: cell for place, cell in places.items() if cell.keys}
-        self._place_of = {key: place for place, cell in self._cells.items() for key in cell.keys}
-        patches = {place: self._patch(cell, grid.legend) for place, cell in places.items()}
-        apart = [display.visible(name) for name in grid.rows if _layer(name) is None]
-        rows = [" · ".join(apart[:4]) if name == _WHOLE else display.visible(name) for name in grid.columns]
-        layer_names = [_layer(name) or display.visible(name) for name in grid.rows]
-        self.map.heat.show(tuple(rows), tuple(layer_names), patches)
-        used = {cell.symbol for cell in grid.cells}
-        signs = [(sign, name) for sign, name in _SIGNS.items() if sign in used]
-        waiting = sum(patch.value is None and not patch.symbol for patch in patches.values())
-        self.legend.explain(grid.legend, [*signs, ("□", "not read yet")] if waiting else signs)
-
-    def _patch(self, cell: GridCell, legend: str) -> Patch:
-        name = cell.row if cell.column == _WHOLE else f"{cell.row}, {cell.column}"
-        if cell.symbol:
-            said = _SIGNS.get(cell.symbol, cell.status.value)
-            if cell.status in (Status.LEFT_ONLY, Status.RIGHT_ONLY):
-                said = "only in A" if cell.status is Status.LEFT_ONLY else "only in B"
-        elif cell.value is not None:
-            said = f"{legend} {display.number(cell.value, 3)}"
-        else:
-            said = "not read yet"
-        several = f" ({len(cell.keys)} tensors)" if len(cell.keys) > 1 else ""
-        tone = {Status.LEFT_ONLY: "a", Status.RIGHT_ONLY: "b", Status.SAME: "muted"}.get(cell.status, "text")
-        return Patch(display.visible(f"{name}: {said}{several}"), cell.value, cell.symbol, tone)
+    def _front(self) -> QWidget:
+        return self.table.list if self._as_table() else self.map
 
     def _moved(self, row: int, column: int) -> None:
-        current = self.current()
+        self.map.setAccessibleDescription(self.map.cursor_text())
+        current = self._on_map()
         if current is not None:
-            self.map.setAccessibleDescription(self.map.cursor_text())
             self.row_entered.emit(current)
             if self.drawer.isVisible():
                 self._open(current)
 
-    def _open_cell(self, row: int, column: int) -> None:
-        current = self.current()
-        if current is not None:
-            self._open(current)
+    def _open_field(self, row: int, column: int) -> None:
+        """Open a tensor; a field of several is unfolded first, where they are not too many to see."""
+        cell = self._cell()
+        if cell is None:
+            return
+        if self.line or len(cell.keys) == 1:
+            self._open_row(self._on_map())
+        elif self._whole is not None and self._whole.count(cell.row) <= _UNFOLDED:
+            self._unfold(cell.row, spokesman(cell))
+        else:
+            self.toggle.setChecked(True)
 
     def _open_row(self, row: object) -> None:
         if isinstance(row, Row):
             self._open(row)
 
     def _open(self, row: Row) -> None:
-        """Show one tensor; its histograms are read by a job."""
-        for running in (self._running, self._decomposing):
-            if running is not None:
-                running.cancel()
-        self._key = row.key
-        sides = [(f"{sign} {letter}", cell.text if cell else "not there") for sign, letter, cell in
-                 (("●", "A", row.left), ("■", "B", row.right))]  # fmt: skip
-        columns = self.sheet.columns if self.sheet is not None else ()
-        facts = sides + [
-            (column.title, written(row.values.get(column.key), column.format))
-            for column in columns
-            if row.values.get(column.key) is not None
-        ]
-        self.drawer.show_facts(row.key, facts, "Counting values…")
-        self.drawer.setAccessibleDescription(spoken(row))
-        self.drawer.show()
-        if _matrix(row):
-            self.drawer.offer_spectrum()
-        job = self.context.workbench.tensor(self.comparison, row.key)
-        self._running = self.context.runner.start(
-            f"Histogram of {row.key}", job, done=self._counted, failed=self._not_counted, quiet=True
-        )
-
-    def _counted(self, detail: TensorDetail) -> None:
-        self.drawer.show_state("")
-        for which, histogram in enumerate(detail.histograms):
-            if histogram is not None:
-                self.drawer.show_counts(which, histogram.counts, histogram.edges)
-
-    def _not_counted(self, error: Exception) -> None:
-        self.drawer.show_state(str(error))
-
-    def _ask_spectrum(self) -> None:
-        """Decompose the change of the tensor in the drawer; the histograms come first, if they are not there yet."""
-        self.drawer.wait_for_spectrum()
-        key = self._key
-        self._decomposing = self.context.runner.start(
-            f"Spectrum of {key}",
-            self.context.workbench.spectrum(self.comparison, key),
-            done=self._decomposed,
-            failed=lambda error: self.drawer.say_of_spectrum(str(error)) if key == self._key else None,
-            quiet=True,
-        )
-
-    def _decomposed(self, found: TensorSpectrum) -> None:
-        if found.key == self._key:
-            self.drawer.show_spectrum(found.spectrum.values.tolist(), found.spectrum.low_rank, found.told)
+        self.tensor.show(row, self.sheet.columns if self.sheet is not None else ())
 
     def _close_drawer(self) -> None:
-        self.drawer.hide()
-        (self.table.list if self._as_table() else self.map).setFocus()
+        self.tensor.close()
+        self._arrange()
+        self._front().setFocus()
 
+    def _close_values(self) -> None:
+        if self.values.isVisible():
+            self.tensor.close_values()
+            self._arrange()
+            self._front().setFocus()
 
-def _layer(name: str) -> str | None:
-    """The number of a layer (`layer 3`); with its stack where a network has two (`dec 3`); None for the others."""
-    stack, _, number = name.rpartition(" ")
-    if not number.isdigit():
-        return None
-    return number if stack in ("", "layer") else f"{display.visible(stack)[:3]} {number}"
-
-
-def _matrix(row: Row) -> bool:
-    """Whether the change of a row may have a spectrum: both sides have it, and it is known to have moved."""
-    shape = row.values.get("shape_left")
-    flat = isinstance(shape, list) and len(shape) != 2
-    return row.status is Status.DIFFERS and not flat and bool(row.values.get("relative_change"))
-
-
-def _changed(cell: GridCell) -> bool:
-    """Whether a field is known to hold a difference."""
-    return cell.status is not Status.SAME and (cell.value is not None or bool(cell.symbol))
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape and self.line and not self._as_table():
+            self._fold()
+        else:
+            super().keyPressEvent(event)

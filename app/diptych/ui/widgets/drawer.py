@@ -23,6 +23,7 @@ from diptych.ui.tokens import Size, Space
 from diptych.ui.widgets.decay import Decay
 from diptych.ui.widgets.histogram import Histogram
 from diptych.ui.widgets.label import Elided, label
+from diptych.ui.widgets.link import Link
 
 WIDTH = 312
 
@@ -32,6 +33,9 @@ class Drawer(QFrame):
 
     closed = Signal()
     spectrum_asked = Signal()
+    values_asked = Signal()
+    cancel_asked = Signal()
+    """Stop what is being read for the drawer."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -54,6 +58,12 @@ class Drawer(QFrame):
         self._facts.setVerticalSpacing(2)
         self._facts.setColumnStretch(1, 1)
         self._state = label(role="muted", wrap=True)
+        self.cancel = Link(theme, "Cancel", theme.font())
+        self.cancel.setAccessibleName("Cancel reading this tensor")
+        self.cancel.clicked.connect(self.cancel_asked)
+        working = QHBoxLayout()
+        working.addWidget(self._state, 1)
+        working.addWidget(self.cancel)
         self.histograms = (
             Histogram(theme, "● A", "a"), Histogram(theme, "■ B", "b"), Histogram(theme, "change B − A", "muted"),
         )  # fmt: skip
@@ -61,6 +71,15 @@ class Drawer(QFrame):
         self.ask.setProperty("role", "flat")
         self.ask.setToolTip("How many directions the change has")
         self.ask.clicked.connect(self.spectrum_asked)
+        self.values = QPushButton("Values")
+        self.values.setProperty("role", "flat")
+        self.values.setToolTip("The numbers themselves  v")
+        self.values.clicked.connect(self.values_asked)
+        asking = QHBoxLayout()
+        asking.setSpacing(Space.S)
+        asking.addWidget(self.values)
+        asking.addWidget(self.ask)
+        asking.addStretch(1)
         self.spectrum = Decay(theme, "singular values of the change")
         self._told = label(role="muted", wrap=True, selectable=True)
         self._told.setAccessibleName("Spectrum of the change, in words")
@@ -69,13 +88,15 @@ class Drawer(QFrame):
         column.setSpacing(Space.S)
         column.addLayout(head)
         column.addLayout(self._facts)
-        column.addWidget(self._state)
+        column.addLayout(working)
         for histogram in self.histograms:
             histogram.hide()
             column.addWidget(histogram)
-        for widget in (self.ask, self.spectrum, self._told):
+        column.addLayout(asking)
+        column.addWidget(self.spectrum)
+        column.addWidget(self._told)
+        for widget in (self.ask, self.cancel, self.spectrum, self._told):
             widget.hide()
-            column.addWidget(widget, 0, Qt.AlignmentFlag.AlignLeft if widget is self.ask else Qt.AlignmentFlag(0))
         column.addStretch(1)
 
     def show_facts(self, title: str, facts: Sequence[tuple[str, str]], state: str = "") -> None:
@@ -97,10 +118,11 @@ class Drawer(QFrame):
         for widget in (*self.histograms, self.ask, self.spectrum, self._told):
             widget.hide()
 
-    def show_state(self, text: str) -> None:
-        """Say how the histograms come along; nothing hides the line."""
+    def show_state(self, text: str, working: bool = False) -> None:
+        """Say how the histograms come along, with a way to stop while they do; nothing hides the line."""
         self._state.setText(text)
         self._state.setVisible(bool(text))
+        self.cancel.setVisible(working)
 
     def state(self) -> str:
         """The sentence in place of the histograms."""

@@ -67,6 +67,10 @@ class HeatMap(QTableView):
         self._row = height
         self.fit()
 
+    def set_corner(self, text: str) -> None:
+        """Say what the columns are."""
+        self._corner.setText(text)
+
     def zoom(self, by: int) -> bool:
         """Make the fields wider (1) or narrower (-1), or fit all of them in (0); False where nothing changes.
 
