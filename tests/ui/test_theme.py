@@ -4,7 +4,17 @@ import json
 
 import pytest
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import (
+    QApplication,
+    QComboBox,
+    QDialogButtonBox,
+    QProxyStyle,
+    QStyle,
+    QStyleHintReturn,
+    QStyleOption,
+    QWidget,
+)
+from pytestqt.qtbot import QtBot
 
 from diptych.ui.icons import FONT_FILE, GLYPHS, font_folder, icon
 from diptych.ui.theme import Theme
@@ -74,3 +84,46 @@ def test_every_icon_draws_something(qapp: QApplication) -> None:
         image = icon(name).pixmap(20, 20).toImage()
         drawn = any(image.pixelColor(x, y).alpha() for x in range(20) for y in range(20))
         assert drawn, name
+
+
+class Iconic(QProxyStyle):
+    """A desktop whose dialogs have pictures on their buttons."""
+
+    def styleHint(
+        self,
+        hint: QStyle.StyleHint,
+        option: QStyleOption | None = None,
+        widget: QWidget | None = None,
+        data: QStyleHintReturn | None = None,
+    ) -> int:
+        if hint is QStyle.StyleHint.SH_DialogButtonBox_ButtonsHaveIcons:
+            return 1
+        return super().styleHint(hint, option, widget, data)
+
+
+def test_buttons_of_dialogs_carry_no_pictures_of_the_desktop(qapp: QApplication, qtbot: QtBot) -> None:
+    Theme(qapp, "light")
+    desktop = Iconic()
+    box = QDialogButtonBox()
+    qtbot.addWidget(box)
+    box.setStyle(desktop)
+    cancel = box.addButton(QDialogButtonBox.StandardButton.Cancel)
+    assert cancel.icon().isNull()
+
+
+@pytest.mark.parametrize("appearance", ["light", "dark"])
+def test_a_choice_is_seen_to_open(qapp: QApplication, qtbot: QtBot, appearance: str) -> None:
+    Theme(qapp, appearance)
+    choice = QComboBox()
+    qtbot.addWidget(choice)
+    choice.resize(200, 30)
+    choice.ensurePolished()
+    shown = choice.grab().toImage()
+    scale = shown.devicePixelRatio()
+    ground = shown.pixelColor(round(100 * scale), round(15 * scale))
+    inner = [
+        shown.pixelColor(x, y)
+        for x in range(round(172 * scale), round(194 * scale))
+        for y in range(6, round(24 * scale))
+    ]
+    assert any(contrast(point.name(), ground.name()) > 3 for point in inner)

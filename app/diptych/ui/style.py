@@ -59,7 +59,9 @@ def style_sheet(p: Palette, scale: float = 1.0) -> str:
         font-size: {px(Size.CAPTION)}; }}
     QToolButton[role="chip"]:hover, QToolButton[role="chip"]:focus {{ color: {p.text}; border-color: {p.focus}; }}
     QLineEdit[problem="true"] {{ border: 1px solid {p.danger}; }}
-    QComboBox::drop-down {{ border: none; width: {px(Space.L)}; }}
+    QComboBox::drop-down {{ border: none; width: {px(Space.XL)}; }}
+    QComboBox::down-arrow {{ image: url("{signs}/down-{ink}.svg"); width: {px(14)}; height: {px(14)}; }}
+    QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
 
     QTextEdit[role="passage"], QTextEdit[role="muted-passage"] {{ background: transparent; border: none;
         padding: 0; }}
