@@ -227,7 +227,7 @@ def test_a_folder_that_may_not_be_listed_is_told_and_its_versions_are_not_given_
     make_run(tmp_path / "closed" / "sft", (100,))
     make_model(tmp_path / "open", seed=1)
     scan(workbench, tmp_path)
-    refusing(monkeypatch, "scandir", lambda path: path.endswith("closed"))
+    refusing(monkeypatch, "open", lambda path: path.endswith("closed"))
     report = scan(workbench, tmp_path)
     assert told(report) == ["closed: may not be read by this user"]
     assert {version.state for version in versions(workbench).values()} == {State.COMPLETE}

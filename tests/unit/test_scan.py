@@ -325,9 +325,10 @@ def test_what_did_not_change_is_not_read_again(
     opened: list[str] = []
     open_ = os.open
 
-    def watched(path: str, *arguments: int, **keywords: int) -> int:
-        opened.append(str(path))
-        return open_(path, *arguments, **keywords)
+    def watched(path: str, flags: int, *arguments: int, **keywords: int) -> int:
+        if not flags & os.O_DIRECTORY:
+            opened.append(str(path))
+        return open_(path, flags, *arguments, **keywords)
 
     monkeypatch.setattr(os, "open", watched)
     report = scan(workbench, tmp_path)

@@ -19,7 +19,7 @@ from diptych.job import Job, Tick
 from diptych.workbench.joining import join
 from diptych.workbench.naming import FILES, Names
 from diptych.workbench.recognise import Recogniser, likely
-from diptych.workbench.walk import FileId, Listing, is_there, look, settled, walk
+from diptych.workbench.walk import Listing, OwnFiles, is_there, look, settled, walk
 
 T = TypeVar("T")
 
@@ -83,16 +83,16 @@ def scan(catalog: Catalog, paths: Sequence[Path]) -> Job[ScanReport]:
     return ScanReport(changes, met.versions, sweep.files, problems, seconds)
 
 
-def own_files(catalog: Catalog) -> frozenset[FileId]:
-    """The catalog's files by device and inode. Opening and closing one would drop SQLite's locks on it."""
-    own = set()
+def own_files(catalog: Catalog) -> OwnFiles:
+    """The catalog's files. Opening and closing one would drop SQLite's locks on it."""
+    own = {}
     for suffix in ("", "-wal", "-shm", "-journal"):
         try:
             state = Path(f"{catalog.file}{suffix}").stat()
         except OSError:
             continue
-        own.add((state.st_dev, state.st_ino))
-    return frozenset(own)
+        own[state.st_ino] = state.st_dev
+    return own
 
 
 class _Sweep:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Generator, Iterator, Sequence
+from array import array
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
+from operator import attrgetter
 from pathlib import Path
 from stat import S_ISREG
+from types import MappingProxyType
+from typing import TypeAlias
 
 from diptych import display
 from diptych.domain.version import Problem
@@ -27,8 +32,13 @@ _STRIDE = 500
 _READERS = " ".join([*(record.key for record in RECORDS), VERSION])
 """Part of every stamp: what a new version of a reader would read differently counts as changed."""
 
-FileId = tuple[int, int]
-"""Device and inode."""
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NONBLOCK | os.O_CLOEXEC
+_WORD = 2**64 - 1
+_INODE = attrgetter("st_ino")
+
+OwnFiles: TypeAlias = Mapping[int, int]
+"""Files that must not be opened, by inode, each with its device."""
+_NONE: OwnFiles = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -71,11 +81,21 @@ class Listing:
     def stamp(self, names: Collection[str] | None = None) -> str:
         """Digest of names, sizes, times and inodes of the files, or of some of them: equal means unchanged."""
         if names is not None:
-            return _digest([_READERS, *(_line(name, self.files[name]) for name in sorted(names))])
+            return self._digest(sorted(names))
         if not self._stamp:
-            lines = [_READERS, *(_line(name, state) for name, state in sorted(self.files.items()))]
-            self._stamp = _digest([*lines, *self.links, *self.broken])
+            self._stamp = self._digest(sorted(self.files), (*self.links, *self.broken))
         return self._stamp
+
+    def _digest(self, names: Sequence[str], others: Sequence[str] = ()) -> str:
+        files = self.files
+        numbers = [
+            number
+            for state in [files[name] for name in names]
+            for number in (state.st_size, state.st_mtime_ns & _WORD, state.st_ino)
+        ]
+        text = "\0".join((_READERS, str(len(names)), *names, *others))
+        packed = text.encode("utf-8", "surrogateescape") + array("Q", numbers).tobytes()
+        return hashlib.sha256(packed).hexdigest()[:32]
 
 
 def settled(path: Path) -> Path:
@@ -93,7 +113,7 @@ def is_there(path: Path) -> bool:
         return False
 
 
-def walk(root: Path, left_out: Collection[FileId] = ()) -> Iterator[Listing | None]:
+def walk(root: Path, left_out: OwnFiles = _NONE) -> Iterator[Listing | None]:
     """Every folder from `root` down, by name; None now and then while a large one is read.
 
     `left_out` are files that must not be opened. A folder that cannot be listed is a problem of its listing; one that
@@ -109,25 +129,20 @@ def walk(root: Path, left_out: Collection[FileId] = ()) -> Iterator[Listing | No
             pending += [f"{stem}/{name}" for name in sorted(listing.folders, reverse=True) if name not in skipped]
 
 
-def look(folder: str, left_out: Collection[FileId] = ()) -> Generator[None, None, Listing]:
+def look(folder: str, left_out: OwnFiles = _NONE) -> Generator[None, None, Listing]:
     """One folder, without what lies below it; yields now and then while it is large."""
     listing = Listing(folder)
-    files = listing.files
-    state: os.stat_result | None
     try:
-        with os.scandir(folder) as entries:
-            for count, entry in enumerate(entries, 1):
-                # nearly all are regular files; whatever else there is takes the long way
-                try:
-                    state = entry.stat(follow_symlinks=False) if entry.is_file(follow_symlinks=False) else None
-                except OSError:
-                    state = None
-                if state and S_ISREG(state.st_mode) and (state.st_dev, state.st_ino) not in left_out:
-                    files[entry.name] = state
-                else:
-                    _take(entry, entry.name, listing, left_out)
-                if count % _STRIDE == 0:
-                    yield
+        # below a folder that is open, the system need not find the way to it again for every file
+        descriptor = os.open(folder, _FOLDER)
+        try:
+            with os.scandir(descriptor) as entries:
+                while some := list(islice(entries, _STRIDE)):
+                    _sort(some, listing)
+                    if len(some) == _STRIDE:
+                        yield
+        finally:
+            os.close(descriptor)
     except FileNotFoundError:
         return Listing(folder)
     except OSError as error:
@@ -136,20 +151,39 @@ def look(folder: str, left_out: Collection[FileId] = ()) -> Generator[None, None
     if listing.folders:
         for hidden, way in _BESIDE.items():
             if hidden in listing.folders:
-                yield from _look_beside("/".join((hidden, *way)), listing, left_out)
+                yield from _look_beside("/".join((hidden, *way)), listing)
         listing.folders = [name for name in listing.folders if name not in SKIPPED and not name.startswith(".")]
     listing.links.sort()
     listing.broken.sort()
+    if not left_out.keys().isdisjoint(map(_INODE, listing.files.values())):
+        listing.files = {
+            name: state for name, state in listing.files.items() if left_out.get(state.st_ino) != state.st_dev
+        }
     return listing
 
 
-def _look_beside(place: str, listing: Listing, left_out: Collection[FileId]) -> Generator[None, None, None]:
+def _sort(entries: Sequence[os.DirEntry[str]], listing: Listing) -> None:
+    """Put each entry where it belongs. Nearly all are regular files; whatever else there is takes the long way."""
+    try:
+        files = {
+            entry.name: entry.stat(follow_symlinks=False) for entry in entries if entry.is_file(follow_symlinks=False)
+        }
+    except OSError:  # one of them vanished, say
+        files = {}
+    listing.files.update(files)
+    if len(files) < len(entries):
+        for entry in entries:
+            if entry.name not in files:
+                _take(entry, entry.name, listing)
+
+
+def _look_beside(place: str, listing: Listing) -> Generator[None, None, None]:
     """The files of a hidden folder, which may be missing."""
     kept = len(listing.folders)
     try:
         with os.scandir(f"{listing.where}/{place}") as entries:
             for count, entry in enumerate(entries, 1):
-                _take(entry, f"{place}/{entry.name}", listing, left_out)
+                _take(entry, f"{place}/{entry.name}", listing)
                 if count % _STRIDE == 0:
                     yield
     except OSError:
@@ -158,29 +192,30 @@ def _look_beside(place: str, listing: Listing, left_out: Collection[FileId]) -> 
         del listing.folders[kept:]
 
 
-def _take(entry: os.DirEntry[str], name: str, listing: Listing, left_out: Collection[FileId]) -> None:
+def _take(entry: os.DirEntry[str], name: str, listing: Listing) -> None:
     """Put one entry where it belongs. One that vanishes meanwhile was never there."""
     try:
         if entry.is_dir(follow_symlinks=False):
             listing.folders.append(name)
             return
-        state = _behind(entry, name, listing) if entry.is_symlink() else entry.stat(follow_symlinks=False)
+        state = _behind(name, listing) if entry.is_symlink() else entry.stat(follow_symlinks=False)
     except FileNotFoundError:
         return
     except OSError as error:
-        listing.problems.append(Problem(display.path(entry.path), _reason(Path(entry.path), error)))
+        place = listing.place(name)
+        listing.problems.append(Problem(display.path(place), _reason(Path(place), error)))
         return
-    if state is None or (state.st_dev, state.st_ino) in left_out:
+    if state is None:
         return
     if S_ISREG(state.st_mode):
         listing.files[name] = state
     else:
-        listing.problems.append(Problem(display.path(entry.path), "is not a regular file"))
+        listing.problems.append(Problem(display.path(listing.place(name)), "is not a regular file"))
 
 
-def _behind(link: os.DirEntry[str], name: str, listing: Listing) -> os.stat_result | None:
+def _behind(name: str, listing: Listing) -> os.stat_result | None:
     """The state of the blob behind a link of a snapshot; None, and a note, for any other link."""
-    blob = blob_of(Path(link.path))
+    blob = blob_of(Path(listing.place(name)))
     if blob is None:
         listing.links.append(name)
         return None
@@ -189,14 +224,6 @@ def _behind(link: os.DirEntry[str], name: str, listing: Listing) -> os.stat_resu
     except FileNotFoundError:
         listing.broken.append(name)
         return None
-
-
-def _line(name: str, state: os.stat_result) -> str:
-    return f"{name}\0{state.st_size}\0{state.st_mtime_ns}\0{state.st_ino}"
-
-
-def _digest(lines: Sequence[str]) -> str:
-    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
 def _reason(path: Path, error: OSError) -> str:
