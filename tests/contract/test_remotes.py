@@ -6,9 +6,10 @@ import dataclasses
 
 import pytest
 
-from diptych.domain.shipping import Fate, Phase, Standing, Voyage
+from diptych.domain.shipping import Fate, Phase, Standing, Voyage, Wishes
 from diptych.errors import Conflict, NeedsSecret, NotFound
 from diptych.job import Tick, finish
+from diptych.remotes import kind_of
 from stands import noise, shipment
 from stands.setting import Setting, contents
 
@@ -90,11 +91,18 @@ def test_what_is_replaced_is_shown_and_only_that_is_sent(setting: Setting) -> No
     assert not plan.harmless
     weights = next(file for file in plan.files if file.name == "model-00001-of-00002.safetensors")
     receipt = setting.push(later)
-    if setting.stand.kind != "mlflow":  # where every version is a folder of its own, and nothing is copied within
-        assert weights.to_send == 0
-        assert receipt.sent < 100_000
+    assert (weights.to_send == 0) is setting.stand.keeps_content_once
+    assert (receipt.sent < 100_000) is setting.stand.keeps_content_once
     finish(setting.remote().pull(setting.stand.reference, setting.folder / "pulled"))
     assert contents(setting.folder / "pulled")["config.json"] == changed["config.json"]
+
+
+def test_a_push_that_names_nothing_is_shown_as_usual(setting: Setting) -> None:
+    setting.wishes = Wishes()
+    setting.push()
+    kind = kind_of(setting.stand.place(setting.model).address)
+    shown = setting.visible()
+    assert kind.usual in shown if kind.usual else len(shown) == 1
 
 
 def test_a_pull_gives_back_what_was_pushed(setting: Setting) -> None:

@@ -54,6 +54,8 @@ class Stand(Protocol):
     """What `Wishes.reference` may be here."""
     chunk: int
     """The most bytes that one cut of the connection may cost."""
+    keeps_content_once: bool
+    """Whether what came with one version is not sent again with the next; else every version is a folder of its own."""
 
     def place(self, model: str, port: int = 0) -> Place:
         """Where `model` is; `port` is that of a proxy in between."""

@@ -18,6 +18,7 @@ class Share:
     port = 0
     reference = "v1"
     chunk = 1 << 20
+    keeps_content_once = True
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

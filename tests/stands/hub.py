@@ -26,6 +26,7 @@ class Hub:
     kind = "hub"
     reference = "main"
     chunk = 1 << 20
+    keeps_content_once = True
 
     def __init__(self, folder: Path, chunk: int = chunk) -> None:
         accounts = {TOKEN: ("ann", "write"), READER: ("ann", "read"), OTHER: ("eve", "write")}

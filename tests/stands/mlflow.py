@@ -43,6 +43,7 @@ class MLflow:
     reference = "champion"
     chunk = 3 << 20
     """A whole file: the server takes each in one request, and keeps nothing of one that breaks off."""
+    keeps_content_once = False
 
     def __init__(
         self, folder: Path, users: bool = True, store: str = "", settings: Mapping[str, str] | None = None

@@ -27,6 +27,7 @@ class Registry:
     kind = "oci"
     reference = "v1"
     chunk = 1 << 20
+    keeps_content_once = True
 
     def __init__(
         self, folder: Path, tls: tuple[Path, Path] | None = None, auth: Mapping[str, Any] | None = None

@@ -68,6 +68,7 @@ class Ceph:
     kind = "s3"
     reference = "v1"
     chunk = 1 << 20
+    keeps_content_once = True
 
     def __init__(self, folder: Path) -> None:
         for program in ("ceph-mon", "ceph-osd", "radosgw"):

@@ -148,6 +148,19 @@ def test_what_is_asked_depends_on_the_kind_of_remote(qtbot: QtBot) -> None:
     assert form.wishes().layout == "raw"
 
 
+@pytest.mark.parametrize(
+    ("kind", "placeholder"),
+    [
+        ("hub", "main"), ("mlflow", "none"), ("oci", "latest"), ("s3", "latest"), ("folder", "named after the version")
+    ],
+)  # fmt: skip
+def test_what_is_taken_where_nothing_is_written_is_said(qtbot: QtBot, kind: str, placeholder: str) -> None:
+    form = WishesForm(Wishes())
+    qtbot.addWidget(form)
+    form.show_for({kind})
+    assert form.reference.placeholderText() == placeholder
+
+
 def test_a_push_ends_with_a_receipt_and_the_next_takes_one_click(
     pushes: Pushes, context: Context, version: Version, alerts: list[Alert], share: Path, qtbot: QtBot
 ) -> None:

@@ -68,6 +68,11 @@ def test_a_remote_is_kept_with_its_options(workbench: Workbench) -> None:
     assert (remote.throttle, remote.ca_file, remote.signed_in, remote.tested) == (2e6, None, "", None)
 
 
+@pytest.mark.parametrize("address", ["s3://bucket", "mlflow+https://host/model"])
+def test_verifying_can_be_told_to_read_everything_back(address: str, workbench: Workbench) -> None:
+    assert workbench.add_remote("whole", address, verify="whole").options == {"verify": "whole"}
+
+
 @pytest.mark.parametrize(
     ("name", "address", "options", "words"),
     [
@@ -83,6 +88,8 @@ def test_a_remote_is_kept_with_its_options(workbench: Workbench) -> None:
         ("ok", "s3://b", {"endpoint": "http://far.example"}, "this machine only"),
         ("ok", "s3://b", {"endpoint": "far.example"}, "not the address of a server"),
         ("ok", "s3://b", {"endpoint": "https://u:p@far.example"}, "not the address of a server"),
+        ("ok", "s3://b", {"verify": "half"}, "takes `whole` or nothing"),
+        ("ok", "mlflow+https://host/x", {"verify": "half"}, "takes `whole` or nothing"),
         ("ok", "s3://b", {"throttle": "fast"}, "not a number"),
         ("ok", "s3://b", {"throttle": "-1"}, "not a number"),
         ("ok", "s3://b", {"region": "a\nb"}, "cannot be the region"),

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from diptych.domain.shipping import Remote
     from diptych.remotes.network import Network
 
+_WHOLE = "whole: verifying a delivery reads everything back"
+
 
 @dataclass(frozen=True, slots=True)
 class RemoteKind:
@@ -27,16 +29,23 @@ class RemoteKind:
     """What it wants from the keyring, for people; empty where it wants nothing."""
     options: Mapping[str, str] = field(default_factory=dict)
     """Settings of its own, with their meaning."""
+    reference: str = "Tag"
+    """What shows a version there, for people."""
+    usual: str = ""
+    """The one that is taken where a push names none; empty where that is no fixed name."""
+    unnamed: str = "none"
+    """What is taken then, for people."""
 
 
 REMOTES: tuple[RemoteKind, ...] = (
-    RemoteKind("hub", "Hugging Face Hub", "diptych.remotes.hub:Hub", "access token"),
+    RemoteKind("hub", "Hugging Face Hub", "diptych.remotes.hub:Hub", "access token", reference="Branch", usual="main"),
     RemoteKind(
         "mlflow",
         "MLflow Model Registry",
         "diptych.remotes.mlflow:MLflow",
         "user name and password, or token",
-        {"experiment": "the experiment that runs are filed under, the model's name where not named"},
+        {"experiment": "the experiment of its runs; empty for the model's name", "verify": _WHOLE},
+        reference="Alias",
     ),
     RemoteKind(
         "oci",
@@ -44,9 +53,10 @@ REMOTES: tuple[RemoteKind, ...] = (
         "diptych.remotes.oci:Oci",
         "user name and password, or token",
         {
-            "realm": "the host that gives tokens, where it is not of the registry's own domain",
-            "mount": "another repository of the registry, whose files need not be sent again",
+            "realm": "the host that gives tokens, if it is of another domain",
+            "mount": "another repository there, whose files are not sent again",
         },
+        usual="latest",
     ),
     RemoteKind(
         "s3",
@@ -55,11 +65,18 @@ REMOTES: tuple[RemoteKind, ...] = (
         "access key and secret key",
         {
             "endpoint": "the server's address, for anything but AWS",
-            "region": "the region, us-east-1 where not named",
-            "verify": "`whole` to read everything back when a delivery is verified",
+            "region": "the region; empty for us-east-1",
+            "verify": _WHOLE,
         },
+        usual="latest",
     ),
-    RemoteKind("folder", "Folder or share", "diptych.remotes.folder:Folder"),
+    RemoteKind(
+        "folder",
+        "Folder or share",
+        "diptych.remotes.folder:Folder",
+        reference="Folder",
+        unnamed="named after the version",
+    ),
 )
 
 

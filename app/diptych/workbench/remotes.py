@@ -224,6 +224,8 @@ def checked(address: Address, options: Mapping[str, str]) -> dict[str, str]:
         limit = _number(throttle)
         if limit is None or limit < 1:
             raise Refused(f"{throttle}: is not a number of bytes per second")
+    if kept.get("verify", "whole") != "whole":
+        raise Refused(f"verify: takes `whole` or nothing, not {visible(kept['verify'])}")
     if ca_file := kept.get("ca_file"):
         kept["ca_file"] = str(Path(ca_file).expanduser().absolute())
         Network(ca_file=Path(kept["ca_file"])).tls()

@@ -100,6 +100,7 @@ class RemoteDialog(QDialog):
     def _field(self, title: str, hint: str) -> QLineEdit:
         field = QLineEdit()
         field.setPlaceholderText(hint)
+        field.setToolTip(hint)
         field.setAccessibleName(title)
         self._form.addRow(title, field)
         return field

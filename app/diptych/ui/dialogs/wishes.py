@@ -6,16 +6,9 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLineEdit, QWidget
 
 from diptych.domain.shipping import Wishes
+from diptych.remotes import REMOTES
 from diptych.ui.tokens import Space
 
-_REFERENCES = {
-    "hub": ("Branch", "main"),
-    "mlflow": ("Alias", "none"),
-    "oci": ("Tag", "the beginning of its id"),
-    "s3": ("Tag", "none"),
-    "folder": ("Folder", "named after the version"),
-}
-"""What names a version at each kind of registry, and what is taken where nothing is written."""
 _LAYOUTS = (("raw", "ModelPack, one layer a file"), ("tar", "ModelPack, tar layers"), ("kit", "ModelKit"))
 
 
@@ -34,7 +27,8 @@ class WishesForm(QWidget):
         self.message = QLineEdit(wishes.message)
         self.message.setPlaceholderText("what is said of the change")
         self.tag = QLineEdit(wishes.tag)
-        self.tag.setPlaceholderText("put on last, when everything was verified")
+        self.tag.setPlaceholderText("put on last")
+        self.tag.setToolTip("Put on when everything was verified.")
         self.layout_of_layers = QComboBox()
         for key, title in _LAYOUTS:
             self.layout_of_layers.addItem(title, key)
@@ -63,7 +57,7 @@ class WishesForm(QWidget):
 
     def show_for(self, kinds: set[str]) -> None:
         """Ask what registries of these kinds want to know."""
-        titles = {_REFERENCES[kind] for kind in kinds if kind in _REFERENCES}
+        titles = {(kind.reference, kind.usual or kind.unnamed) for kind in REMOTES if kind.key in kinds}
         title, usual = next(iter(titles)) if len(titles) == 1 else ("Shown as", "what is usual at each remote")
         caption = self._form.labelForField(self.reference)
         if caption is not None:
