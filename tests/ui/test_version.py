@@ -77,7 +77,7 @@ def test_the_rail_counts_and_leads_to_a_section(show: Callable[[str], VersionPag
 
 def test_curves_are_drawn(show: Callable[[str], VersionPage], qtbot: QtBot) -> None:
     page = show("base-pretrain/checkpoint-300")
-    assert len(page.curves.plots) >= 2
+    qtbot.waitUntil(lambda: len(page.curves.plots) >= 2)
     names = [plot.focusProxy().accessibleName() for plot in page.curves.plots]
     assert "Chart of loss by step" in names
 

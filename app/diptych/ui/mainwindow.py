@@ -147,7 +147,7 @@ class MainWindow(QMainWindow):
         if key == "version":
             from diptych.ui.pages.version import VersionPage
 
-            version = VersionPage(context)
+            version = VersionPage(context, self.stack)
             version.left.connect(self.go_back)
             return version
         from diptych.ui.pages.compare import ComparePage

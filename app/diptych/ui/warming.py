@@ -5,24 +5,24 @@ from __future__ import annotations
 from importlib import import_module
 
 from diptych.job import Job, Tick
+from diptych.ui.widgets.charting import charting
 
 AFTER_START_MS = 700
 """When the first page has been drawn and read."""
 _MODULES = (
-    "numpy",
-    "matplotlib.colors",
-    "matplotlib.figure",
-    "matplotlib.backends.backend_qtagg",
-    "diptych.ui.widgets.plot",
     "diptych.workbench.comparing",
     "diptych.ui.pages.compare",
     "diptych.ui.pages.version",
+    "diptych.ui.pages.activity",
+    "diptych.ui.pages.lineage",
+    "diptych.ui.pages.settings",
 )
 """In this order; one a tick, since each holds the interpreter's lock for up to half a frame."""
 
 
 def warm() -> Job[None]:
     """Import them one by one, then have the arithmetic on weights compiled where it never was on this machine."""
+    yield from charting()
     for name in _MODULES:
         yield Tick(name)
         import_module(name)

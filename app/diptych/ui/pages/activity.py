@@ -50,7 +50,14 @@ class ActivityPage(Page):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._rows: dict[Running, JobRow] = {}
-        body = QWidget()
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        scroll = QScrollArea(self)
+        scroll.setWidgetResizable(True)
+        scroll.setAccessibleName("Jobs")
+        outer.addWidget(scroll)
+        body = QWidget(scroll)
+        scroll.setWidget(body)
         self._list = QVBoxLayout(body)
         self._list.setContentsMargins(Space.XL, Space.XL, Space.XL, Space.XL)
         self._list.setSpacing(0)
@@ -62,13 +69,6 @@ class ActivityPage(Page):
         self.deliveries.setMaximumWidth(MEASURE)
         self._list.addWidget(self.deliveries)
         self._list.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setAccessibleName("Jobs")
-        scroll.setWidget(body)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
         context.runner.changed.connect(self.update_rows)
 
     def entered(self) -> None:

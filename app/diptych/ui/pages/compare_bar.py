@@ -26,8 +26,8 @@ class Bar(QWidget):
     json_asked = Signal()
     markdown_asked = Signal()
 
-    def __init__(self, context: Context) -> None:
-        super().__init__()
+    def __init__(self, context: Context, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
         theme = context.theme
         self._differences = _choice("Differences", "Only what differs  d")
         self._all = _choice("All", "Equal rows too  d")

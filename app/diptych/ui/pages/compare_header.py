@@ -31,8 +31,8 @@ class Head(QWidget):
     """Side and the `Version`, path or reference that it shall show."""
     swap_asked = Signal()
 
-    def __init__(self, context: Context) -> None:
-        super().__init__()
+    def __init__(self, context: Context, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
         theme = context.theme
         self._context = context
         self.setProperty("role", "raised")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QRect, Qt, QTimer, Signal
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QPalette, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from diptych.ui.pages.compare_section import Section
 from diptych.ui.theme import Theme
 from diptych.ui.tokens import Space
+from diptych.ui.widgets.viewport import own_viewport
 
 MEASURE = 1320
 """The report grows no wider: beyond it the eye loses the line."""
@@ -21,33 +22,35 @@ class Report(QScrollArea):
     reading = Signal(str)
     """Scrolling by hand came to this section."""
 
-    def __init__(self, theme: Theme) -> None:
-        super().__init__()
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
         self._theme = theme
         self.sections: dict[str, Section] = {}
         self.alone = ""
         """The section that fills the page, or nothing."""
         self._before = 0
         self._by_hand = True
-        self._body = QWidget()
-        self._body.setMaximumWidth(theme.px(MEASURE))
-        self._column = QVBoxLayout(self._body)
-        self._column.setContentsMargins(0, Space.S, 0, 0)
-        self._column.setSpacing(Space.L)
-        self._foot = QWidget()
-        self._foot.setFixedHeight(theme.px(Space.XXL))
-        self._column.addWidget(self._foot)
-        self._column.addStretch(0)
-        outer = QWidget()
-        row = QHBoxLayout(outer)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self._body, 1)
-        row.addStretch(0)
+        own_viewport(self, QPalette.ColorRole.NoRole)
+        outer = QWidget(self)
         self.setWidget(outer)
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.verticalScrollBar().valueChanged.connect(self._scrolled)
+        self.body = QWidget(outer)
+        """What the sections stand in; make them there, and Qt styles them once."""
+        self.body.setMaximumWidth(theme.px(MEASURE))
+        row = QHBoxLayout(outer)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.body, 1)
+        row.addStretch(0)
+        self._column = QVBoxLayout(self.body)
+        self._column.setContentsMargins(0, Space.S, 0, 0)
+        self._column.setSpacing(Space.L)
+        self._foot = QWidget(self.body)
+        self._foot.setFixedHeight(theme.px(Space.XXL))
+        self._column.addWidget(self._foot)
+        self._column.addStretch(0)
 
     def add(self, section: Section) -> None:
         """Put a section below the others."""
@@ -72,8 +75,8 @@ class Report(QScrollArea):
         """Go back to the report, where it was left."""
         self._column.setStretchFactor(self.sections[self.alone], 0)
         self.alone = ""
-        self._body.setMinimumHeight(0)
-        self._body.setMaximumHeight(_NO_LIMIT)
+        self.body.setMinimumHeight(0)
+        self.body.setMaximumHeight(_NO_LIMIT)
         for section in self.sections.values():
             section.stand_alone(False)
             section.show()
@@ -109,7 +112,7 @@ class Report(QScrollArea):
         if self.alone:
             return
         pane = self.sections[key].pane
-        rect = QRect(pane.mapTo(self._body, pane.cursor_rect().topLeft()), pane.cursor_rect().size())
+        rect = QRect(pane.mapTo(self.body, pane.cursor_rect().topLeft()), pane.cursor_rect().size())
         height = self.viewport().height()
         margin = self._theme.row * 2
         if rect.top() - margin < self.place() or rect.height() > height:
@@ -128,7 +131,7 @@ class Report(QScrollArea):
 
     def _fit(self) -> None:
         if self.alone:
-            self._body.setFixedHeight(self.viewport().height())
+            self.body.setFixedHeight(self.viewport().height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -38,8 +38,10 @@ class Section(QWidget):
     retry_asked = Signal(str)
     cancel_asked = Signal(str)
 
-    def __init__(self, context: Context, comparison: Comparison, key: str, title: str) -> None:
-        super().__init__()
+    def __init__(
+        self, context: Context, comparison: Comparison, key: str, title: str, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
         theme = context.theme
         self.key = key
         self.title = title

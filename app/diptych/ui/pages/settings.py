@@ -42,7 +42,14 @@ class SettingsPage(Page):
     def __init__(self, context: Context, add_folder: Callable[[], None], scan: Callable[[list[Path]], None]) -> None:
         super().__init__(context)
         self._scan = scan
-        body = QWidget()
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        scroll = QScrollArea(self)
+        scroll.setWidgetResizable(True)
+        scroll.setAccessibleName("Settings")
+        outer.addWidget(scroll)
+        body = QWidget(scroll)
+        scroll.setWidget(body)
         body.setMaximumWidth(context.theme.px(MEASURE))
         self._column = QVBoxLayout(body)
         self._column.setContentsMargins(Space.XL, Space.XL, Space.XL, Space.XL)
@@ -56,13 +63,6 @@ class SettingsPage(Page):
         self._comparing()
         self._about()
         self._column.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setAccessibleName("Settings")
-        scroll.setWidget(body)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
 
     def entered(self) -> None:
         self._fill_folders()

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QGridLayout, QPushButton, QWidget
 
 from diptych import display
 from diptych.domain.evidence import Series
-from diptych.job import Job, Tick
 from diptych.ui.context import Context
 from diptych.ui.tokens import Space
+from diptych.ui.widgets.charting import charting
 from diptych.ui.widgets.curves import Curve
 from diptych.ui.widgets.label import label
 
@@ -36,6 +36,11 @@ class Curves(QWidget):
         super().__init__(parent)
         self._context = context
         self._series: tuple[Series, ...] = ()
+        self._waiting: list[Series] = []
+        self._plot: type[Plot] | None = None
+        self._next = QTimer(self)
+        self._next.setInterval(0)
+        self._next.timeout.connect(self._draw_next)
         self.plots: list[Plot] = []
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(Space.S, 0, Space.S, 0)
@@ -47,12 +52,8 @@ class Curves(QWidget):
 
     def show_series(self, series: Sequence[Series]) -> None:
         """Show other curves; they appear when the charts can be drawn."""
-        while self._grid.count():
-            item = self._grid.takeAt(0)
-            widget = item.widget() if item is not None else None
-            if widget is not None:
-                widget.hide()
-                widget.deleteLater()
+        self._next.stop()
+        self._clear()
         self.plots = []
         self.setMinimumHeight(0)
         self._series = tuple(sorted((one for one in series if len(one.steps) > 1), key=_rank))
@@ -60,14 +61,12 @@ class Curves(QWidget):
             rows = (min(len(self._series), FIRST) + 1) // 2
             self.setMinimumHeight(rows * self._context.theme.px(HEIGHT + CAPTION))
             self._grid.addWidget(label("Preparing charts…", "muted"), 0, 0, Qt.AlignmentFlag.AlignTop)
-            self._context.runner.start("Prepare charts", _prepare(), self._prepared, quiet=True)
+            self._context.runner.start("Load charts", charting(), self._loaded, quiet=True)
 
-    def _prepared(self, ready: bool) -> None:
-        if self._series and not self.plots:
-            item = self._grid.takeAt(0)
-            widget = item.widget() if item is not None else None
-            if widget is not None:
-                widget.deleteLater()
+    def _loaded(self, plot: type[Plot]) -> None:
+        self._plot = plot
+        if self._series and not self.plots and not self._waiting:
+            self._clear()
             self._draw(self._series[:FIRST])
             if len(self._series) > FIRST:
                 self._more = QPushButton(f"Show {len(self._series) - FIRST} more")
@@ -75,43 +74,45 @@ class Curves(QWidget):
                 self._more.clicked.connect(self._draw_rest)
                 self._grid.addWidget(self._more, 2 * FIRST, 0, Qt.AlignmentFlag.AlignLeft)
 
+    def _clear(self) -> None:
+        self._waiting = []
+        while self._grid.count():
+            item = self._grid.takeAt(0)
+            widget = item.widget() if item is not None else None
+            if widget is not None:
+                widget.hide()
+                widget.deleteLater()
+
     def _draw_rest(self) -> None:
         if self._more is not None:
             self._more.hide()
         self._draw(self._series[FIRST:])
 
     def _draw(self, series: Sequence[Series]) -> None:
-        from diptych.ui.widgets.plot import Plot
+        """Make them one a turn of the event loop: each costs a frame or two."""
+        self._waiting += series
+        self._next.start()
 
-        for one in series:
-            place = len(self.plots)
-            plot = Plot(self._context.theme)
-            plot.setFixedHeight(self._context.theme.px(HEIGHT))
-            curve = Curve(one.name, np.array(one.steps, np.float64), np.array(one.values, np.float64), "text")
-            plot.draw([curve], "step", "", display.visible(one.name))
-            plot.pointed.connect(self._point)
-            caption = label(display.visible(f"{one.name}   {one.note}".strip()), "caption")
-            self._grid.addWidget(caption, place // 2 * 2, place % 2)
-            self._grid.addWidget(plot, place // 2 * 2 + 1, place % 2)
-            self.plots.append(plot)
+    def _draw_next(self) -> None:
+        if not self._waiting or self._plot is None:
+            self._next.stop()
+            return
+        one, place = self._waiting.pop(0), len(self.plots)
+        plot = self._plot(self._context.theme, self)
+        plot.setFixedHeight(self._context.theme.px(HEIGHT))
+        curve = Curve(one.name, np.array(one.steps, np.float64), np.array(one.values, np.float64), "text")
+        plot.draw([curve], "step", "", display.visible(one.name))
+        plot.pointed.connect(self._point)
+        caption = label(display.visible(f"{one.name}   {one.note}".strip()), "caption")
+        self._grid.addWidget(caption, place // 2 * 2, place % 2)
+        self._grid.addWidget(plot, place // 2 * 2 + 1, place % 2)
+        self.plots.append(plot)
 
     def _point(self, x: float | None) -> None:
         """Move the crosshair of the other charts along: they share the axis."""
         for plot in self.plots:
             if plot is not self.sender():
                 plot.point_at(x)
-
-
-def _prepare() -> Job[bool]:
-    """Import what costs most of matplotlib's start, and its list of fonts."""
-    yield Tick("Preparing charts")
-    import matplotlib.figure
-
-    yield Tick("Preparing charts")
-    import matplotlib.backends.backend_agg
-    import matplotlib.font_manager
-
-    return bool(matplotlib.font_manager.fontManager.ttflist)
 
 
 def _rank(series: Series) -> tuple[int, str]:

@@ -33,16 +33,22 @@ class Section(QWidget):
     focus_asked = Signal(str)
     """Give this section the whole page (key)."""
 
-    def __init__(self, context: Context, key: str, title: str, most: int = ROWS_SHOWN) -> None:
-        super().__init__()
+    def __init__(
+        self, context: Context, key: str, title: str, most: int = ROWS_SHOWN, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
         self.key = key
         self.title = title
         self._context = context
         self._most = most
         self.model = FactsModel(parent=self)
+        self.body = QVBoxLayout(self)
+        self.body.setContentsMargins(Space.S, Space.L, Space.S, 0)
+        self.body.setSpacing(Space.S)
         head = QHBoxLayout()
         head.setContentsMargins(Space.S, 0, Space.S, 0)
         head.setSpacing(Space.S)
+        self.body.addLayout(head)
         head.addWidget(label(title, "section"))
         self._count = label("", "muted")
         head.addWidget(self._count)
@@ -51,14 +57,10 @@ class Section(QWidget):
         self.more.setProperty("role", "flat")
         self.more.clicked.connect(self._focus)
         head.addWidget(self.more)
-        self.body = QVBoxLayout(self)
-        self.body.setContentsMargins(Space.S, Space.L, Space.S, 0)
-        self.body.setSpacing(Space.S)
-        self.body.addLayout(head)
         self._words = label("Reading…", "muted", wrap=True)
         self._words.setContentsMargins(Space.S, 0, Space.S, 0)
         self.body.addWidget(self._words)
-        self.table = ReportTable(context.theme, title, most)
+        self.table = ReportTable(context.theme, title, most, self)
         self.table.setModel(self.model)
         self.table.opened.connect(self._focus)
         watch(self.table, self.model, context)

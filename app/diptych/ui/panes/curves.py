@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,11 +11,11 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QScrollArea, QVB
 
 from diptych import display
 from diptych.domain.sheet import Chart, Row, Sheet
-from diptych.job import Job, Tick
 from diptych.ui.context import Context
 from diptych.ui.models.rows import Showing
 from diptych.ui.pane import Pane
 from diptych.ui.tokens import Size, Space
+from diptych.ui.widgets.charting import charting
 from diptych.ui.widgets.curves import Curve
 from diptych.ui.widgets.label import Elided, label
 from diptych.ui.widgets.link import Link
@@ -148,7 +147,7 @@ class CurvesPane(Pane):
             card.setVisible(key in keys)
         if self._waiting and self._plot is None and not self._loading:
             self._loading = True
-            self.context.runner.start("Load charts", _load(), done=self._loaded, quiet=True)
+            self.context.runner.start("Load charts", charting(), done=self._loaded, quiet=True)
         elif self._waiting and self._plot is not None:
             self._timer.start()
         self._place()
@@ -266,16 +265,3 @@ class _Card(QFrame):
 def _legend(chart: Chart) -> str:
     sides = {line.side for line in chart.lines}
     return "   ".join(name for side, name in (("left", "● A solid"), ("right", "■ B dashed")) if side in sides)
-
-
-def _load() -> Job[Any]:
-    """Bring in matplotlib outside the window's thread."""
-    yield Tick("Loading charts")
-    plot = import_module("diptych.ui.widgets.plot").Plot
-    yield Tick("Loading charts")
-    # the first drawing of a process looks for fonts, which takes as long as ten others
-    figure = import_module("matplotlib.figure").Figure()
-    canvas = import_module("matplotlib.backends.backend_agg").FigureCanvasAgg(figure)
-    figure.add_subplot()
-    canvas.draw()
-    return plot

@@ -11,7 +11,7 @@ from matplotlib.backend_bases import Event, LocationEvent, MouseEvent
 from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from PySide6.QtCore import QEvent, QRect, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QRect, Qt, Signal
 from PySide6.QtGui import (
     QFocusEvent,
     QFontInfo,
@@ -25,6 +25,7 @@ from PySide6.QtWidgets import QApplication, QSizePolicy, QVBoxLayout, QWidget
 from diptych import display
 from diptych.ui.theme import Theme
 from diptych.ui.tokens import Size, Space
+from diptych.ui.widgets.brush import brush
 from diptych.ui.widgets.curves import Curve, decimate
 from diptych.ui.widgets.slide import Slide
 
@@ -281,20 +282,18 @@ class _Canvas(FigureCanvasQTAgg):
     def __init__(self, figure: Figure, plot: Plot) -> None:
         super().__init__(figure)
         self._plot = plot
-        self._later = QTimer(self)
-        self._later.setSingleShot(True)
-        self._later.timeout.connect(self._draw_seen)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
     def draw_idle(self) -> None:
         """Draw once when there is time, if it can be seen. matplotlib's own timer outlives the widget."""
-        self._later.start(0)
+        brush().ask(self)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self.draw_idle()
 
-    def _draw_seen(self) -> None:
+    def draw_seen(self) -> None:
+        """Draw, unless nobody would see it."""
         if self.isVisible():
             self.draw()
 

@@ -19,6 +19,7 @@ from diptych.ui.theme import Theme
 from diptych.ui.tokens import Size
 from diptych.ui.widgets.linepaint import paint_line
 from diptych.ui.widgets.lines import Columns, Line, Tone, columns
+from diptych.ui.widgets.viewport import own_viewport
 
 LINE_ROLE = Qt.ItemDataRole.UserRole + 1
 """The role under which a model hands out `Line`."""
@@ -42,6 +43,7 @@ class RowList(QListView):
 
     def __init__(self, theme: Theme, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        own_viewport(self)
         self.theme = theme
         self.extras = 0
         self._within_report = True

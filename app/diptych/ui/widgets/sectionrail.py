@@ -20,6 +20,7 @@ from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOpti
 
 from diptych.ui.theme import Theme
 from diptych.ui.tokens import Size
+from diptych.ui.widgets.viewport import own_viewport
 
 _ROOT = QModelIndex()
 WIDTH = 192
@@ -47,6 +48,7 @@ class SectionRail(QListView):
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        own_viewport(self)
         self.theme = theme
         self._entries = _EntriesModel(self)
         self.setModel(self._entries)

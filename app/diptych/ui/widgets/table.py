@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QAbstractItemModel, QEvent, QItemSelectionModel, QModelIndex, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QPalette, QWheelEvent
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from diptych.ui.theme import Theme
 from diptych.ui.widgets.cells import CellDelegate
 from diptych.ui.widgets.heads import Heads
+from diptych.ui.widgets.viewport import own_viewport
 
 
 class RowTable(QTableView):
@@ -20,12 +21,7 @@ class RowTable(QTableView):
     def __init__(self, theme: Theme, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
-        # where Qt has made the widget itself, PySide compares it with every class of widget before it wraps it
-        canvas = QWidget()
-        canvas.setObjectName("qt_scrollarea_viewport")  # as Qt calls its own
-        canvas.setAutoFillBackground(True)
-        canvas.setBackgroundRole(QPalette.ColorRole.Base)
-        self.setViewport(canvas)
+        own_viewport(self)
         self.delegate = CellDelegate(theme, self)
         self.setItemDelegate(self.delegate)
         self.setAccessibleName(name)
