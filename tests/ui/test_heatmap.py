@@ -47,7 +47,7 @@ def wheel(made: HeatMap, at: int, notches: int, modifiers: Qt.KeyboardModifier) 
 
 def in_sight(made: HeatMap) -> bool:
     """Whether the field under the cursor is within the window onto the map."""
-    return made.viewport().rect().contains(made.visualRect(made.currentIndex()).center())
+    return made.viewport().rect().contains(made.visualRect(made.currentIndex()).adjusted(1, 1, -1, -1))
 
 
 @pytest.mark.parametrize("layers", [24, 126, 400])
@@ -107,7 +107,7 @@ def test_names_above_narrow_columns_do_not_touch(theme: Theme) -> None:
     for layers in (6, 24, 126, 400, 2000):
         names = [str(layer) for layer in range(layers)]
         for width in (3.0, 8.5, 20.0, 56.0):
-            shown = thinned(names, width, metrics)
+            shown = thinned(names, [width] * layers, metrics)
             written = [at for at, name in enumerate(shown) if name]
             assert written[0] == 0
             gaps = [(b - a) * width for a, b in pairwise(written)]

@@ -179,8 +179,8 @@ class OneTensor(QObject):
         if page.key != self._key() or self.values.isHidden():
             return
         self._page = page
-        self.values.show_page(page.shape, page.size, Numbers(page.rows, page.columns, (page.left, page.right,
-                                                                                       page.change)))  # fmt: skip
+        numbers = Numbers(page.rows, page.columns, (page.left, page.right, page.change))
+        self.values.show_page(page.shape, page.size, numbers, [display.visible(dtype) for dtype in page.dtypes])
         self._tell_value()
         wanted = self._wanted
         if wanted is not None:

@@ -190,7 +190,7 @@ class RowsModel(QAbstractListModel):
         label = line.label
         if entry.row.group and self._prefixed and not entry.indent:
             label = f"{display.visible(entry.row.group)} · {label}"
-        elif self._headed and self._sort is None and not entry.row.label:
+        elif self._headed and self._sort is None and entry.row.label in ("", entry.row.key):
             label = label.removeprefix(self._shared.get(entry.row.group, ""))
         return replace(line, label=label, lead=self._lead)
 

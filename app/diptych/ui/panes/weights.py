@@ -6,8 +6,9 @@ Ever closer: the whole network, one layer with its experts, a tensor in the draw
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
-from PySide6.QtCore import QRect, Qt
+from PySide6.QtCore import QRect, Qt, QTimer
 from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
@@ -23,6 +24,7 @@ from diptych.ui.table import SheetTable
 from diptych.ui.tokens import Space
 from diptych.ui.widgets.heatlegend import Legend
 from diptych.ui.widgets.heatmap import HeatMap
+from diptych.ui.widgets.heatmodel import scale_for
 from diptych.ui.widgets.label import label
 from diptych.ui.widgets.link import Link
 from diptych.workbench.comparing import Comparison
@@ -194,8 +196,11 @@ class WeightsPane(Pane):
             self.line = ""
         grid: Grid = layer(whole.grid, self.line, self._rows()) if self.line else whole.grid
         self._fields = Fields.of(grid) if self.line else whole
-        self.map.set_corner("expert" if self.line and len(grid.rows) > 1 else "" if self.line else "layer")
-        self.map.heat.show(self._fields.rows, self._fields.columns, self._fields.patches)
+        mixture = bool(self.line) and len(grid.rows) > 1
+        self.map.set_corner("expert" if mixture else "" if self.line else "layer")
+        self.map.widen_first(mixture)
+        scale = scale_for(whole.patches.values())
+        self.map.heat.show(self._fields.rows, self._fields.columns, self._fields.patches, scale)
         self.legend.explain(grid.legend, self._fields.signs())
         tensors = sum(len(cell.keys) for cell in self._fields.cells.values())
         self.crumb.setText(f"›  {display.visible(self.line)}  ·  {display.plural(tensors, 'tensor')}")
@@ -221,7 +226,7 @@ class WeightsPane(Pane):
         map_side.addStretch(1)
         self._map_side = QWidget()
         self._map_side.setLayout(map_side)
-        map_side.setContentsMargins(Space.L, Space.XS, 0, 0)
+        map_side.setContentsMargins(Space.L, Space.XS, Space.L, 0)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
@@ -266,8 +271,11 @@ class WeightsPane(Pane):
         self._arrange()
         self.toggle.setEnabled(self._whole is not None)
         self.rearranged.emit()
-        if current is not None and self.sheet is not None and self.sender() is self.toggle:
-            self.select(current.key)
+        if self.sender() is self.toggle:
+            if current is not None:
+                self.select(current.key)
+                # the look that comes has its size, and so can scroll there, only after this turn of the event loop
+                QTimer.singleShot(0, self, partial(self.select, current.key))
             self._front().setFocus()
 
     def _arrange(self) -> None:

@@ -40,7 +40,8 @@ class Layers(QHeaderView):
         """Choose the names that have room, since the columns have another width."""
         names = self._names()
         self.setFont(self._theme.font(Size.CAPTION))
-        self._shown = thinned(names, self.length() / max(len(names), 1), self.fontMetrics())
+        widths = [self.sectionSize(at) for at in range(self.count())]
+        self._shown = thinned(names, widths, self.fontMetrics())
         self.viewport().update()
 
     def paintSection(self, painter: QPainter, rect: QRect, section: int) -> None:

@@ -18,6 +18,8 @@ __all__ = ["HeatMap", "HeatModel", "Patch"]
 
 _COLUMN = 56
 """The widest a field becomes by itself."""
+_ALONE = 160
+"""The same where it is the only one of its line."""
 _WIDEST = 112
 """The widest it is made by hand."""
 _STEP = 1.5
@@ -40,6 +42,7 @@ class HeatMap(QTableView):
         self._row = theme.px(24)
         self._zoom = 1.0
         self._turned = 0
+        self._lead = 0
         self.setModel(self.heat)
         self.setAccessibleName("Heat map of the change of every tensor, layers across")
         self.setShowGrid(False)
@@ -71,6 +74,10 @@ class HeatMap(QTableView):
         """Say what the columns are."""
         self._corner.setText(text)
 
+    def widen_first(self, wide: bool) -> None:
+        """Give the first column room for numbers, since it is of another kind than the others."""
+        self._lead = self.theme.px(_COLUMN) if wide else 0
+
     def zoom(self, by: int) -> bool:
         """Make the fields wider (1) or narrower (-1), or fit all of them in (0); False where nothing changes.
 
@@ -97,7 +104,8 @@ class HeatMap(QTableView):
             width = self._width()
             edges = [round(at * width) for at in range(columns + 1)]
             for column in range(columns):
-                self.setColumnWidth(column, max(edges[column + 1] - edges[column], LEAST))
+                least = LEAST if column else max(LEAST, self._lead)
+                self.setColumnWidth(column, max(edges[column + 1] - edges[column], least))
             self._across.thin()
             overflows = self._across.length() > self._room()
         always, never = Qt.ScrollBarPolicy.ScrollBarAlwaysOn, Qt.ScrollBarPolicy.ScrollBarAlwaysOff
@@ -114,10 +122,15 @@ class HeatMap(QTableView):
     def _room(self) -> int:
         return self.width() - self._down.label_width() - 2
 
+    def _between(self) -> int:
+        """What the columns of one kind share."""
+        return self._room() - self._lead
+
     def _fitting(self) -> float:
         """The width of a field where all fit in, as far as they can be seen."""
-        columns = max(self.heat.columnCount(), 1)
-        return min(max(self._room() / columns, LEAST), self.theme.px(_COLUMN))
+        columns = max(self.heat.columnCount() - bool(self._lead), 1)
+        most = _COLUMN if columns > 1 else _ALONE
+        return min(max(self._between() / columns, LEAST), self.theme.px(most))
 
     def _width(self) -> float:
         return self._fitting() * self._zoom
@@ -142,6 +155,7 @@ class HeatMap(QTableView):
         super().resizeEvent(event)
         if event.size().width() != event.oldSize().width():
             self.fit()
+            self.scrollTo(self.currentIndex())
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """With Ctrl the wheel zooms about the pointer, sideways it scrolls, else it is the page's."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
@@ -25,6 +26,11 @@ class Patch:
     """Where the field stands for many: the largest of their values, of which `value` is the median."""
 
 
+def scale_for(patches: Iterable[Patch]) -> Scale:
+    """A scale that holds the values of all these fields."""
+    return scale_of([value for patch in patches for value in (patch.value, patch.worst) if value is not None])
+
+
 class HeatModel(QAbstractTableModel):
     """Patches by module and layer."""
 
@@ -35,15 +41,19 @@ class HeatModel(QAbstractTableModel):
         self.scale = Scale(-4.0, 0.0)
         self._patches: dict[tuple[int, int], Patch] = {}
 
-    def show(self, rows: tuple[str, ...], columns: tuple[str, ...], patches: dict[tuple[int, int], Patch]) -> None:
-        """Take a map; one of the same shape repaints in place."""
+    def show(
+        self,
+        rows: tuple[str, ...],
+        columns: tuple[str, ...],
+        patches: dict[tuple[int, int], Patch],
+        scale: Scale | None = None,
+    ) -> None:
+        """Take a map; one of the same shape repaints in place. Its colours are those of `scale`, or of a new one."""
         same_shape = rows == self.rows and columns == self.columns
         if not same_shape:
             self.beginResetModel()
         self.rows, self.columns, self._patches = rows, columns, patches
-        self.scale = scale_of(
-            [value for patch in patches.values() for value in (patch.value, patch.worst) if value is not None]
-        )
+        self.scale = scale or scale_for(patches.values())
         if not same_shape:
             self.endResetModel()
         elif rows and columns:

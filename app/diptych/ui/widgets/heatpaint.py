@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from PySide6.QtCore import QRect, QRectF, Qt
@@ -18,8 +19,8 @@ _TIGHT = 12
 _NUMBERED = 42
 """From this width on a field has room for its number."""
 _EVERY = (2, 5, 10, 20, 50, 100, 200, 500, 1000)
-_BRIGHT = 0.6
-"""From this share of the scale on, ink on a colour is black."""
+_BRIGHT = 0.45
+"""From this share of the scale on, black ink is read better on a colour than white."""
 
 
 def paint_patch(painter: QPainter, rect: QRect, patch: Patch, scale: Scale, theme: Theme) -> QRectF:
@@ -48,22 +49,29 @@ def paint_patch(painter: QPainter, rect: QRect, patch: Patch, scale: Scale, them
         low = QRectF(cell.x(), cell.y() + (round(cell.height() / 3) if patch.worst is not None else 0),
                      cell.width(), cell.height())  # fmt: skip
         low.setBottom(cell.bottom())
-        _write(painter, low, display.number(patch.value, 2), ink, theme)
+        _write(painter, low, figure(patch.value), ink, theme)
     painter.restore()
     return cell
 
 
-def thinned(names: Sequence[str], width: float, metrics: QFontMetrics) -> list[str]:
-    """The names as they are written above columns of `width`: numbers that are too many give way to every nth."""
+def figure(value: float) -> str:
+    """A value in two digits, both of them always written: `0.20`, `3.1e−5`."""
+    if not math.isfinite(value) or not value:
+        return display.number(value)
+    digits, _, power = f"{value:#.2g}".rstrip(".").partition("e")
+    return f"{digits}e{int(power)}".replace("-", "−") if power else digits
+
+
+def thinned(names: Sequence[str], widths: Sequence[float], metrics: QFontMetrics) -> list[str]:
+    """The names as they are written above columns: numbers that are too many give way to every nth."""
+    numbers = [width for name, width in zip(names, widths, strict=True) if name.isdigit()]
     longest = metrics.horizontalAdvance("0" * max(3, *(len(name) for name in names if name.isdigit()), 0))
-    every = 1
-    if longest > width:
-        every = next((n for n in _EVERY if n * width > longest + 6), _EVERY[-1])
-    shown = []
-    for name in names:
-        fits = int(name) % every == 0 if name.isdigit() else metrics.horizontalAdvance(name) <= width + 6
-        shown.append(name if fits else "")
-    return shown
+    width = sum(numbers) / max(len(numbers), 1)
+    every = next((n for n in _EVERY if n * width > longest + 6), _EVERY[-1]) if longest > width else 1
+    return [
+        name if (int(name) % every == 0 if name.isdigit() else metrics.horizontalAdvance(name) <= room + 6) else ""
+        for name, room in zip(names, widths, strict=True)
+    ]
 
 
 def _fill(painter: QPainter, cell: QRectF, share: float, wide: bool) -> QColor:

@@ -57,6 +57,8 @@ class NumberGrid(QAbstractScrollArea):
     """These rows and columns (ranges) are in view and not known."""
     moved = Signal(int, int)
     """The cursor is on this row and column."""
+    looked = Signal()
+    """Other rows or columns are in view."""
     closed = Signal()
 
     def __init__(self, theme: Theme, titles: Sequence[tuple[str, str]], parent: QWidget | None = None) -> None:
@@ -64,6 +66,7 @@ class NumberGrid(QAbstractScrollArea):
         super().__init__(parent)
         self._theme = theme
         self._titles = titles
+        self._captions: Sequence[str] = ()
         self._size = (0, 0)
         self._numbers = _NOTHING
         self._cursor = (0, 0)
@@ -81,6 +84,10 @@ class NumberGrid(QAbstractScrollArea):
         self._size, self._numbers, self._cursor = (0, 0), _NOTHING, (0, 0)
         self._measure()
         self.wanted.emit(range(self.page_rows()), range(self.page_columns()))
+
+    def set_captions(self, captions: Sequence[str]) -> None:
+        """What stands beside the title of each block."""
+        self._captions = captions
 
     def show_numbers(self, size: tuple[int, int], numbers: Numbers) -> None:
         """Take a part of matrices of so many rows and columns."""
@@ -188,6 +195,7 @@ class NumberGrid(QAbstractScrollArea):
         rows, columns = self.in_view()
         if self._size != (0, 0) and not self._numbers.holds(rows, columns):
             self.wanted.emit(rows, columns)
+        self.looked.emit()
         self.viewport().update()
 
     # painting ------------------------------------------------------------------------------------------------------
@@ -203,9 +211,12 @@ class NumberGrid(QAbstractScrollArea):
             x = self._block(block)
             painter.setFont(theme.font(Size.BODY, bold=True))
             painter.setPen(theme.color(token))
-            painter.drawText(QRect(x, 0, len(columns) * width - _INSET, head // 2), right, title)
+            line = QRect(x, 0, max(len(columns), 1) * width - _INSET, head // 2)
+            painter.drawText(line, right, title)
+            line.setRight(line.right() - painter.fontMetrics().horizontalAdvance(title) - _INSET)
             painter.setFont(small)
             painter.setPen(theme.color("muted"))
+            painter.drawText(line, right, self._captions[block] if block < len(self._captions) else "")
             for at, column in enumerate(columns):
                 painter.drawText(QRect(x + at * width, head // 2, width - _INSET, head // 2), right, f"{column:,}")
         painter.setPen(QPen(theme.color("hairline"), 1))

@@ -59,8 +59,7 @@ class ValueView(QWidget):
         column.addLayout(head)
         column.addWidget(self.grid, 1)
         column.addWidget(self._exact)
-        self.grid.verticalScrollBar().valueChanged.connect(self._tell_place)
-        self.grid.horizontalScrollBar().valueChanged.connect(self._tell_place)
+        self.grid.looked.connect(self._tell_place)
         self.setFocusProxy(self.grid)
 
     def height_for(self, rows: int) -> int:
@@ -77,9 +76,12 @@ class ValueView(QWidget):
         self.say("Reading values…")
         self.grid.begin()
 
-    def show_page(self, shape: Sequence[int], size: tuple[int, int], numbers: Numbers) -> None:
+    def show_page(
+        self, shape: Sequence[int], size: tuple[int, int], numbers: Numbers, captions: Sequence[str] = ()
+    ) -> None:
         """Show a part of tensors of this shape, which lie flat as a matrix of `size`."""
         self._shape = tuple(shape)
+        self.grid.set_captions(captions)
         self.grid.show_numbers(size, numbers)
         self._tell_place()
 
