@@ -218,6 +218,25 @@ def test_without_a_keyring_the_dialog_says_so_and_the_session_serves(
     assert Settings.load().remotes["reg"].keys() <= {"address", "account", "tested"}
 
 
+def test_where_a_login_will_rest_is_said_as_it_is_chosen(
+    section: RemotesSection, bench: Context, keyring: None, qtbot: QtBot
+) -> None:
+    bench.workbench.add_remote("reg", "oci://ghcr.io/a/b")
+    said: list[str] = []
+
+    def choose(dialog: LoginDialog) -> None:
+        said.append(dialog.kept.text())
+        dialog.session.click()
+        said.append(dialog.kept.text())
+        dialog.session.click()
+        said.append(dialog.kept.text())
+
+    during(LoginDialog, choose)
+    section.sign_in("reg")
+    rests = "Kept in the keyring. Secret Service: ready."
+    assert said == [rests, "Kept in memory, and forgotten when Diptych closes.", rests]
+
+
 def test_a_keyring_that_declines_leaves_the_session(
     section: RemotesSection, bench: Context, alerts: list[Alert], tmp_path: Path, qtbot: QtBot
 ) -> None:
@@ -275,6 +294,29 @@ def test_logins_are_copied_only_when_they_are_ticked(
     qtbot.mouseClick(button(section, "Logins of other programs…"), Qt.MouseButton.LeftButton)
     assert finish(credentials.get("reg")) == Secret(CANARY, "jane")
     finish(bench.workbench.forget_remote("reg"))
+
+
+def test_a_remote_takes_one_login_of_those_that_fit(
+    section: RemotesSection, bench: Context, home: Path, qtbot: QtBot
+) -> None:
+    (home / ".aws").mkdir()
+    keys = "[{}]\naws_access_key_id = {}\naws_secret_access_key = " + CANARY + "\n"
+    (home / ".aws" / "credentials").write_text(keys.format("home", "AKIA1") + keys.format("work", "AKIA2"), "utf-8")
+    bench.workbench.add_remote("store", "s3://bucket")
+    bench.workbench.add_remote("other", "s3://bucket-2")
+    chosen: list[list[tuple[str, str]]] = []
+
+    def tick(dialog: FoundDialog) -> None:
+        lines = [dialog.list.item(row) for row in range(4)]
+        assert ["store" in line.text() for line in lines] == [False, True, False, True]
+        for row in (1, 2, 3):
+            place = dialog.list.visualItemRect(lines[row]).center()
+            qtbot.mouseClick(dialog.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
+        chosen.append([(name, login.key) for name, login in dialog.chosen()])
+
+    during(FoundDialog, tick)
+    section.look_for_logins()
+    assert chosen == [[("other", "aws:work"), ("store", "aws:work")]]
 
 
 def test_renaming_takes_the_login_along_and_forgetting_asks_first(

@@ -12,7 +12,7 @@ from diptych.display import path, visible
 from diptych.ui.theme import Theme
 from diptych.ui.tokens import Space
 from diptych.ui.widgets.label import label
-from diptych.ui.widgets.tallrows import TallRows
+from diptych.ui.widgets.tallrows import CheckedRows
 from diptych.workbench.remotes import NamedRemote
 
 
@@ -30,7 +30,7 @@ class FoundDialog(QDialog):
         layout.setSpacing(Space.S)
         self.list = QListWidget()
         self.list.setAccessibleName("Logins found")
-        self.list.setItemDelegate(TallRows(theme, self.list))
+        self.list.setItemDelegate(CheckedRows(theme, self.list))
         self.list.setUniformItemSizes(True)
         self._pairs: list[tuple[FoundLogin, NamedRemote | None]] = []
         for login in found:
@@ -50,7 +50,7 @@ class FoundDialog(QDialog):
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
         layout.addWidget(buttons)
-        self.list.itemChanged.connect(self._look)
+        self.list.itemChanged.connect(self._ticked)
         self._look()
 
     def chosen(self) -> list[tuple[str, FoundLogin]]:
@@ -73,7 +73,17 @@ class FoundDialog(QDialog):
             item = QListWidgetItem(visible(f"{what}   →   {remote.name}"))
             item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsUserCheckable)
             item.setCheckState(Qt.CheckState.Unchecked)
+        item.setToolTip(item.text().replace("<", "\u2039").replace(">", "\u203a"))
         self.list.addItem(item)
+
+    def _ticked(self, item: QListWidgetItem) -> None:
+        """A remote has one login: of two that are meant for it, the one that was ticked last is taken."""
+        _, remote = self._pairs[self.list.row(item)]
+        if item.checkState() is Qt.CheckState.Checked:
+            for row, (_, other) in enumerate(self._pairs):
+                if other is remote and self.list.item(row) is not item:
+                    self.list.item(row).setCheckState(Qt.CheckState.Unchecked)
+        self._look()
 
     def _look(self) -> None:
         self.confirm.setEnabled(bool(self.chosen()))

@@ -36,6 +36,7 @@ class LoginDialog(QDialog):
         self.setMinimumWidth(theme.px(480))
         self.remote = remote
         self._found: list[FoundLogin] = []
+        self._view: KeyringView | None = None
         self._closed = False  # answers may come later than that
         layout = QVBoxLayout(self)
         layout.setContentsMargins(Space.L, Space.L, Space.L, Space.L)
@@ -62,7 +63,9 @@ class LoginDialog(QDialog):
         layout.addLayout(form)
         self.session = QCheckBox("Only until Diptych closes")
         layout.addWidget(self.session)
-        self.kept = label("Kept in the keyring of this machine.", "caption", wrap=True)
+        self.kept = label("", "caption", wrap=True)
+        self.session.toggled.connect(self._say_where)
+        self._say_where()
         layout.addWidget(self.kept)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         self.confirm = buttons.button(QDialogButtonBox.StandardButton.Ok)
@@ -80,12 +83,11 @@ class LoginDialog(QDialog):
         """Say where the login will rest; without a keyring only this session is left."""
         if self._closed:
             return
-        absent = view.condition in (Condition.NONE, Condition.UNSAFE)
-        if absent:
+        self._view = view
+        if _is_absent(view):
             self.session.setChecked(True)
-        self.session.setEnabled(not absent)
-        told = str(view)
-        self.kept.setText(visible(f"{'' if absent else 'Kept in the keyring. '}{told[0].upper()}{told[1:]}."))
+        self.session.setEnabled(not _is_absent(view))
+        self._say_where()
 
     def show_found(self, logins: Sequence[FoundLogin]) -> None:
         """Offer logins of other programs that are meant for this registry."""
@@ -115,6 +117,16 @@ class LoginDialog(QDialog):
             self.secret.clear()
         super().done(result)
 
+    def _say_where(self) -> None:
+        """Say where the login will rest, and how the keyring stands as far as that matters."""
+        view, session = self._view, self.session.isChecked()
+        said = "Kept in memory, and forgotten when Diptych closes." if session else "Kept in the keyring."
+        if view is None:
+            self.kept.setText(said)
+            return
+        told = f"{str(view)[0].upper()}{str(view)[1:]}."
+        self.kept.setText(visible(told if _is_absent(view) else said if session else f"{said} {told}"))
+
     def _look(self) -> None:
         typed = self.chosen() is None
         self.user.setEnabled(typed)
@@ -122,6 +134,11 @@ class LoginDialog(QDialog):
         needs_user = typed and self.remote.address.kind == "s3"
         complete = bool(self.secret.text().strip()) and (not needs_user or bool(self.user.text().strip()))
         self.confirm.setEnabled(complete or not typed)
+
+
+def _is_absent(view: KeyringView) -> bool:
+    """Whether only this session is left for a login."""
+    return view.condition in (Condition.NONE, Condition.UNSAFE)
 
 
 def _words(remote: NamedRemote) -> tuple[str, str, str]:
