@@ -254,6 +254,20 @@ def test_what_is_not_whole_offers_to_scan_again(page: LibraryPage, qtbot: QtBot,
     assert alerts[-1].message.startswith("Scanned again")
 
 
+def test_one_version_is_pushed_from_the_strip(page: LibraryPage, qtbot: QtBot, context: Context) -> None:
+    alerts: list[Alert] = []
+    context.alerted.connect(alerts.append)
+    go_to(page, "base-pretrain")
+    assert not page.bar.buttons["push"].isVisible()  # a run is no version
+    go_to(page, "checkpoint-300")
+    qtbot.mouseClick(page.bar.buttons["push"], Qt.MouseButton.LeftButton)
+    assert alerts[-1].message == "No remote is known yet."
+    version = page.selection.current()
+    assert version is not None
+    page.bar.show_selection(1, replace(version, state=State.NO_WEIGHTS), (None, None))
+    assert not page.bar.buttons["push"].isVisible()
+
+
 def test_c_on_one_version_asks_what_with(page: LibraryPage, qtbot: QtBot, context: Context) -> None:
     go_to(page, "checkpoint-300")
     press(qtbot, page, "c")

@@ -45,9 +45,7 @@ def prepare(catalog: Catalog, version: Version, choice: Choice) -> Job[Shipment]
     """
     version = yield from _hashed(catalog, version)
     place = _place(version)
-    left_out = [LeftOut(one.path, one.bytes, reason) for one in version.artifacts if (reason := _reason(one, choice))]
-    stay = {one.name for one in left_out}
-    going = [one for one in version.artifacts if one.path not in stay]
+    going, left_out = choose(version, choice)
     digests = yield from _digests(place, going)
     parcels = [_parcel(place, one, digests[one.path]) for one in going]
     card = catalog.shipments.card(version.id)
@@ -68,7 +66,14 @@ def prepare(catalog: Catalog, version: Version, choice: Choice) -> Job[Shipment]
     ]
     parcels.sort(key=lambda parcel: parcel.name)
     datasets = tuple(data for record in catalog.records(version.key) for data in record.evidence.datasets)
-    return Shipment(version, tuple(parcels), tuple(left_out), tuple(cautions), datasets)
+    return Shipment(version, tuple(parcels), left_out, tuple(cautions), datasets)
+
+
+def choose(version: Version, choice: Choice) -> tuple[tuple[Artifact, ...], tuple[LeftOut, ...]]:
+    """The files of a version that go, and those that stay, each with the reason."""
+    left_out = [LeftOut(one.path, one.bytes, reason) for one in version.artifacts if (reason := _reason(one, choice))]
+    stay = {one.name for one in left_out}
+    return tuple(one for one in version.artifacts if one.path not in stay), tuple(left_out)
 
 
 def _hashed(catalog: Catalog, version: Version) -> Job[Version]:

@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QHBoxLayout,
-    QLabel,
     QListWidget,
     QListWidgetItem,
     QProgressBar,
@@ -26,20 +25,19 @@ from diptych.errors import DiptychError
 from diptych.job import Tick
 from diptych.ui.context import Context
 from diptych.ui.dialogs.wishes import WishesForm
-from diptych.ui.icons import icon
 from diptych.ui.runner import Running
 from diptych.ui.tokens import Space
+from diptych.ui.widgets.cautions import Cautions
 from diptych.ui.widgets.label import Elided, label
 from diptych.ui.widgets.parcels import ParcelRow, Parcels
-from diptych.ui.widgets.tallrows import TallRows
+from diptych.ui.widgets.tallrows import CheckedRows
 from diptych.workbench.pushing import Targeted
 from diptych.workbench.remotes import NamedRemote
-from diptych.workbench.shipping import Choice
+from diptych.workbench.shipping import Choice, choose
 
 _SETTLE_MS = 250
 """How long the questions must rest before the remotes are asked anew."""
 _MOST_TARGETS = 4
-_MOST_CAUTIONS = 5
 
 
 class PushDialog(QDialog):
@@ -72,6 +70,7 @@ class PushDialog(QDialog):
         layout.setSpacing(Space.S)
         layout.addLayout(self._head(chosen))
         self.files = Parcels(theme)
+        self.files.show_rows(_unplanned(version, self._choice))
         self.files.changed.connect(self._rechosen)
         layout.addWidget(self.files, 1)
         layout.addLayout(self._foot())
@@ -92,7 +91,7 @@ class PushDialog(QDialog):
         left.addWidget(label("To", "caption"))
         self.targets = QListWidget()
         self.targets.setAccessibleName("Remotes to push to")
-        self.targets.setItemDelegate(TallRows(self._context.theme, self.targets))
+        self.targets.setItemDelegate(CheckedRows(self._context.theme, self.targets))
         self.targets.setUniformItemSizes(True)
         self.targets.setFixedHeight(self._context.theme.row * min(max(len(self._remotes), 2), _MOST_TARGETS) + 2)
         for name, remote in self._remotes.items():
@@ -119,14 +118,13 @@ class PushDialog(QDialog):
         self._bar.setAccessibleName("Planning")
         self._bar.setRange(0, 0)
         self.said = Elided()
-        self._cautions = QVBoxLayout()
-        self._cautions.setSpacing(Space.XS)
+        self.cautions = Cautions(self._context.theme)
         self.looked = QCheckBox("I have looked at these")
         self.looked.toggled.connect(self._enable)
         self.looked.hide()
         column.addWidget(self._bar)
         column.addWidget(self.said)
-        column.addLayout(self._cautions)
+        column.addWidget(self.cautions)
         column.addWidget(self.looked)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         self.push = buttons.addButton("Push", QDialogButtonBox.ButtonRole.AcceptRole)
@@ -193,8 +191,7 @@ class PushDialog(QDialog):
         plans = [one.plan for one in planned]
         self.files.show_rows(_rows(plans))
         self._say(summary(plans))
-        waiting = [plan for plan in plans if not plan.done]
-        self._show_cautions(tuple(dict.fromkeys(text for plan in waiting for text in warnings(plan))))
+        self._show_cautions(to_look_at(planned))
         self._enable()
 
     def _fail(self, error: Exception) -> None:
@@ -202,6 +199,7 @@ class PushDialog(QDialog):
         self._bar.hide()
         if isinstance(error, DiptychError):
             self._say(". ".join(part for part in (error.message, error.hint) if part))
+            self.files.show_rows(_unplanned(self._version, self._choice))
             self._show_cautions(())
         else:
             self._context.fail(error)
@@ -211,14 +209,7 @@ class PushDialog(QDialog):
         self.said.set_text(text)
 
     def _show_cautions(self, texts: Sequence[str]) -> None:
-        while (item := self._cautions.takeAt(0)) is not None:
-            widget = item.widget()
-            if widget is not None:
-                widget.deleteLater()
-        for text in texts[:_MOST_CAUTIONS]:
-            self._cautions.addWidget(_caution(text))
-        if len(texts) > _MOST_CAUTIONS:
-            self._cautions.addWidget(label(f"and {len(texts) - _MOST_CAUTIONS} more", "muted"))
+        self.cautions.show_texts(texts)
         self.looked.setChecked(False)
         self.looked.setVisible(bool(texts))
 
@@ -228,9 +219,9 @@ class PushDialog(QDialog):
         self._copy.setEnabled(bool(self.planned))
 
     def _copy_plan(self) -> None:
-        lines = [f"{one.remote}\t{file.name}\t{file.fate.value}\t{file.bytes}\t{file.reason}"
+        files = [f"{one.remote}\t{file.name}\t{file.fate.value}\t{file.bytes}\t{file.reason}"
                  for one in self.planned for file in one.plan.files]  # fmt: skip
-        QGuiApplication.clipboard().setText("\n".join(lines))
+        QGuiApplication.clipboard().setText("\n".join([self.said.text(), *self.cautions.texts(), *files]))
 
 
 def summary(plans: Sequence[Plan]) -> str:
@@ -239,11 +230,12 @@ def summary(plans: Sequence[Plan]) -> str:
         return "It is there already: nothing would change."
     shipment = plans[0].shipment
     count = len(shipment.parcels)
+    at = f" at {len(plans)} remotes" if len(plans) > 1 else ""
     parts = [
         f"{count:,} of {display.plural(count + len(shipment.left_out), 'file')}",
         display.size(shipment.bytes),
         *(
-            f"{number:,} {word}"
+            f"{number:,} {word}{at}"
             for word, fate in (("new", Fate.NEW), ("replaced", Fate.REPLACE), ("unchanged", Fate.UNCHANGED))
             if (number := sum(plan.count(fate) for plan in plans))
         ),
@@ -262,6 +254,14 @@ def warnings(plan: Plan) -> list[str]:
     return said
 
 
+def to_look_at(planned: Sequence[Targeted]) -> tuple[str, ...]:
+    """The warnings of all that would change something; one that not all of them share names its remote."""
+    told = {one.remote: warnings(one.plan) for one in planned if not one.plan.done}
+    shared = set.intersection(*map(set, told.values())) if told else set()
+    lines = (text if text in shared else f"{remote}: {text}" for remote, texts in told.items() for text in texts)
+    return tuple(dict.fromkeys(lines))
+
+
 def _rows(plans: Sequence[Plan]) -> list[ParcelRow]:
     """Every file of the version once, its fate the most severe of all targets."""
     order = (Fate.REPLACE, Fate.NEW, Fate.UNCHANGED, Fate.EXCLUDED)
@@ -277,13 +277,9 @@ def _rows(plans: Sequence[Plan]) -> list[ParcelRow]:
     return sorted(rows.values(), key=lambda row: (not row.goes, row.name))
 
 
-def _caution(text: str) -> QWidget:
-    row = QWidget()
-    line = QHBoxLayout(row)
-    line.setContentsMargins(0, 0, 0, 0)
-    line.setSpacing(Space.S)
-    sign = QLabel()
-    sign.setPixmap(icon("warning").pixmap(16, 16))
-    line.addWidget(sign)
-    line.addWidget(Elided(text), 1)
-    return row
+def _unplanned(version: Version, choice: Choice) -> list[ParcelRow]:
+    """Every file of the version, as far as is known without asking a remote."""
+    going, left_out = choose(version, choice)
+    rows = [ParcelRow(one.path, one.bytes, "", "", True) for one in going]
+    rows += [ParcelRow(one.name, one.bytes, Fate.EXCLUDED.value, one.reason, False) for one in left_out]
+    return sorted(rows, key=lambda row: (not row.goes, row.name))

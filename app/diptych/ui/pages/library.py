@@ -256,6 +256,7 @@ class LibraryPage(Page):
             "compare": self.selection.compare,
             "tag": self.selection.tag,
             "note": self.selection.note,
+            "push": self.selection.push,
             "reveal": self.selection.reveal,
             "remove": self.selection.remove,
             "rescan": self.selection.rescan,

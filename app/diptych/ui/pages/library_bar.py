@@ -8,7 +8,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from diptych import display
-from diptych.domain.version import Version
+from diptych.domain.version import State, Version
 from diptych.ui.icons import icon
 from diptych.ui.models.columns import RESCANNED, STATE_REASONS
 from diptych.ui.tokens import Space
@@ -19,9 +19,12 @@ _BUTTONS = (
     ("rescan", "Scan again", "", "refresh"),
     ("tag", "Tag", "T", "tag"),
     ("note", "Note", "N", "note"),
+    ("push", "Push", "P", "push"),
     ("reveal", "Reveal in folder", "", "folder"),
     ("remove", "Remove", "Del", "remove"),
 )
+_UNSENT = RESCANNED | {State.NO_WEIGHTS}
+"""States in which a push is not what one thinks of first; the context menu has it."""
 
 
 class SelectionBar(QWidget):
@@ -85,6 +88,7 @@ class SelectionBar(QWidget):
             "rescan": one is not None and one.state in RESCANNED,
             "tag": count > 0,
             "note": one is not None,
+            "push": one is not None and one.state not in _UNSENT,
             "reveal": one is not None and one.path is not None and self._wide,
             "remove": count > 0,
         }
