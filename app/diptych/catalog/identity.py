@@ -50,9 +50,13 @@ def final(artifacts: Sequence[Artifact]) -> str | None:
     return hashlib.sha256("".join(sorted(lines)).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def provisional(path: Path | None, mark: str) -> str:
-    """The id until the files are hashed: of a place and its stamp, or of the name of a version without a place."""
-    text = f"{'' if path is None else path.absolute()}\0{mark}"
+def provisional(path: Path | str | None, mark: str) -> str:
+    """The id until the files are hashed: of a place and its stamp, or of the name of a version without a place.
+
+    A text is taken for an absolute path.
+    """
+    place = path.absolute() if isinstance(path, Path) else path or ""
+    text = f"{place}\0{mark}"
     return "~" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:40]
 
 

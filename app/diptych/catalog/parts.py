@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
-from diptych.domain.version import Artifact, Digest, Lineage, Problem, Relation, Role, Source
+from diptych.domain.version import Artifact, Digest, Files, Lineage, Problem, Relation, Role, Source
 from diptych.errors import Damaged
 
 Parts = list[Any]
@@ -26,8 +27,11 @@ def decoding(what: str) -> Iterator[None]:
         ) from error
 
 
-def encode_artifacts(artifacts: Iterable[Artifact]) -> str:
+def encode_artifacts(artifacts: Sequence[Artifact]) -> str:
     """Artifacts as JSON."""
+    if isinstance(artifacts, Files):
+        framed = zip(_frames(artifacts.names, artifacts.roles), artifacts.sizes, artifacts.times, strict=True)
+        return f"[{', '.join([f'{before}{size}, {time}{behind}' for (before, behind), size, time in framed])}]"
     return json.dumps(
         [
             [one.path, one.bytes, one.modified_ns, one.role.value]
@@ -35,6 +39,12 @@ def encode_artifacts(artifacts: Iterable[Artifact]) -> str:
             for one in artifacts
         ]
     )
+
+
+@lru_cache(maxsize=64)
+def _frames(names: tuple[str, ...], roles: tuple[Role, ...]) -> list[tuple[str, str]]:
+    """What stands before and behind the numbers of each file; folder after folder brings the same names."""
+    return [(f"[{json.dumps(name)}, ", f", {json.dumps(role.value)}]") for name, role in zip(names, roles, strict=True)]
 
 
 def decode_artifacts(text: str) -> tuple[Artifact, ...]:

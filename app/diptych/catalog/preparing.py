@@ -7,15 +7,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 
 from diptych.catalog import identity, parts, payload
 from diptych.catalog.texts import place_text, sorting, stored
 from diptych.domain.evidence import Evidence, Plain
 from diptych.domain.found import Found, Record
 from diptych.domain.trust import rank
-from diptych.domain.version import Artifact
+from diptych.domain.version import Artifact, Files
 
+_NOTHING = "[]"
 _LONGEST = 1000
 """Characters of a hyperparameter that lists still show; longer ones stand in the record only."""
 
@@ -60,7 +60,7 @@ class Prepared:
 
     found: Found
     place: str | None
-    artifacts: tuple[Artifact, ...]
+    artifacts: Sequence[Artifact]
     row: tuple[object, ...]
     """The columns of `version` from `name` to `problems`, without path and base key."""
     headers: str
@@ -97,16 +97,27 @@ class Preparation:
             row=_row(found),
             headers=payload.encode_headers(found.headers),
             layouts=layouts,
-            records=tuple(pack(record, found.path, found.artifacts) for record in found.records),
+            records=_packed(found) if found.records else (),
             base_name=None if found.base is None else stored(found.base.name),
             base_parent=None if found.base is None else found.base.parent,
         )
 
 
-def pack(record: Record, folder: Path | None = None, artifacts: Sequence[Artifact] = ()) -> PackedRecord:
-    """Encode one record; `folder` and `artifacts` are those of the version that it lies in."""
+def pack(record: Record, modified_ns: int | None = None) -> PackedRecord:
+    """Encode one record; `modified_ns` is when its file was written, where that is known."""
     evidence, curves = payload.encode_evidence(record.evidence)
-    return PackedRecord(record, place_text(record.path), _moment(record, folder, artifacts), evidence, curves)
+    return PackedRecord(record, place_text(record.path), _moment(record, modified_ns), evidence, curves)
+
+
+def _packed(found: Found) -> tuple[PackedRecord, ...]:
+    """The records of a find; when they were written, its files tell."""
+    folder = f"{found.path}/"
+    files = found.artifacts
+    if isinstance(files, Files):
+        times = dict(zip(files.names, files.times, strict=True))
+    else:
+        times = {artifact.path: artifact.modified_ns for artifact in files}
+    return tuple(pack(record, times.get(str(record.path).removeprefix(folder))) for record in found.records)
 
 
 def show(told: Sequence[Told]) -> Shown:
@@ -155,6 +166,7 @@ def _short(value: Plain) -> bool:
 
 def _row(found: Found) -> tuple[object, ...]:
     layouts = [header.layout for header in found.headers]
+    leading = max(layouts, key=lambda layout: layout.parameters) if layouts else None
     return (
         stored(found.name),
         sorting(found.name),
@@ -162,26 +174,24 @@ def _row(found: Found) -> tuple[object, ...]:
         found.kind.value,
         found.step,
         stored(found.format),
-        stored(max(layouts, key=lambda layout: layout.parameters).dtype if layouts else ""),
+        "" if leading is None else stored(leading.dtype),
         stored(found.family),
-        sum(layout.parameters for layout in layouts) if layouts else None,
+        None if leading is None else sum([layout.parameters for layout in layouts]),
         found.bytes,
         found.created,
         None if found.base is None else stored(found.base.name),
         None if found.base is None else json.dumps(parts.lineage_parts(found.base)),
-        json.dumps(parts.problem_parts(found.problems)),
+        json.dumps(parts.problem_parts(found.problems)) if found.problems else _NOTHING,
     )
 
 
-def _moment(record: Record, folder: Path | None, artifacts: Sequence[Artifact]) -> float:
+def _moment(record: Record, modified_ns: int | None) -> float:
     """When the record was written: as it says itself, else as its file says."""
     said = _date(record.evidence.facts.get("evaluated", ""))
     if said is not None:
         return said
-    if folder is not None:
-        for artifact in artifacts:
-            if folder / artifact.path == record.path:
-                return artifact.modified_ns / 1e9
+    if modified_ns is not None:
+        return modified_ns / 1e9
     try:
         return record.path.stat().st_mtime
     except (OSError, ValueError):

@@ -13,6 +13,8 @@ _HUMPS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z]
 
 def stored(text: str) -> str:
     """`text` with NUL and lone surrogates written as NUL and four hexadecimal digits; most text stays as it is."""
+    if text.isascii() and "\0" not in text:
+        return text
     return _UNSAFE.sub(lambda match: f"\0{ord(match[0]):04x}", text)
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from diptych.catalog import identity, parts, payload
 from diptych.catalog.names import Names
-from diptych.catalog.preparing import PackedRecord, Prepared, Shown, Told, param_value, show
-from diptych.catalog.texts import stored, words
+from diptych.catalog.preparing import PackedRecord, Prepared, Shown, Told, show
+from diptych.catalog.rows import Numbered, place_row, record_rows, unpacked, version_row, words_row
+from diptych.catalog.texts import words
 from diptych.catalog.uniting import unite
 from diptych.domain.changes import Changes
 from diptych.domain.version import Artifact
@@ -36,9 +36,12 @@ _UPDATE = """
         base_key = CASE WHEN base_name IS ? THEN base_key END
     WHERE key = ?
 """
+_NEW_PLACE = """
+    INSERT INTO place (path, version, position, stamp, state, gone, artifacts) VALUES (?, ?, 1, ?, ?, 0, ?)
+"""
 _PLACE = """
     INSERT INTO place (path, version, position, stamp, state, gone, artifacts)
-    VALUES (?, ?, (SELECT coalesce(max(position), 0) + 1 FROM place WHERE version = ?), ?, ?, 0, ?)
+    VALUES (?1, ?2, (SELECT coalesce(max(position), 0) + 1 FROM place WHERE version = ?2), ?3, ?4, 0, ?5)
     ON CONFLICT (path) DO UPDATE SET version = excluded.version, stamp = excluded.stamp, state = excluded.state,
         gone = 0, artifacts = excluded.artifacts,
         position = CASE WHEN version = excluded.version THEN position ELSE excluded.position END
@@ -63,13 +66,18 @@ _TIE = """
             WHERE other.name = version.base_name AND other.key <> version.key),
         (SELECT CASE count(*) WHEN 1 THEN min(other.key) END FROM version AS other
             WHERE other.model = version.base_name AND other.key <> version.key))
-    WHERE +base_key IS NULL AND +base_name IS NOT NULL AND (key IN (SELECT key FROM arrived) OR base_name IN (
+    WHERE +base_key IS NULL AND base_name >= '' AND (key IN (SELECT key FROM arrived) OR base_name IN (
         SELECT name FROM arrived UNION SELECT model FROM arrived UNION SELECT path FROM arrived))
 """
-_WORDS = """
-    INSERT OR REPLACE INTO words (rowid, name, model, tags, note, family, base, path, params)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+_NEW_WORDS = """
+    INSERT INTO words (rowid, name, model, tags, note, family, base, path, params) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
+_WORDS = _NEW_WORDS.replace("INSERT", "INSERT OR REPLACE")
+_METRIC = "INSERT INTO metric (version, key, value) VALUES (?, ?, ?)"
+_PARAM = "INSERT INTO param (version, key, value) VALUES (?, ?, ?)"
+_DETAIL = "INSERT INTO detail (version, shown, headers) VALUES (?, ?, ?)"
+_PARENT = "UPDATE version SET base_key = (SELECT key FROM version WHERE id = ?) WHERE key = ?"
+_BLANK = Numbered([], [], [], [])
 
 
 class Writer:
@@ -112,10 +120,7 @@ class Writer:
 
     def attach(self, key: int, records: Iterable[PackedRecord], place: str | None = None) -> None:
         """Write records of one version; `place` is where they lie within the version itself."""
-        self.connection.executemany(
-            _RECORD,
-            [(key, one.path, place, one.record.reader, one.moment, one.evidence, one.curves) for one in records],
-        )
+        self.connection.executemany(_RECORD, record_rows(key, place, records))
 
     def detach(self, key: int, paths: Sequence[str]) -> Changes:
         """Take records that lie elsewhere away from all other versions: each is about one version only.
@@ -177,9 +182,8 @@ class Writer:
             (key,),
         ).fetchone()
         tags = " ".join(tag for (tag,) in self.connection.execute("SELECT tag FROM tag WHERE version = ?", (key,)))
-        settings = unpacked(shown)[3] if shown else []
         texts = (words(name), words(model), tags, note, family, words(base or ""), path or "")
-        self.connection.execute(_WORDS, (key, *texts, _spoken(settings)))
+        self.connection.execute(_WORDS, (key, *texts, unpacked(shown).words() if shown else ""))
 
     def tie_bases(self, keys: Iterable[int]) -> None:
         """Recognise the parents of these versions, and these as parents of others.
@@ -191,8 +195,7 @@ class Writer:
     def restore_shown(self, key: int) -> None:
         """Fill `metric`, `param`, the counts of names and the words of a version whose other rows were put back."""
         (text,) = self.connection.execute("SELECT shown FROM detail WHERE version = ?", (key,)).fetchone()
-        metric_keys, measured, param_keys, settings = unpacked(text)
-        self._write_values(key, metric_keys, measured, param_keys, settings)
+        self._write_values({key: unpacked(text)})
         self.index_words(key)
 
     def _store_nowhere(self, one: Prepared) -> Changes:
@@ -211,27 +214,27 @@ class Writer:
             return self._update(one, key, one.provisional)
         if identity.unchanged(before, one.artifacts):
             return self._update(one, key, id_)
-        added = self._add([one])
+        added = self._add([one], _PLACE)
         self.connection.execute("UPDATE version SET path = NULL WHERE key = ?", (key,))
         self.settle([key])
         return added | Changes(updated=frozenset({key}))
 
-    def _add(self, finds: Sequence[Prepared]) -> Changes:
-        """Insert new versions, table by table."""
+    def _add(self, finds: Sequence[Prepared], place: str = _NEW_PLACE) -> Changes:
+        """Insert new versions, table by table; `place` is the statement that notes where they are."""
         (first,) = self.connection.execute(_NEXT).fetchone()
         numbered = list(enumerate(finds, first))
         many = self.connection.executemany
-        many(_INSERT, [(key, one.provisional, one.place, one.found.state.value, *one.row) for key, one in numbered])
-        many(_PLACE, [_placed(one, key) for key, one in numbered if one.place is not None])
-        details, texts = [], []
-        for key, one in numbered:
-            self._write(one, key)
-            shown = self._numbered(show([packed.told for packed in one.records]))
-            details.append((key, json.dumps(shown), one.headers))
-            texts.append((key, *_said(one), _spoken(shown[3])))
-            self._write_values(key, *shown)
-        many("INSERT INTO detail (version, shown, headers) VALUES (?, ?, ?)", details)
-        many(_WORDS, texts)
+        many(_INSERT, [version_row(one, key) for key, one in numbered])
+        many(place, [place_row(one, key) for key, one in numbered if one.place is not None])
+        many(_PARENT, [(one.base_parent, key) for key, one in numbered if one.base_parent is not None])
+        many(_RECORD, [row for key, one in numbered for row in record_rows(key, one.place, one.records)])
+        shown = {
+            key: self._numbered(show([packed.told for packed in one.records])) if one.records else _BLANK
+            for key, one in numbered
+        }
+        many(_DETAIL, [(key, shown[key].text, one.headers) for key, one in numbered])
+        self._write_values({key: one for key, one in shown.items() if one is not _BLANK})
+        many(_NEW_WORDS, [words_row(one, key, shown[key]) for key, one in numbered])
         return Changes(added=frozenset(range(first, first + len(finds))))
 
     def _update(self, one: Prepared, key: int, id_: str) -> Changes:
@@ -241,21 +244,13 @@ class Writer:
             self.connection.execute("UPDATE version SET state = ? WHERE key = ?", (one.found.state.value, key))
         else:
             self.connection.execute("DELETE FROM record WHERE version = ? AND place = ?", (key, one.place))
-            self.connection.execute(_PLACE, _placed(one, key))
-        self._write(one, key)
+            self.connection.execute(_PLACE, place_row(one, key))
+        if one.base_parent is not None:
+            self.connection.execute(_PARENT, (one.base_parent, key))
+        self.attach(key, one.records, one.place)
         self.settle([key])
         self.show_again(key)
         return Changes(updated=frozenset({key}))
-
-    def _write(self, one: Prepared, key: int) -> None:
-        """Write the parent and the records of a version."""
-        if one.base_parent is not None:
-            self.connection.execute(
-                "UPDATE version SET base_key = (SELECT key FROM version WHERE id = ?) WHERE key = ?",
-                (one.base_parent, key),
-            )
-        if one.records:
-            self.attach(key, one.records, one.place)
 
     def _show(self, key: int, shown: Shown) -> None:
         """Write what lists show, in place of what they showed before."""
@@ -263,65 +258,32 @@ class Writer:
         self.connection.execute("DELETE FROM metric WHERE version = ?", (key,))
         self.connection.execute("DELETE FROM param WHERE version = ?", (key,))
         numbered = self._numbered(shown)
-        self.connection.execute("UPDATE detail SET shown = ? WHERE version = ?", (json.dumps(numbered), key))
-        self._write_values(key, *numbered)
+        self.connection.execute("UPDATE detail SET shown = ? WHERE version = ?", (numbered.text, key))
+        self._write_values({key: numbered})
 
-    def _numbered(self, shown: Shown) -> tuple[list[int], list[float], list[int], list[object]]:
-        """Numbers and values of the metrics, then of the hyperparameters."""
+    def _numbered(self, shown: Shown) -> Numbered:
         metric_keys = self._metric.keys(self.connection, shown.metrics)
         param_keys = self._param.keys(self.connection, shown.hyperparameters)
-        return metric_keys, list(shown.metrics.values()), param_keys, list(shown.hyperparameters.values())
+        return Numbered(metric_keys, list(shown.metrics.values()), param_keys, list(shown.hyperparameters.values()))
 
-    def _write_values(
-        self, key: int, metric_keys: Sequence[int], measured: Sequence[float], param_keys: Sequence[int],
-        settings: Sequence[object],
-    ) -> None:  # fmt: skip
-        """Write the values of a version that are searched and sorted by, and count their names."""
-        if metric_keys:
-            self.connection.executemany(
-                "INSERT INTO metric (version, key, value) VALUES (?, ?, ?)",
-                [
-                    (key, name, None if math.isnan(value) else value)
-                    for name, value in zip(metric_keys, measured, strict=True)
-                ],
-            )
-        if param_keys:
-            self.connection.executemany(
-                "INSERT INTO param (version, key, value) VALUES (?, ?, ?)",
-                [(key, name, param_value(value)) for name, value in zip(param_keys, settings, strict=True)],
-            )
-        self._count(metric_keys, param_keys, 1)
+    def _write_values(self, numbered: Mapping[int, Numbered]) -> None:
+        """Write the values of versions that are searched and sorted by, and count their names."""
+        told = numbered.items()
+        self.connection.executemany(_METRIC, [row for key, one in told for row in one.metric_rows(key)])
+        self.connection.executemany(_PARAM, [row for key, one in told for row in one.param_rows(key)])
+        for one in numbered.values():
+            self._count(one, 1)
 
     def _count_names(self, key: int, by: int) -> None:
         row = self.connection.execute("SELECT shown FROM detail WHERE version = ?", (key,)).fetchone()
         if row is None or not row[0]:
             return
-        metric_keys, _, param_keys, _ = unpacked(row[0])
-        self._count(metric_keys, param_keys, by)
+        self._count(unpacked(row[0]), by)
 
-    def _count(self, metric_keys: Iterable[int], param_keys: Iterable[int], by: int) -> None:
-        for uses, keys in zip(self._uses, (metric_keys, param_keys), strict=True):
+    def _count(self, numbered: Numbered, by: int) -> None:
+        for uses, keys in zip(self._uses, (numbered.metric_keys, numbered.param_keys), strict=True):
             for name in keys:
                 uses[name] += by
-
-
-def unpacked(shown: str) -> list[Any]:
-    """Keys and values of the metrics, then of the hyperparameters, from what lists show."""
-    with parts.decoding("what lists show"):
-        metric_keys, measured, param_keys, settings = json.loads(shown)
-        return [metric_keys, measured, param_keys, settings]
-
-
-def _placed(one: Prepared, key: int) -> tuple[object, ...]:
-    """The row of a place."""
-    found, artifacts = one.found, parts.encode_artifacts(one.artifacts)
-    return one.place, key, key, found.stamp, found.state.value, artifacts
-
-
-def _said(one: Prepared) -> tuple[str, ...]:
-    """The words that find a new version, but for its hyperparameters."""
-    name, model, family = stored(one.found.name), stored(one.found.model), stored(one.found.family)
-    return words(name), words(model), "", "", family, words(one.base_name or ""), one.place or ""
 
 
 def _with_digests(now: Sequence[Artifact], before: Sequence[Artifact]) -> tuple[Artifact, ...]:
@@ -333,17 +295,3 @@ def _with_digests(now: Sequence[Artifact], before: Sequence[Artifact]) -> tuple[
         else one
         for one in now
     )
-
-
-def _spoken(settings: Iterable[object]) -> str:
-    """What can be searched of all hyperparameters."""
-    return " ".join(text for value in settings if (text := _text(value)))
-
-
-def _text(value: object) -> str:
-    """What can be searched of a hyperparameter: its words, not its numbers."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    if isinstance(value, list):
-        return " ".join(_text(part) for part in value)
-    return ""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from diptych.domain.evidence import Evidence
 from diptych.domain.tensor import Header
-from diptych.domain.version import Artifact, Kind, Lineage, Problem, State
+from diptych.domain.version import Artifact, Files, Kind, Lineage, Problem, Role, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +25,10 @@ class Record:
 class Found:
     """One version in one place."""
 
-    path: Path | None
-    """Its folder, or its file where a weight file stands alone; None for a version known only from records."""
+    path: Path | str | None
+    """Its folder, or its file where a weight file stands alone; None for a version known only from records.
+
+    A text stands for an absolute path: a scan finds many places, and paths are slow to make."""
     name: str
     model: str
     kind: Kind
@@ -36,7 +39,7 @@ class Found:
     format: str = ""
     family: str = ""
     created: float | None = None
-    artifacts: tuple[Artifact, ...] = ()
+    artifacts: Sequence[Artifact] = ()
     headers: tuple[Header, ...] = ()
     records: tuple[Record, ...] = ()
     base: Lineage | None = None
@@ -45,4 +48,7 @@ class Found:
     @property
     def bytes(self) -> int:
         """Size of the weight files."""
-        return sum(artifact.bytes for artifact in self.artifacts if artifact.role == "weights")
+        if isinstance(self.artifacts, Files):
+            sizes = zip(self.artifacts.sizes, self.artifacts.roles, strict=True)
+            return sum(size for size, role in sizes if role is Role.WEIGHTS)
+        return sum(artifact.bytes for artifact in self.artifacts if artifact.role is Role.WEIGHTS)

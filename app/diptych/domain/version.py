@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import overload
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,38 @@ class Artifact:
     """None until the file was hashed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Files(Sequence[Artifact]):
+    """The files of a version in columns of one length, none of them hashed.
+
+    A scan meets far more files than anybody looks at, so an artifact is made when one is asked for.
+    """
+
+    names: tuple[str, ...]
+    sizes: Sequence[int]
+    """Bytes."""
+    times: Sequence[int]
+    """When each was modified, nanoseconds since 1970."""
+    roles: tuple[Role, ...]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @overload
+    def __getitem__(self, place: int) -> Artifact: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Artifact, ...]: ...
+
+    def __getitem__(self, place: int | slice) -> Artifact | tuple[Artifact, ...]:
+        if isinstance(place, slice):
+            return tuple(self)[place]
+        return Artifact(self.names[place], self.sizes[place], self.times[place], self.roles[place])
+
+    def __iter__(self) -> Iterator[Artifact]:
+        return map(Artifact, self.names, self.sizes, self.times, self.roles)
+
+
 class Kind(StrEnum):
     """What sort of thing a version is."""
 
@@ -74,12 +107,17 @@ class State(StrEnum):
     COMPLETE = "complete"
     PARTIAL = "partial"
     """Still being written, or a shard is missing."""
-    UNREAD = "format not read yet"
-    """Its weights are here, in a format that is told and hashed but not looked into."""
+    UNREAD = "weights not opened"
+    """Its weights are here, hashed but not looked into: they would run code, or their format is only told."""
     NO_WEIGHTS = "no weights here"
     OFFLINE = "offline"
     """Its files were there at an earlier scan and are not now."""
     DAMAGED = "damaged"
+
+    @classmethod
+    def _missing_(cls, value: object) -> State | None:
+        """The state that an earlier release called by another word, as its catalogs still do."""
+        return cls.UNREAD if value == "format not read yet" else None
 
 
 class Relation(StrEnum):
@@ -136,7 +174,7 @@ class Version:
     path: Path | None
     step: int | None = None
     format: str = ""
-    """`safetensors`; what the name says of a format that is not read yet (`pytorch`, `gguf`); empty without weights."""
+    """`safetensors`, `pytorch`; of a format that is only told what its name says (`onnx`); empty without weights."""
     dtype: str = ""
     """The dtype that holds most elements, in the format's own spelling (`BF16`)."""
     family: str = ""

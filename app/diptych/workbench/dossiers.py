@@ -20,6 +20,7 @@ from diptych.domain.trust import rank
 from diptych.domain.version import State, Version
 from diptych.errors import NotFound
 from diptych.formats import open_weights
+from diptych.formats.lying import in_order
 from diptych.records import has_tokenizer, read_samples, read_tokenizer
 from diptych.workbench.naming import Names
 from diptych.workbench.recognise import Recogniser
@@ -54,10 +55,10 @@ def from_path(catalog: Catalog, path: Path) -> Dossier:
     folder = place if place.is_dir() else place.parent
     listing = _finished(look(str(folder), own_files(catalog)))
     recognised = _finished(Recogniser(Names({})).recognise(listing))
-    fitting = [found for found in recognised.versions if found.path == place]
-    fitting = fitting or [found for found in recognised.versions if found.path == folder or place == folder]
+    fitting = [found for found in recognised.versions if found.path == str(place)]
+    fitting = fitting or [found for found in recognised.versions if found.path == str(folder) or place == folder]
     if len(fitting) > 1:
-        names = display.listing(found.path.name for found in fitting if found.path is not None)
+        names = display.listing(Path(found.path).name for found in fitting if found.path is not None)
         raise NotFound(f"{display.path(path)}: holds {len(fitting)} versions: {names}", "Name one of the files.")
     if not fitting:
         raise NotFound(f"{display.path(path)}: no model version here", _hint(listing))
@@ -85,6 +86,7 @@ def _hint(listing: Listing) -> str:
 def _version(found: Found) -> Version:
     layouts = [header.layout for header in found.headers]
     evidence = _ranked(found.records)
+    place = None if found.path is None else Path(found.path)
     return Version(
         key=0,
         id="",
@@ -92,7 +94,7 @@ def _version(found: Found) -> Version:
         model=found.model,
         kind=found.kind,
         state=found.state,
-        path=found.path,
+        path=place,
         step=found.step,
         format=found.format,
         dtype=max(layouts, key=lambda layout: layout.parameters).dtype if layouts else "",
@@ -101,8 +103,8 @@ def _version(found: Found) -> Version:
         bytes=found.bytes,
         created=found.created,
         base=found.base,
-        artifacts=found.artifacts,
-        places=(found.path,) if found.path else (),
+        artifacts=tuple(found.artifacts),
+        places=() if place is None else (place,),
         problems=found.problems,
         metrics={metric.key: metric.value for one in evidence for metric in one.metrics},
         hyperparameters={
@@ -116,7 +118,7 @@ def _dossier(version: Version, records: Sequence[Record], headers: Iterable[Head
     files = tuple(dict.fromkeys(path for one in evidence for path in one.sample_files))
     here = version.path if version.state is not State.OFFLINE else None
     names = [artifact.path for artifact in version.artifacts]
-    tensors = tuple(tensor for header in headers for tensor in header.tensors())
+    tensors = tuple(in_order(tensor) for header in headers for tensor in header.tensors())
     weights: Callable[[], TensorSource] | None = partial(open_weights, here) if here and tensors else None
     tokenizer: Callable[[], Tokenizer] | None = (
         partial(read_tokenizer, here) if here and here.is_dir() and has_tokenizer(names) else None

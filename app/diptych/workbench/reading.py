@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
 from diptych import display
 from diptych.domain.found import Record
-from diptych.domain.tensor import Header, Layout
+from diptych.domain.tensor import Header
 from diptych.domain.version import Problem, State
 from diptych.errors import DiptychError
 from diptych.formats import Index, Partial, Unopened, WeightReader, WeightSet, read_index
@@ -20,6 +19,7 @@ from diptych.records.within import CHECKPOINT, GGUF, checkpoint_evidence, gguf_e
 from diptych.workbench.walk import Listing
 
 NOT_DOWNLOADED = "is linked to a file that was not downloaded"
+_SCRIPT = "holds code (TorchScript), which is never run here; its weights are read"
 _HEAD = 4096
 ENDINGS = (".json", ".yaml", ".yml", ".md", ".bin", ".metadata")
 """Endings of all records."""
@@ -27,6 +27,8 @@ _TOLD = (".json", ".yaml", ".yml", ".metadata")
 """Endings of files whose kind only their first bytes tell."""
 _SAID = 3
 """Tensors named in one problem."""
+_KEPT = 16
+"""Sets whose tensors are remembered."""
 
 
 @dataclass(slots=True)
@@ -93,86 +95,87 @@ def read_indexes(listing: Listing, names: Sequence[str]) -> tuple[dict[str, Inde
     return indexes, problems
 
 
-def read_weights(
-    reader: WeightReader, listing: Listing, chosen: WeightSet, indexes: Mapping[str, Index]
-) -> Generator[None, None, Weights]:
-    """Read the headers of one set and hold them against its index. Yields before each file, and while others read."""
-    weights = Weights()
-    if chosen.index and chosen.index not in indexes:
-        weights.state = State.DAMAGED
-    for name in chosen.files:
-        yield
-        try:
-            if chosen.format == "safetensors":
-                weights.headers.append(reader.headers.read(listing.place(name), name))
-            else:
-                place = listing.place(name)
-                weights.headers.append((yield from reader.reading(chosen.format, place, name)))
-                weights.records += _within(reader, chosen.format, place, weights.headers)
-        except Unopened as error:
-            weights.fault(problem_of(error, listing, name), State.UNREAD)
-        except Partial as error:
-            weights.fault(problem_of(error, listing, name), State.PARTIAL)
-        except DiptychError as error:
-            weights.fault(problem_of(error, listing, name), State.DAMAGED)
-    for name in chosen.missing:
-        reason = NOT_DOWNLOADED if name in listing.broken else "this shard is missing"
-        weights.fault(Problem(_shown(listing, name), reason), State.PARTIAL)
-    if (chosen.index or len(chosen.files) > 1) and weights.state is State.COMPLETE:
-        _check_shards(listing, chosen, weights, indexes.get(chosen.index))
-    return weights
+class SetReader:
+    """Reads the headers of sets of weights, and keeps what one set teaches for the next."""
 
+    def __init__(self) -> None:
+        self._reader = WeightReader()
+        self._placed: dict[tuple[tuple[str, str], ...], tuple[Mapping[str, str], Sequence[str]]] = {}
+        """Where tensors lie, by the names of the shards and the digests of their layouts."""
 
-def _within(reader: WeightReader, format_key: str, place: str, headers: Sequence[Header]) -> list[Record]:
-    """What the file that was read last says about itself; of split models the first part tells."""
-    path = Path(place)
-    if format_key == "gguf" and len(headers) == 1:
-        return [Record(path, GGUF, gguf_evidence(path, headers[0].metadata))]
-    said = reader.settings.get(place)
-    return [Record(path, CHECKPOINT, checkpoint_evidence(path, said))] if said else []
+    def read(self, listing: Listing, chosen: WeightSet, indexes: Mapping[str, Index]) -> Generator[None, None, Weights]:
+        """Read the headers of one set and hold them against its index.
 
+        Yields before each file, and while others read.
+        """
+        weights = Weights()
+        if chosen.index and chosen.index not in indexes:
+            weights.state = State.DAMAGED
+        for name in chosen.files:
+            yield
+            place = listing.place(name)
+            try:
+                if chosen.format == "safetensors":
+                    weights.headers.append(self._reader.headers.read(place, name))
+                else:
+                    weights.headers.append((yield from self._reader.reading(chosen.format, place, name)))
+                    weights.records += self._within(chosen.format, place, weights.headers)
+                    if weights.headers[-1].metadata.get("container") == "torchscript":
+                        weights.problems.append(Problem(_shown(listing, name), _SCRIPT))
+            except Unopened as error:
+                weights.fault(problem_of(error, listing, name), State.UNREAD)
+            except Partial as error:
+                weights.fault(problem_of(error, listing, name), State.PARTIAL)
+            except DiptychError as error:
+                weights.fault(problem_of(error, listing, name), State.DAMAGED)
+        for name in chosen.missing:
+            reason = NOT_DOWNLOADED if name in listing.broken else "this shard is missing"
+            weights.fault(Problem(_shown(listing, name), reason), State.PARTIAL)
+        if (chosen.index or len(chosen.files) > 1) and weights.state is State.COMPLETE:
+            self._check_shards(listing, chosen, weights, indexes.get(chosen.index))
+        return weights
 
-def _check_shards(listing: Listing, chosen: WeightSet, weights: Weights, index: Index | None) -> None:
-    """Every tensor lies in one shard, the one that the index names."""
-    place, twice = _placed(tuple((header.file, _Entries(header.layout)) for header in weights.headers))
-    if twice:
-        weights.fault(
-            Problem(_shown(listing, chosen.files[0]), f"other shards hold the same tensors: {_named(twice)}"),
-            State.DAMAGED,
-        )
-    if index is not None and index.weight_map != place:
-        astray = [name for name, file in index.weight_map.items() if place.get(name) != file]
-        unlisted = [name for name in place if name not in index.weight_map]
-        shown = _shown(listing, chosen.index)
-        if astray:
-            weights.fault(Problem(shown, f"names tensors that are not where it says: {_named(astray)}"), State.DAMAGED)
-        if unlisted:
-            weights.problems.append(Problem(shown, f"does not name every tensor: {_named(unlisted)}"))
+    def _within(self, format_key: str, place: str, headers: Sequence[Header]) -> list[Record]:
+        """What the file that was read last says about itself; of split models the first part tells."""
+        path = Path(place)
+        if format_key == "gguf" and len(headers) == 1:
+            return [Record(path, GGUF, gguf_evidence(path, headers[0].metadata))]
+        said = self._reader.settings.get(place)
+        return [Record(path, CHECKPOINT, checkpoint_evidence(path, said))] if said else []
 
+    def _check_shards(self, listing: Listing, chosen: WeightSet, weights: Weights, index: Index | None) -> None:
+        """Every tensor lies in one shard, the one that the index names."""
+        place, twice = self._places(weights.headers)
+        if twice:
+            weights.fault(
+                Problem(_shown(listing, chosen.files[0]), f"other shards hold the same tensors: {_named(twice)}"),
+                State.DAMAGED,
+            )
+        if index is not None and index.weight_map != place:
+            astray = [name for name, file in index.weight_map.items() if place.get(name) != file]
+            unlisted = [name for name in place if name not in index.weight_map]
+            shown = _shown(listing, chosen.index)
+            if astray:
+                reason = f"names tensors that are not where it says: {_named(astray)}"
+                weights.fault(Problem(shown, reason), State.DAMAGED)
+            if unlisted:
+                weights.problems.append(Problem(shown, f"does not name every tensor: {_named(unlisted)}"))
 
-class _Entries:
-    """A layout that is compared by its digest alone."""
-
-    def __init__(self, layout: Layout) -> None:
-        self.layout = layout
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Entries) and other.layout.digest == self.layout.digest
-
-    def __hash__(self) -> int:
-        return hash(self.layout.digest)
-
-
-@lru_cache(maxsize=16)
-def _placed(shards: tuple[tuple[str, _Entries], ...]) -> tuple[Mapping[str, str], Sequence[str]]:
-    """The shard of each tensor, and the tensors that are in several. The checkpoints of a run give one answer."""
-    place: dict[str, str] = {}
-    twice = []
-    for file, entries in shards:
-        for name, *_ in entries.layout.entries:
-            if place.setdefault(name, file) != file:
-                twice.append(name)
-    return place, twice
+    def _places(self, shards: Sequence[Header]) -> tuple[Mapping[str, str], Sequence[str]]:
+        """The shard of each tensor, and the tensors that are in several. The checkpoints of a run give one answer."""
+        key = tuple([(header.file, header.layout.digest) for header in shards])
+        known = self._placed.get(key)
+        if known is None:
+            place: dict[str, str] = {}
+            twice = []
+            for header in shards:
+                for name, *_ in header.layout.entries:
+                    if place.setdefault(name, header.file) != header.file:
+                        twice.append(name)
+            if len(self._placed) >= _KEPT:
+                self._placed.clear()
+            known = self._placed[key] = place, twice
+        return known
 
 
 def problem_of(error: DiptychError, listing: Listing, name: str) -> Problem:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from diptych import display
 from diptych.domain.found import Found, Record
-from diptych.domain.version import Artifact, Kind, Lineage, Problem, Relation, State
+from diptych.domain.version import Files, Kind, Lineage, Problem, Relation, Role, State
 from diptych.errors import DiptychError
-from diptych.formats import Index, WeightReader, WeightSet, weight_sets
+from diptych.formats import Index, WeightSet, weight_sets
 from diptych.formats.sets import is_index
 from diptych.records import reader_for
 from diptych.records.hub import snapshot_of
@@ -20,10 +21,10 @@ from diptych.workbench.reading import (
     ENDINGS,
     NOT_DOWNLOADED,
     Records,
+    SetReader,
     Weights,
     read_indexes,
     read_records,
-    read_weights,
 )
 from diptych.workbench.roles import CHECKPOINT, CONFIGS, resumes, role, temporary, unread, unread_format
 from diptych.workbench.walk import Listing
@@ -57,7 +58,7 @@ class Recogniser:
 
     def __init__(self, names: Names) -> None:
         self.names = names
-        self._weights = WeightReader()
+        self._sets = SetReader()
         self._runs: dict[Path, Lineage | None] = {}
 
     def recognise(self, listing: Listing, known: Mapping[str, str] | None = None) -> Generator[None, None, Recognised]:
@@ -66,31 +67,33 @@ class Recogniser:
         Nothing in it makes this fail: what cannot be read is a problem. `known` are stamps by the text of places; a
         weight file by itself that is among them and did not change is left out of `versions`.
         """
-        names = _sorted_out(tuple(sorted(listing.files)))
-        records = yield from read_records(listing, names.records)
+        names = _sorted_out(listing.names)
+        records = (yield from read_records(listing, names.records)) if names.records else Records()
         strays = [record for record in records.found if record.evidence.about is not None]
         own = [record for record in records.found if record.evidence.about is None]
-        indexes, faults = read_indexes(listing, names.indexes)
+        indexes, faults = read_indexes(listing, names.indexes) if names.indexes else ({}, [])
         sets = weight_sets(names.weights, indexes) if indexes else names.sets
-        main, loose = _arranged(sets, self._whole(listing, own))
+        whole = bool(own) and self._whole(listing, own)
+        main, loose = _arranged(sets, whole)
         others = names.unread
         versions: list[Found] = []
-        folder = _Folder(listing, indexes, records)
+        folder = _Folder(listing, names, indexes, records)
         shared: list[Record] = []
-        if main or others or (self._whole(listing, own) and not loose):
+        if main or others or (whole and not loose):
             found = yield from self._version(folder, main, own, faults, [] if main else others)
             versions.append(found)
-        elif loose and self._whole(listing, own):
+        elif loose and whole:
             shared = own
         else:
             strays += own
         unchanged: list[str] = []
         for weights in sorted(loose, key=lambda one: one.files):
             place = listing.place(weights.files[0])
-            if known and place in known and known[place] == listing.stamp(weights.files):
+            stamp = listing.stamp(weights.files)
+            if known and known.get(place) == stamp:
                 unchanged.append(place)
             else:
-                versions.append((yield from self._lone(folder, weights, shared)))
+                versions.append((yield from self._lone(listing, weights, place, stamp, shared)))
         told = [] if versions or unchanged else [*records.problems, *faults]
         return Recognised(tuple(versions), tuple(strays), tuple(told), tuple(unchanged))
 
@@ -116,7 +119,7 @@ class Recogniser:
         listing = folder.listing
         weights = Weights(state=State.UNREAD if others else State.NO_WEIGHTS)
         if main is not None:
-            weights = yield from read_weights(self._weights, listing, main, folder.indexes)
+            weights = yield from self._sets.read(listing, main, folder.indexes)
             own = [*own, *weights.records]
         problems = [
             *weights.problems,
@@ -127,62 +130,59 @@ class Recogniser:
             *(problem for record in own for problem in record.evidence.problems),
         ]
         state = weights.state
-        unfinished = folder.records.partial or any(map(temporary, listing.files)) or bool(listing.broken)
+        unfinished = folder.records.partial or folder.names.unfinished or bool(listing.broken)
         if (state in (State.COMPLETE, State.UNREAD) and unfinished) or (
             state is State.NO_WEIGHTS and _downloading(listing)
         ):
             state = State.PARTIAL
         chosen = frozenset(() if main is None else main.files)
-        path = listing.path
+        checkpoint = CHECKPOINT.fullmatch(listing.where.rpartition("/")[2])
         name, model = self.names.of(listing.where)
         return Found(
-            path=path,
+            path=listing.where,
             name=name,
             model=model,
-            kind=_kind(path, own),
+            kind=_kind(checkpoint is not None, own),
             state=state,
             stamp=listing.stamp(),
-            step=_step(path, own),
+            step=_step("" if checkpoint is None else checkpoint[1], own),
             format=_format(listing, others) if main is None else main.format if main.files else "",
             family=_family(own),
             created=_written(listing, chosen or others or listing.files),
-            artifacts=tuple(_artifact(listing, name, chosen) for name in sorted(listing.files)),
+            artifacts=_files(listing, listing.names, _roles(listing.names, chosen)),
             headers=tuple(weights.headers),
             records=tuple(own),
-            base=_base(own) or self._base_of_run(path),
+            base=_base(own) or (None if checkpoint is None else self._base_of_run(listing.path.parent)),
             problems=tuple(problems),
         )
 
-    def _lone(self, folder: _Folder, weights: WeightSet, shared: Sequence[Record]) -> Generator[None, None, Found]:
+    def _lone(
+        self, listing: Listing, weights: WeightSet, place: str, stamp: str, shared: Sequence[Record]
+    ) -> Generator[None, None, Found]:
         """The version that a weight file, or a split one, is by itself. `shared` tells of all that lie there."""
-        listing = folder.listing
-        place = listing.place(weights.files[0])
-        read = yield from read_weights(self._weights, listing, weights, {})
+        read = yield from self._sets.read(listing, weights, {})
         own = [*shared, *read.records]
         name, model = self.names.of(place)
         return Found(
-            path=Path(place),
+            path=place,
             name=name,
             model=model,
             kind=Kind.MODEL,
             state=read.state,
-            stamp=listing.stamp(weights.files),
-            step=_step(Path(place), own),
+            stamp=stamp,
+            step=_step("", own),
             format=weights.format,
             family=_family(own),
             created=_written(listing, weights.files),
-            artifacts=tuple(_artifact(listing, file, weights.files) for file in weights.files),
+            artifacts=_files(listing, weights.files, (Role.WEIGHTS,) * len(weights.files)),
             headers=tuple(read.headers),
             records=tuple(own),
             base=_base(own),
             problems=tuple(read.problems),
         )
 
-    def _base_of_run(self, path: Path) -> Lineage | None:
-        """What the card of its run says that a checkpoint was made from."""
-        if not CHECKPOINT.fullmatch(path.name):
-            return None
-        run = path.parent
+    def _base_of_run(self, run: Path) -> Lineage | None:
+        """What the card of a run says that its checkpoints were made from."""
         if run not in self._runs:
             card = run / "README.md"
             reader = reader_for(card.name, b"")
@@ -207,19 +207,48 @@ class _Names:
     sets: tuple[WeightSet, ...]
     """The sets of weights as far as names alone tell them."""
     unread: Sequence[str]
+    unfinished: bool
+    """One of the files is not finished by its writer."""
 
 
 @lru_cache(maxsize=64)
 def _sorted_out(files: tuple[str, ...]) -> _Names:
     """Take the names of a folder apart; checkpoint after checkpoint brings the same ones."""
-    names = [name for name in files if not resumes(name.rpartition("/")[2])]
-    own = [name for name in names if "/" not in name]
+    told = [_told_by(name) for name in files]
+    own = [one.name for one in told if one.own]
     return _Names(
-        records=[name for name in names if name.endswith(ENDINGS)],
-        indexes=[name for name in files if is_index(name)],
+        records=[one.name for one in told if one.record],
+        indexes=[one.name for one in told if one.indexes],
         weights=own,
         sets=weight_sets(own),
-        unread=[name for name in files if "/" not in name and unread(name)],
+        unread=[one.name for one in told if one.unread],
+        unfinished=any(one.unfinished for one in told),
+    )
+
+
+class _Name(NamedTuple):
+    """What the name of a file tells by itself."""
+
+    name: str
+    own: bool
+    """It is not in a hidden folder beside, and more than a way to go on with a training."""
+    record: bool
+    indexes: bool
+    unread: bool
+    unfinished: bool
+
+
+@lru_cache(maxsize=4096)
+def _told_by(name: str) -> _Name:
+    beside = "/" in name
+    kept = not resumes(name.rpartition("/")[2])
+    return _Name(
+        name=name,
+        own=kept and not beside,
+        record=kept and name.endswith(ENDINGS),
+        indexes=is_index(name),
+        unread=not beside and unread(name),
+        unfinished=temporary(name),
     )
 
 
@@ -228,6 +257,7 @@ class _Folder:
     """A folder and what was read in it."""
 
     listing: Listing
+    names: _Names
     indexes: Mapping[str, Index]
     records: Records
 
@@ -277,22 +307,27 @@ def _downloading(listing: Listing) -> bool:
     return any(snapshot.folder.parents[1].glob("blobs/*.incomplete"))
 
 
-def _kind(path: Path, own: Iterable[Record]) -> Kind:
+def _kind(checkpoint: bool, own: Iterable[Record]) -> Kind:
     if any(record.reader.startswith("adapter_config") for record in own):
         return Kind.ADAPTER
-    return Kind.CHECKPOINT if CHECKPOINT.fullmatch(path.name) else Kind.MODEL
+    return Kind.CHECKPOINT if checkpoint else Kind.MODEL
 
 
-def _step(path: Path, own: Iterable[Record]) -> int | None:
-    checkpoint = CHECKPOINT.fullmatch(path.name)
-    if checkpoint is not None and len(checkpoint[1]) < 19:
-        return int(checkpoint[1])
+def _step(digits: str, own: Iterable[Record]) -> int | None:
+    """The step that the folder's name gives in `digits`, else the one that a record gives."""
+    if 0 < len(digits) < 19:
+        return int(digits)
     return next((record.evidence.step for record in own if record.evidence.step is not None), None)
 
 
-def _artifact(listing: Listing, name: str, weights: Collection[str]) -> Artifact:
-    state = listing.files[name]
-    return Artifact(name, state.st_size, state.st_mtime_ns, role(name, weights), None)
+def _files(listing: Listing, names: tuple[str, ...], roles: tuple[Role, ...]) -> Files:
+    states = [listing.files[name] for name in names]
+    return Files(names, [one.st_size for one in states], [one.st_mtime_ns for one in states], roles)
+
+
+@lru_cache(maxsize=64)
+def _roles(names: tuple[str, ...], weights: frozenset[str]) -> tuple[Role, ...]:
+    return tuple(role(name, weights) for name in names)
 
 
 def _written(listing: Listing, names: Iterable[str]) -> float | None:

@@ -200,7 +200,7 @@ class _Sweep:
         recognised = yield from _ticking(self._recogniser.recognise(listing, self._stamps), tick, self._due)
         self.problems += recognised.problems
         self._strays += recognised.strays
-        found = [one for one in recognised.versions if only is None or one.path in (only, listing.path)]
+        found = [one for one in recognised.versions if only is None or one.path in (str(only), listing.where)]
         self._pending += found
         self.present.update(recognised.unchanged)
         whole = False

@@ -57,6 +57,7 @@ class Listing:
     closed: bool = False
     """The folder could not be listed, so nothing is known of it and of what lies below."""
     _path: Path | None = None
+    _names: tuple[str, ...] | None = None
     _stamp: str = ""
 
     @property
@@ -74,6 +75,13 @@ class Listing:
             self._path = Path(self.where)
         return self._path
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the files, in order."""
+        if self._names is None:
+            self._names = tuple(sorted(self.files))
+        return self._names
+
     def place(self, name: str) -> str:
         """The path of one of the files, as text."""
         return f"{self.where.rstrip('/')}/{name}"
@@ -83,7 +91,7 @@ class Listing:
         if names is not None:
             return self._digest(sorted(names))
         if not self._stamp:
-            self._stamp = self._digest(sorted(self.files), (*self.links, *self.broken))
+            self._stamp = self._digest(self.names, (*self.links, *self.broken))
         return self._stamp
 
     def _digest(self, names: Sequence[str], others: Sequence[str] = ()) -> str:
