@@ -47,6 +47,24 @@ class Raw:
     opcodes: bytes
 
 
+@dataclass(frozen=True, eq=False)
+class Call:
+    """A call of a global with values, tensors among them."""
+
+    module: str
+    name: str
+    args: tuple[object, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Module:
+    """A scripted module: its class, and its attributes."""
+
+    package: str
+    name: str
+    attributes: Mapping[str, object]
+
+
 def tensor(values: Array, dtype: str = "") -> Tensor:
     """The array as a tensor; `dtype` names another type for its bytes."""
     codes = {"f4": "F32", "f8": "F64", "f2": "F16", "i8": "I64", "i4": "I32", "u1": "U8", "b1": "BOOL"}
@@ -78,6 +96,10 @@ class _Writer:
             return value.opcodes
         if isinstance(value, Tensor):
             return self._tensor(value)
+        if isinstance(value, Call):
+            return named(value.module, value.name) + self.opcodes(value.args) + b"R"
+        if isinstance(value, Module):
+            return named(value.package, value.name) + b")\x81" + self.opcodes(value.attributes) + b"b"
         if isinstance(value, np.ndarray):
             return self._tensor(tensor(value))
         if isinstance(value, Mapping):

@@ -76,6 +76,7 @@ def cases() -> list[Case]:
     code = "contains code — not opened"
     good = torch_zip(GOOD)
     directory = good.index(b"PK\x01\x02")
+    scripted = named("__torch__", "Model") + b")\x81}b"
     p2, bare = b"\x80\x02", SYSTEM.opcodes
     gadgets = [
         ("os", "system"), ("builtins", "__import__"), ("builtins", "eval"), ("builtins", "exec"), ("timeit", "timeit"),
@@ -104,7 +105,10 @@ def cases() -> list[Case]:
         _case("getattr chain", _chain(), CODE, "builtins.getattr"),
         *(_case(f"{module}.{name}", _loaded((module, name)), CODE, f"{module}.{name}") for module, name in gadgets),
         _case("many names", _loaded(*gadgets), CODE, "more"),
-        _case("TorchScript", torch_zip(GOOD, more={"archive/code/x.py": b"", "archive/constants.pkl": b""}), CODE),
+        _case("TorchScript, cut constants", torch_zip(GOOD, more={"archive/constants.pkl": b""}), DAMAGED, "pickle"),
+        _case("names of TorchScript without its code", torch_zip(p2 + scripted + b"."), CODE, "__torch__.Model"),
+        _case("strides of 2^40", _view((2, 2), (2**40, 1)), DAMAGED, "out of its storage"),
+        _case("negative strides", _view((2, 3), (-3, 1), 3), DAMAGED, "no file can hold"),
         _case("code in a second stream", torch_zip(torch_pickle({}) + p2 + bare + b"."), DAMAGED, "after the end"),
         # streams
         _case("empty", b"", DAMAGED, "is empty"),

@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,8 @@ from diptych.errors import Damaged, DiptychError, Refused
 from diptych.formats import Partial, Unopened, open_weights
 from diptych.formats.confined import Confined
 from diptych.formats.torch_reader import TorchReader
-from making_torch import Tensor, called, torch_legacy, torch_pickle, torch_zip
+from diptych.tensors.difference import difference
+from making_torch import Call, Module, Raw, Tensor, called, named, tensor, text, torch_legacy, torch_pickle, torch_zip
 
 CASES = cases()
 
@@ -198,20 +200,115 @@ def test_tied_tensors_share_their_bytes_and_count_once(reader: TorchReader, tmp_
     assert header.layout.parameters == 12
 
 
-def test_views_that_lie_apart_are_listed_and_refused(tmp_path: Path) -> None:
-    raw = np.arange(12, dtype="<f4").tobytes()
-    values = {
-        "turned": Tensor(raw, "F32", (4, 3), (1, 4)),
-        "slice": Tensor(raw, "F32", (4,), (1,), 4),
-        "parameter": Tensor(raw, "F32", (12,), (1,), parameter=True),
+@pytest.mark.parametrize("write", [torch_zip, torch_legacy])
+def test_views_are_read_by_value_however_they_lie(write: Callable[[object], bytes], tmp_path: Path) -> None:
+    base = np.arange(24, dtype="<f4")
+    raw = base.tobytes()
+    views = {
+        "slice": (Tensor(raw, "F32", (4,), (1,), 4), base[4:8]),
+        "parameter": (Tensor(raw, "F32", (24,), (1,), parameter=True), base),
+        "turned": (Tensor(raw, "F32", (6, 4), (1, 6)), base.reshape(4, 6).T),
+        "every other": (Tensor(raw, "F32", (2, 3), (12, 2), 1), base.reshape(2, 12)[:, 1:7:2]),
+        "permuted": (Tensor(raw, "F32", (4, 2, 3), (1, 12, 4)), base.reshape(2, 3, 4).transpose(2, 0, 1)),
+        "repeated": (Tensor(raw, "F32", (5, 3), (0, 1), 2), np.tile(base[2:5], (5, 1))),
+        "overlapping": (Tensor(raw, "F32", (4, 3), (2, 1)), np.stack([base[at : at + 3] for at in (0, 2, 4, 6)])),
+        "turned flags": (Tensor(bytes([0, 1, 1, 0, 0, 1]), "BOOL", (3, 2), (1, 3)), np.array([[0, 0], [1, 0], [1, 1]])),
+        "empty": (Tensor(raw, "F32", (0, 3), (7, 2)), np.zeros((0, 3))),
     }
     path = tmp_path / "model.bin"
-    path.write_bytes(torch_zip(values))
+    path.write_bytes(write({name: view for name, (view, _) in views.items()}))
     with open_weights(path) as source:
-        np.testing.assert_array_equal(next(source.read("slice")), [4, 5, 6, 7])
-        assert len(next(source.read("parameter"))) == 12
-        with pytest.raises(Refused, match="F32, strided, which is not read"):
-            next(source.read("turned"))
+        listed = {tensor.name: tensor for tensor in source.tensors()}
+        for name, (view, expected) in views.items():
+            assert (listed[name].dtype, listed[name].shape) == (view.dtype, expected.shape)
+            assert source.raw(name).nbytes == listed[name].bytes
+            read = np.concatenate([*source.read(name, 5), np.empty(0, "f4")])
+            np.testing.assert_array_equal(read, expected.reshape(-1), name)
+
+
+def test_a_turned_view_equals_its_plain_twin_in_a_comparison(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).standard_normal((40, 70)).astype("f4")
+    lying = {"turned": Tensor(values.T.tobytes(), "F32", (40, 70), (1, 40)), "plain": tensor(values)}
+    for name, saved in lying.items():
+        (tmp_path / f"{name}.pt").write_bytes(torch_zip({"w": saved}))
+    with open_weights(tmp_path / "turned.pt") as left, open_weights(tmp_path / "plain.pt") as right:
+        ((_, found),) = difference(left, right, [("w", "w")])
+    assert found is not None
+    assert found.identical
+    assert found.norm_left == pytest.approx(float(np.linalg.norm(values)))
+
+
+def test_a_large_view_is_put_in_order_piece_by_piece(tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    path.write_bytes(torch_zip({"w": Tensor(bytes(4 * 2**22), "F32", (2**11, 2**11), (1, 2**11))}))
+    with open_weights(path) as source:
+        pieces = list(source.unfolding("w"))
+        assert len(pieces) >= 16
+        assert list(source.unfolding("w")) == []
+
+
+def test_a_view_repeated_beyond_all_reason_is_listed_and_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.bin"
+    path.write_bytes(torch_zip({"w": Tensor(bytes(4), "F32", (2**20, 2**20), (0, 0))}))
+    with open_weights(path) as source:
+        assert source.tensors()[0].dtype == "F32, repeated without end"
+        with pytest.raises(Refused, match="which is not read"):
+            next(source.read("w"))
+
+
+def test_sparse_tensors_are_listed_with_what_they_are(tmp_path: Path) -> None:
+    indices, values = tensor(np.zeros((2, 3), "i8")), tensor(np.ones(3, "f4"))
+    layout = Raw(named("torch.serialization", "_get_layout") + b"(" + text("torch.sparse_coo") + b"tR")
+    size = called("torch", "Size", (5, 7))
+    writer_sees = {"good": np.ones(2, "f4"), "thin": Call("torch._utils", "_rebuild_sparse_tensor",
+                                                          (layout, (indices, values, size, True)))}  # fmt: skip
+    listed = _read(tmp_path / "model.bin", torch_zip(writer_sees))
+    assert listed == {"good": ("F32", (2,)), "thin": ("F32, sparse", (5, 7))}
+
+
+# TorchScript ---------------------------------------------------------------------------------------------------------
+
+
+def scripted(more: Mapping[str, bytes] | None = None, constants: object = ()) -> bytes:
+    """An archive as `torch.jit.save` writes it, with a module in a module and its code."""
+    sizes = called("torch.jit._pickle", "build_intlist", [1])
+    attributes = {"training": True, "weight": GOOD["weight"], "sizes": sizes}
+    inner = Module("__torch__.torch.nn.modules.linear", "Linear", attributes)
+    outer = Module("__torch__", "Model", {"model": inner, "bias": GOOD["bias"]})
+    code = {"archive/code/__torch__.py": b"import os\nos.system('touch CANARY')\n"}
+    pickled = torch_pickle(constants)
+    return torch_zip(outer, more={**code, "archive/constants.pkl": pickled, **(more or {})})
+
+
+def test_torchscript_is_listed_and_read_and_its_code_is_not_run(reader: TorchReader, tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    path.write_bytes(scripted())
+    assert reader.read(path, path.name).header.metadata["container"] == "torchscript"
+    with open_weights(path) as source:
+        assert {one.name: (one.dtype, one.shape) for one in source.tensors()} == {
+            "model.weight": ("F32", (2, 3)),
+            "bias": ("F32", (2,)),
+        }
+        np.testing.assert_array_equal(next(source.read("model.weight")), np.arange(6))
+    assert not list(Path.cwd().glob("CANARY"))
+
+
+def test_constants_of_torchscript_lie_in_a_folder_of_their_own(tmp_path: Path) -> None:
+    values = np.arange(3, dtype="<f4")
+    stored = {"archive/constants/0": values.tobytes()}
+    path = tmp_path / "model.pt"
+    path.write_bytes(scripted(stored, constants=(tensor(values),)))
+    with open_weights(path) as source:
+        np.testing.assert_array_equal(next(source.read("constants.0")), values)
+
+
+@pytest.mark.parametrize("where", ["data.pkl", "constants.pkl"])
+def test_torchscript_with_more_than_modules_is_not_opened(where: str, reader: TorchReader, tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    code = {"archive/code/x.py": b"", "archive/constants.pkl": torch_pickle((SYSTEM,))}
+    path.write_bytes(scripted(constants=(SYSTEM,)) if where == "constants.pkl" else torch_zip({"x": SYSTEM}, more=code))
+    with pytest.raises(Unopened, match=r"contains code — not opened: posix\.system"):
+        reader.read(path, path.name)
 
 
 def test_special_tensors_are_listed_without_values(tmp_path: Path) -> None:

@@ -212,6 +212,10 @@ def _measure(left: Dossier, right: Dossier, progress: _Progress) -> Job[str]:
         with left.weights() as a, right.weights() as b:
             ours, theirs = Viewed(a, views[0]), Viewed(b, views[1])
             pairs = _still_there(list(progress.waiting), ours, theirs)
+            for side, source in enumerate((ours, theirs)):
+                for pair in pairs:
+                    for _ in source.unfolding(pair[side]):
+                        yield Tick("Putting values in order", progress.done, progress.total, "bytes")
             found = difference(ours, theirs, pairs)
             try:
                 yield from progress.take(found)

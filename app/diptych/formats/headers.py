@@ -10,6 +10,7 @@ from math import prod
 from typing import TypeAlias
 
 from diptych.domain.tensor import Header, Layout
+from diptych.formats.lying import lying
 
 Entry: TypeAlias = tuple[str, str, tuple[int, ...], int, int]
 """Name, dtype, shape, begin and end in the file."""
@@ -22,7 +23,7 @@ def header_of(name: str, entries: Sequence[Entry], metadata: Mapping[str, str]) 
     met: set[tuple[int, int]] = set()
     for _, dtype, shape, begin, end in entries:
         if end == begin or (begin, end) not in met:
-            elements[dtype] += prod(shape)
+            elements[lying(dtype).dtype] += prod(shape)
         met.add((begin, end))
     dtype = max(elements, key=lambda each: (elements[each], each), default="")
     digest = hashlib.sha256(repr(entries).encode()).hexdigest()

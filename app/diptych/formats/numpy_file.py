@@ -14,17 +14,17 @@ from diptych.domain.tensor import Header, TensorSource
 from diptych.errors import Damaged
 from diptych.formats.format import Partial, Unopened
 from diptych.formats.headers import Entry, header_of
+from diptych.formats.lying import PACKED
 from diptych.opening import open_regular, unreadable
 from diptych.pickles.archive import Member, NoDirectory, members, pieces
 from diptych.pickles.inert import NotPickle
-from diptych.pickles.names import NUMPY, WIDTHS
+from diptych.pickles.names import NUMPY, WIDTHS, strided
+from diptych.pickles.weights import columns_first
 
 _MAGIC = b"\x93NUMPY"
 _MOST_HEADER = 64 * 1024
 _MOST_DIMENSIONS = 64
 _MOST = 2**63 - 1
-PACKED = ", packed"
-"""What the dtype of an array ends with that its archive packs: `read` unpacks it, its bytes are the packed ones."""
 _HEADER = re.compile(
     r"\{\s*'descr'\s*:\s*(?P<descr>'[^']{1,100}'|\[.*\])\s*,\s*'fortran_order'\s*:\s*(?P<fortran>True|False)\s*,"
     r"\s*'shape'\s*:\s*\((?P<shape>[\dL,\s]*)\)\s*,?\s*\}\s*",
@@ -88,7 +88,7 @@ def read_file(file: FileIO, name: str) -> tuple[Header, dict[str, tuple[int, Mem
         end = begin + _bytes(dtype, shape)
         if end > size:
             raise _Short(f"is still being written or was cut: {size:,} of {end:,} bytes")
-        if end < size and dtype in WIDTHS:
+        if end < size and dtype.partition(",")[0] in WIDTHS:
             raise NotPickle(f"has {size - end:,} bytes behind its array")
         stem = name.rpartition("/")[2].removesuffix(".npy")
         return header_of(name, [(stem, dtype, shape, begin, end)], {}), {}
@@ -111,7 +111,7 @@ def _add(file: BinaryIO, member: Member, entries: list[Entry], packed: dict[str,
     except NotPickle as fault:
         raise NotPickle(f"{member.name[:60]} {fault}") from None
     length = _bytes(dtype, shape)
-    if dtype in WIDTHS and skip + length != member.size:
+    if dtype.partition(",")[0] in WIDTHS and skip + length != member.size:
         raise NotPickle(f"{member.name[:60]} has a shape that its bytes do not fill")
     name = member.name.removesuffix(".npy")
     begin = member.begin + skip
@@ -149,7 +149,7 @@ def _array(head: bytes) -> tuple[str, tuple[int, ...], int]:
     if prod(shape) * 16 > _MOST:
         raise NotPickle("has a shape that no file can hold")
     if described["fortran"] == "True" and sum(size > 1 for size in shape) > 1:
-        dtype = f"{dtype}, strided"
+        dtype = strided(dtype, columns_first(shape)) if dtype in WIDTHS else dtype
     return dtype, shape, begin
 
 

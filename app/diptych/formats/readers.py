@@ -14,7 +14,7 @@ from diptych.formats.safetensors import HeaderReader
 if TYPE_CHECKING:
     from diptych.formats.torch_reader import TorchReader
 
-VERSION = "weights/2"
+VERSION = "weights/3"
 """Part of what a scan remembers of a folder: a format that was not read before makes it read the folder again."""
 
 

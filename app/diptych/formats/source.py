@@ -15,8 +15,10 @@ from safetensors import SafetensorError, safe_open
 
 from diptych import display
 from diptych.domain.decoding import decode, packing, readable
-from diptych.domain.tensor import Header, TensorInfo
+from diptych.domain.tensor import DTYPE_BITS, Header, TensorInfo
 from diptych.errors import Damaged, NotFound, Refused
+from diptych.formats.lying import in_order, lying
+from diptych.formats.unfolding import Unfolded, gathered
 from diptych.opening import open_regular, unreadable
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ class FileSource:
         """`examine` looks at each file before its data is trusted."""
         self._files = {header.file: _File(path, header, follow, examine) for path, header in files}
         self._tensors: dict[str, TensorInfo] = {}
+        self._unfolded = Unfolded()
         self._metadata: dict[str, str] = {}
         for path, header in files:
             self._metadata.update(header.metadata)
@@ -52,27 +55,53 @@ class FileSource:
         return self._metadata
 
     def tensors(self) -> Sequence[TensorInfo]:
-        """Every tensor, in the order of the files."""
-        return tuple(self._tensors.values())
+        """Every tensor, in the order of the files, as `raw` and `read` hand it out."""
+        return tuple(in_order(tensor) for tensor in self._tensors.values())
 
     def raw(self, name: str) -> NDArray[np.uint8]:
-        """The tensor's bytes, mapped and not copied. Raises `NotFound` or `Damaged` (the file changed, is short)."""
+        """The tensor's bytes, mapped and not copied where they lie in order; flat.
+
+        Raises `NotFound`, `Damaged` (the file changed, is short) or `Refused` (no room to put them in order).
+        """
+        tensor = self._stored(name)
+        if lying(tensor.dtype).plain:
+            return self._files[tensor.file].bytes(tensor.begin, tensor.end)
+        for _ in self.unfolding(name):
+            pass
+        unfolded = self._unfolded.get(name)
+        assert unfolded is not None
+        return unfolded
+
+    def unfolding(self, name: str) -> Iterator[None]:
+        """Put a tensor that lies turned or packed in order, piece by piece, after which `raw` has it at hand."""
+        tensor = self._stored(name)
+        if not lying(tensor.dtype).plain and self._unfolded.get(name) is None:
+            yield from self._unfolded.fill(name, in_order(tensor).bytes, self._parts(tensor))
+
+    def _parts(self, tensor: TensorInfo) -> Iterator[bytes | NDArray[np.uint8]]:
+        """The bytes of a tensor that lies turned, in order."""
+        told = lying(tensor.dtype)
+        assert told.strides is not None
+        stored = self._files[tensor.file].bytes(tensor.begin, tensor.end)
+        return gathered(stored, DTYPE_BITS[told.dtype] // 8, tensor.shape, told.strides)
+
+    def _stored(self, name: str) -> TensorInfo:
         tensor = self._tensors.get(name)
         if tensor is None:
             raise NotFound(f"no tensor is named {display.visible(name)}")
-        return self._files[tensor.file].bytes(tensor.begin, tensor.end)
+        return tensor
 
     def read(self, name: str, elements: int = 1 << 20) -> Iterator[NDArray[np.generic]]:
         """The values in flat chunks: floating types as float32 (F64 as float64), the others as their own type."""
         raw = self.raw(name)
-        tensor = self._tensors[name]
-        if not readable(tensor.dtype):
-            raise Refused(f"{display.visible(name)}: its values are of {tensor.dtype}, which is not read")
-        count, width = packing(tensor.dtype)
+        dtype = lying(self._tensors[name].dtype).dtype
+        if not readable(dtype):
+            raise Refused(f"{display.visible(name)}: its values are of {dtype}, which is not read")
+        count, width = packing(dtype)
         # whole bytes only: four elements of F6 share three bytes, two of F4 share one
         step = max(elements // count, 1)
         for group in range(0, len(raw) // width, step):
-            yield decode(raw[group * width : (group + step) * width], tensor.dtype)
+            yield decode(raw[group * width : (group + step) * width], dtype)
 
     def release(self, name: str) -> None:
         """Give the memory behind a tensor that was read back to the system; it stays readable."""
@@ -83,6 +112,7 @@ class FileSource:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self._unfolded.close()
         for file in self._files.values():
             file.close()
 

@@ -18,6 +18,8 @@ from diptych.pickles.inert import NotPickle
 
 MOST_ENTRIES = 100_000
 _MOST_RATIO = 1000
+_HARMLESS = 64 * 2**20
+"""Bytes that a file may unpack to whatever its ratio; an array of noughts packs as well as a bomb does."""
 _MOST_DIRECTORY = 64 * 2**20
 _LOCAL = struct.Struct("<4s5H3I2H")
 _END = struct.Struct("<4s4H2IH")
@@ -149,7 +151,7 @@ def _member(file: BinaryIO, entry: zipfile.ZipInfo, reached: int) -> Member:
     deflated = method == zipfile.ZIP_DEFLATED
     if not deflated and entry.compress_size != entry.file_size:
         raise NotPickle("is an archive in which a file has two sizes")
-    if entry.file_size > _MOST_RATIO * max(entry.compress_size, 1):
+    if entry.file_size > max(_HARMLESS, _MOST_RATIO * entry.compress_size):
         raise NotPickle(f"unpacks to far more than it may: {entry.file_size:,} bytes")
     begin = entry.header_offset + _LOCAL.size + name_length + extra_length
     return Member(name, begin, entry.compress_size, entry.file_size, deflated, entry.CRC)

@@ -5,17 +5,17 @@ Layouts as in `torch.serialization`. Nothing is called: names are held against a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from typing import BinaryIO
 
-from diptych.pickles.archive import NoDirectory, content, members
+from diptych.pickles.archive import Member, NoDirectory, content, members
 from diptych.pickles.inert import Inert, NotPickle, Stand, Value
 from diptych.pickles.machine import read_stream
 from diptych.pickles.names import STORAGES, WIDTHS, foreign
 from diptych.pickles.settings import Plain, settings
-from diptych.pickles.weights import Listed, listed
+from diptych.pickles.weights import Listed, Places, listed
 
 MAGIC = 0x1950A86A20F9469CFC6C
 MAGIC_BYTES = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
@@ -38,7 +38,7 @@ class Checkpoint:
     """What was listed of one file."""
 
     container: str
-    """`zip`, `legacy` or `pickle`."""
+    """`zip`, `torchscript`, `legacy` or `pickle`."""
     tensors: list[Listed]
     settings: dict[str, Plain]
 
@@ -72,22 +72,19 @@ def _line(names: tuple[str, ...]) -> str:
     return f"contains code — not opened: {', '.join(name[:60] for name in names[:_SAID])}{more}"
 
 
-def _good(inert: Inert) -> Value:
-    code = foreign(inert.names)
+def _good(inert: Inert, script: bool = False) -> Value:
+    code = foreign(inert.names, script)
     if code:
         raise Code(_line(code))
     return inert.value
 
 
-def _checkpoint(container: str, value: Value, places: Callable[[str], tuple[int, int] | None]) -> Checkpoint:
+def _checkpoint(container: str, value: Value, places: Places) -> Checkpoint:
     return Checkpoint(container, listed(value, places), settings(value))
 
 
 def _archive(file: BinaryIO, size: int) -> Checkpoint:
     entries = members(file, size)
-    inner = {name.partition("/")[2]: entry for name, entry in entries.items()}
-    if "constants.pkl" in inner or any(name.startswith("code/") for name in inner):
-        raise Code("contains code — not opened: TorchScript")
     found = [name for name in entries if name.partition("/")[2] == "data.pkl"]
     if len(found) != 1:
         raise NotPickle("is an archive with more than one data.pkl" if found else "is an archive without a data.pkl")
@@ -95,19 +92,39 @@ def _archive(file: BinaryIO, size: int) -> Checkpoint:
     order = entries.get(f"{folder}/byteorder")
     if order is not None and content(file, order, 64) != b"little":
         raise NotPickle("is written for big-endian machines, which is not read here")
-    raw = content(file, entries[found[0]], _MOST_PICKLE)
+    script = f"{folder}/constants.pkl" in entries or any(name.startswith(f"{folder}/code/") for name in entries)
+    value = _good(_whole_stream(file, entries[found[0]]), script)
+    if not script:
+        return _checkpoint("zip", value, _storages(entries, f"{folder}/data/"))
+    tensors = listed(value, _storages(entries, f"{folder}/data/"), whole=True)
+    constants = entries.get(f"{folder}/constants.pkl")
+    if constants is not None:
+        value = _good(_whole_stream(file, constants), script)
+        found_there = listed(value, _storages(entries, f"{folder}/constants/"), whole=True)
+        tensors += [each._replace(name=f"constants.{each.name}") for each in found_there]
+    return Checkpoint("torchscript", tensors, {})
+
+
+def _whole_stream(file: BinaryIO, entry: Member) -> Inert:
+    """The one pickle that a file of the archive is."""
+    raw = content(file, entry, _MOST_PICKLE)
     stream = BytesIO(raw)
     inert = read_stream(stream, len(raw), _MOST_STEPS)
     if stream.tell() != len(raw):
         raise NotPickle("holds more after the end of its pickle", inert.names)
+    return inert
+
+
+def _storages(entries: Mapping[str, Member], prefix: str) -> Places:
+    """Where the storages of an archive lie, by their keys."""
 
     def place(key: str) -> tuple[int, int] | None:
-        entry = entries.get(f"{folder}/data/{key}")
+        entry = entries.get(f"{prefix}{key}")
         if entry is not None and entry.deflated:
             raise NotPickle("holds packed storages, which PyTorch does not write")
         return None if entry is None else (entry.begin, entry.begin + entry.size)
 
-    return _checkpoint("zip", _good(inert), place)
+    return place
 
 
 def _single(file: BinaryIO, size: int) -> Checkpoint:

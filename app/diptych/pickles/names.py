@@ -37,6 +37,15 @@ NUMPY: Mapping[str, str] = {
 }  # fmt: skip
 """Codes of NumPy's plain types."""
 
+STRIDES = ", strides "
+"""What stands between a dtype and the strides of a view whose elements do not follow one another."""
+
+
+def strided(dtype: str, strides: Iterable[int]) -> str:
+    """The dtype of a view with strides, counted in elements."""
+    return f"{dtype}{STRIDES}{' '.join(map(str, strides))}"
+
+
 _REBUILDING = frozenset(
     {
         "torch._tensor._rebuild_from_type_v2",
@@ -68,6 +77,7 @@ _HOLDERS = re.compile(
     r"\.AttributeDict)"
 )
 """What settings are kept in."""
+_SCRIPTED = re.compile(r"__torch__(\.\w+)+|torch\.jit\._pickle\.(build_(int|double|bool|tensor)list|restore_type_tag)")
 
 
 def allowed(name: str) -> bool:
@@ -80,6 +90,9 @@ def allowed(name: str) -> bool:
     return bool(_ARRAYS.fullmatch(name) or _HOLDERS.fullmatch(name)) or arguments.allowed(name)
 
 
-def foreign(names: Iterable[str]) -> tuple[str, ...]:
-    """The names that no weights need: loading the file with plain torch would run them."""
-    return tuple(name for name in names if not allowed(name))
+def foreign(names: Iterable[str], script: bool = False) -> tuple[str, ...]:
+    """The names that no weights need: loading the file with plain torch would run them.
+
+    In the archive of a `script`, modules are of classes whose code lies beside them, and lists are tagged with types.
+    """
+    return tuple(name for name in names if not (allowed(name) or (script and _SCRIPTED.fullmatch(name))))

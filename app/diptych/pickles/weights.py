@@ -8,13 +8,15 @@ from math import prod
 from typing import NamedTuple, TypeAlias
 
 from diptych.pickles.inert import Name, NotPickle, Pairs, Placed, Stand, Value
-from diptych.pickles.names import DTYPES, NUMPY, STORAGES, WIDTHS
+from diptych.pickles.names import DTYPES, NUMPY, STORAGES, WIDTHS, strided
 
 MOST_TENSORS = 500_000
 _MOST_NODES = 2_000_000
 _MOST_DEPTH = 40
 _MOST_DIMENSIONS = 64
 _MOST = 2**63 - 1
+_MOST_REPEATED = 2**30
+"""Bytes that a view may show of a storage that has fewer."""
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "module", "net", "network", "weights", "params")
 """Keys under which trainers put the weights proper, the more telling first; tensors are named without them."""
 _NOT_WEIGHTS = (
@@ -28,7 +30,7 @@ Places: TypeAlias = "Callable[[str], tuple[int, int] | None]"
 
 
 class Listed(NamedTuple):
-    """One tensor. Where it cannot be read, its dtype says why (`F32, strided`)."""
+    """One tensor. Where it lies turned in its storage (`F32, strides 1 4`) or cannot be read, its dtype says so."""
 
     name: str
     dtype: str
@@ -45,11 +47,11 @@ class _Tensor:
     end: int
 
 
-def listed(value: Value, places: Places) -> list[Listed]:
-    """Every tensor in `value`, the states of optimizers left out. Raises `NotPickle`."""
+def listed(value: Value, places: Places, whole: bool = False) -> list[Listed]:
+    """Every tensor in `value`, the states of optimizers left out, unless the `whole` is wanted. Raises `NotPickle`."""
     walk = _Walk(places)
     found: dict[str, Listed] = {}
-    for name, tensor in walk.tensors(*_unwrapped(value, walk)):
+    for name, tensor in walk.tensors(*((value, {}) if whole else _unwrapped(value, walk))):
         if name in found:
             raise NotPickle(f"has the tensor {name[:60]} twice")
         if len(found) >= MOST_TENSORS:
@@ -64,6 +66,8 @@ def pairs_of(value: Value) -> list[tuple[Value, Value]] | None:
         return value.items
     if not isinstance(value, Stand):
         return None
+    if value.name.startswith("__torch__.") and isinstance(value.state, Pairs):
+        return value.state.items  # the attributes of a scripted module
     if value.name.endswith((".OrderedDict", ".defaultdict", ".dict", ".AttributeDict", ".Counter")):
         built = value.args[0] if isinstance(value.args, tuple) and value.args else None
         if isinstance(built, list):  # OrderedDict([[key, value], …]), as Python 2 wrote it
@@ -121,6 +125,8 @@ class _Walk:
 
     def _below(self, prefix: str, value: Value, above: frozenset[int]) -> Iterator[tuple[str, _Tensor]]:
         self._count(above)
+        if isinstance(value, Stand) and value.name.startswith("torch.jit._pickle.") and isinstance(value.args, tuple):
+            value = value.args[0] if value.args else None
         items: list[tuple[Value, Value]] | None = pairs_of(value)
         if items is None and isinstance(value, list | tuple):
             items = list(enumerate(value))
@@ -171,8 +177,20 @@ class _Walk:
             return _Tensor(f"{DTYPES.get(str(args[0]), 'unknown')}, without values", _shape(args[1]), 0, 0)
         if how in ("tensor", "tensor_v2", "tensor_v3", "qtensor") and len(args) >= 4:
             return self._strided(how, args)
-        kind = {"sparse_tensor": "sparse", "nested_tensor": "nested"}.get(how, "of a special kind")
-        return _Tensor(kind, _sparse_shape(args), 0, 0)
+        if how == "sparse_tensor":
+            return self._sparse(args)
+        return _Tensor("nested" if how == "nested_tensor" else "of a special kind", (), 0, 0)
+
+    def _sparse(self, args: tuple[Value, ...]) -> _Tensor:
+        """Layout and parts: indices, values and size of a list of coordinates; two indices first where compressed."""
+        parts = args[1] if len(args) > 1 else None
+        if not isinstance(parts, tuple):
+            return _Tensor("sparse", (), 0, 0)
+        tensors = [tensor for each in parts if (tensor := self.tensor(each)) is not None]
+        sizes = (each for each in parts if self.tensor(each) is None and not isinstance(each, bool | int | None))
+        size = next(sizes, None)
+        dtype = f"{tensors[-1].dtype}, sparse" if tensors else "sparse"
+        return _Tensor(dtype, () if size is None else _shape(size), 0, 0)
 
     def _strided(self, how: str, args: tuple[Value, ...]) -> _Tensor:
         """Storage, offset, shape and strides, both in elements; the third way names the dtype apart."""
@@ -197,7 +215,9 @@ class _Walk:
             raise NotPickle("has a tensor that reaches out of its storage")
         if how == "qtensor":
             dtype = f"{dtype}, quantised"
-        return _Tensor(dtype if contiguous else f"{dtype}, strided", shape, begin, end)
+        if not contiguous and prod(shape) * width > max(place[1] - place[0], _MOST_REPEATED):
+            return _Tensor(f"{dtype}, repeated without end", shape, begin, end)
+        return _Tensor(dtype if contiguous else strided(dtype, strides), shape, begin, end)
 
 
 def _storage(value: Value) -> tuple[str, str, int]:
@@ -230,12 +250,6 @@ def _sizes(value: Value) -> tuple[int, ...]:
     return sizes
 
 
-def _sparse_shape(args: tuple[Value, ...]) -> tuple[int, ...]:
-    """The size of a sparse tensor stands third among what makes it."""
-    data = args[1] if len(args) > 1 else None
-    return _shape(data[2]) if isinstance(data, tuple) and len(data) > 2 else ()
-
-
 def _contiguous(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
     if 0 in shape:
         return True
@@ -245,6 +259,11 @@ def _contiguous(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
             return False
         expected *= size
     return True
+
+
+def columns_first(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The strides of an array that is written as Fortran does, the first dimension running fastest."""
+    return tuple(prod(shape[:at]) for at in range(len(shape)))
 
 
 def _array(how: str, args: tuple[Value, ...], stand: Stand) -> _Tensor | None:
@@ -268,7 +287,7 @@ def _array(how: str, args: tuple[Value, ...], stand: Stand) -> _Tensor | None:
     if len(raw) != prod(shape) * WIDTHS[code]:
         raise NotPickle("has an array whose bytes do not fill its shape")
     mixed = fortran and sum(size > 1 for size in shape) > 1
-    return _Tensor(f"{code}, strided" if mixed else code, shape, raw.begin, raw.begin + len(raw))
+    return _Tensor(strided(code, columns_first(shape)) if mixed else code, shape, raw.begin, raw.begin + len(raw))
 
 
 def _code(dtype: Value) -> str | None:

@@ -66,6 +66,12 @@ class Viewed:
         for begin in range(0, len(raw), step):
             yield decode(raw[begin : begin + step], dtype)
 
+    def unfolding(self, name: str) -> Iterator[None]:
+        """Have the source put a tensor, or that of a view, in order where it lies otherwise; yields between pieces."""
+        unfolding = getattr(self._source, "unfolding", None)
+        if unfolding is not None:
+            yield from unfolding(self._views[name].tensor if name in self._views else name)
+
     def release(self, name: str) -> None:
         """Give back the memory behind a tensor or a view."""
         if self._copied[0] == name:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from math import prod
 from typing import TYPE_CHECKING
@@ -79,10 +79,17 @@ def _flat(source: TensorSource, tensor: TensorInfo, begin: int, end: int) -> Job
     if not readable(tensor.dtype):
         return (yield from _streamed(source, tensor, begin, end))
     yield Tick("Reading values")
+    for _ in getattr(source, "unfolding", _in_order)(tensor.name):
+        yield Tick("Reading values")
     count, width = packing(tensor.dtype)
     first, last = begin // count, -(-end // count)
     raw = source.raw(tensor.name)[first * width : last * width]
     return decode(np.ascontiguousarray(raw), tensor.dtype)[begin - first * count : end - first * count].copy()
+
+
+def _in_order(_: str) -> Iterator[None]:
+    """Nothing to do of a source whose tensors all lie in order."""
+    return iter(())
 
 
 def _streamed(source: TensorSource, tensor: TensorInfo, begin: int, end: int) -> Job[NDArray[np.generic]]:

@@ -89,7 +89,7 @@ def fingerprint(catalog: Catalog, keys: Collection[int] | None = None) -> Job[Fi
         elif version.path is not None and version.state in _WHOLE:
             places.append(Place(version.key, version.path, _files(version)))
         elif keys is not None:
-            error = NotFound(f"{display.visible(version.name)}: its weights are not here, not whole or not read yet")
+            error = NotFound(f"{display.visible(version.name)}: its weights are not here, not whole or not opened")
             found.errors.append((Path(version.name), error))
     total = sum(artifact.bytes for place in places for artifact in place.artifacts)
     for batch in batches(places):
