@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 NEEDED = (3, 51, 3)
 """Older SQLite can corrupt a catalog that two processes write."""
 _BUSY_MS = 30_000
+_WAL_PAGES = 4000
+"""Pages that are copied from the write-ahead log into the file at once: 16 MB. What is in the log is safe already."""
 _CHECKED_BYTES = 2 << 20
 """A file up to this size is checked whenever it is opened; that takes a few milliseconds."""
 _TABLES = "SELECT count(*) FROM version WHERE key < 0"
@@ -106,6 +108,7 @@ class Connections:
             connection = _open(self.file, "mode=rw")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
         connection.execute("PRAGMA cache_size = -32000")
         with self._guard:
             self._all.append(connection)

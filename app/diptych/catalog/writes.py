@@ -23,7 +23,7 @@ from diptych.domain.lineage import Edge, Verdict
 from diptych.domain.version import Digest
 from diptych.errors import NotFound
 
-_BATCH = 500
+_BATCH = 1000
 """Finds written in one transaction, so that another process waits a fraction of a second at most."""
 
 
@@ -50,18 +50,18 @@ class Writes:
     def store(self, found: Sequence[Found], seen: Mapping[Path, str] | Mapping[str, str] | None = None) -> Changes:
         """Insert or update finds, in batches; see `Catalog.store` for the rules."""
         changes = Changes()
-        for start in range(0, len(found), _BATCH):
+        stamps = {place_text(path): stamp for path, stamp in (seen or {}).items()}
+        for start in range(0, max(len(found), min(len(stamps), 1)), _BATCH):
             prepared = [self._packing.prepare(one) for one in found[start : start + _BATCH]]
+            looked_at = [one.place for one in prepared if one.place is not None]
             with self._writing() as writer:
                 stored_now = writer.store(prepared)
                 writer.tie_bases(stored_now.added | stored_now.updated)
-                moving.scanned(writer, [one.place for one in prepared if one.place is not None])
+                if start + _BATCH >= len(found):
+                    stored_now |= moving.seen(writer, stamps)
+                    looked_at += stamps
+                moving.scanned(writer, looked_at)
             changes |= stored_now
-        if seen:
-            stamps = {place_text(path): stamp for path, stamp in seen.items()}
-            with self._writing() as writer:
-                changes |= moving.seen(writer, stamps)
-                moving.scanned(writer, stamps)
         return changes
 
     def attach(self, key: int, records: Sequence[Record]) -> Changes:

@@ -58,6 +58,7 @@ _PRESENT = """
             ORDER BY gone, position LIMIT 1), CASE WHEN id >= '~' THEN state ELSE 'offline' END)
     WHERE key = ?
 """
+_UNTIED = "SELECT EXISTS (SELECT 1 FROM version WHERE base_name >= '' AND +base_key IS NULL)"
 _TIE = """
     WITH arrived AS (SELECT key, name, model, path FROM version WHERE key IN (SELECT value FROM json_each(?)))
     UPDATE version SET base_key = coalesce(
@@ -190,7 +191,9 @@ class Writer:
 
         A parent is known by its place, else by a name or a model that only one version has.
         """
-        self.connection.execute(_TIE, (json.dumps(list(keys)),))
+        (untied,) = self.connection.execute(_UNTIED).fetchone()
+        if untied:
+            self.connection.execute(_TIE, (json.dumps(list(keys)),))
 
     def restore_shown(self, key: int) -> None:
         """Fill `metric`, `param`, the counts of names and the words of a version whose other rows were put back."""

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 PACE = 0.03
 """Seconds between two ticks: more often than anybody looks."""
-_BATCH = 500
+_BATCH = 1000
 _BATCH_SECONDS = 0.5
 """Finds are stored at the latest after this time, so that they appear while the scan goes on."""
 
