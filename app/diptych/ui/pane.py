@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QRect, Signal
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QWidget
 
 from diptych.domain.sheet import Row, Sheet
@@ -79,6 +80,10 @@ class Pane(QWidget):
 
     def show_values(self) -> None:
         """Show the numbers behind the row under the cursor, where it stands for many."""
+
+    def picture(self) -> QImage | None:
+        """All of its picture by itself, to be taken away; None where it has none."""
+        return None
 
     def copied(self) -> str:
         """What to copy in place of the row under the cursor; empty: the row."""

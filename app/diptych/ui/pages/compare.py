@@ -16,6 +16,7 @@ from diptych.domain.dossier import Dossier
 from diptych.domain.version import Version
 from diptych.errors import DiptychError
 from diptych.job import Job, Tick
+from diptych.reports.spreadsheet import write_table
 from diptych.ui.actions import Action
 from diptych.ui.context import Alert, Context
 from diptych.ui.pages import compare_export
@@ -148,6 +149,8 @@ class ComparePage(Page):
         view.bar.html_asked.connect(self.export_html)
         view.bar.json_asked.connect(self.export_json)
         view.bar.markdown_asked.connect(self.copy_markdown)
+        view.bar.picture_asked.connect(self.export_picture)
+        view.bar.table_asked.connect(self.export_table)
         return view
 
     def _change_side(self, view: ComparisonView, side: str, value: object) -> None:
@@ -252,23 +255,48 @@ class ComparePage(Page):
             compare_export.copy_markdown(self.view)
             self.view.bar.say("Copied as Markdown")
 
+    def export_picture(self, file: Path | None = None) -> None:
+        """Write the heat map of the weights as a picture, asking where."""
+        picture = self.view.sections["weights"].pane.picture() if self.view is not None else None
+        if picture is None:
+            self.context.alerted.emit(Alert("There is no heat map of these weights."))
+        elif (file := self._chosen(file, "png")) is not None:
+            self._write(file, compare_export.write_picture(picture, file))
+
+    def export_table(self, file: Path | None = None) -> None:
+        """Write what is known of the tensors as a table for spreadsheets, asking where."""
+        sheet = self.view.sections["weights"].sheet if self.view is not None else None
+        if sheet is None or not sheet.rows:
+            self.context.alerted.emit(Alert("There is no table of these weights."))
+        elif (file := self._chosen(file, "csv")) is not None:
+            self._write(file, write_table(sheet, file))
+
+    def _write(self, file: Path, job: Job[object]) -> None:
+        """Let a worker write, since many tensors take a while."""
+        self.context.runner.start(f"Write {display.path(file)}", job, done=lambda _: self._written(file), quiet=True)
+
+    def _written(self, file: Path) -> None:
+        unfinished = " · without what is still being computed" if self.view and self.view.facets.busy() else ""
+        self.context.alerted.emit(Alert(f"Wrote {display.path(file)}{unfinished}"))
+
+    def _chosen(self, file: Path | None, ending: str) -> Path | None:
+        """Where to write, asked of the user unless it is said; None where the user turned away."""
+        if isinstance(file, Path) or self.view is None:
+            return file
+        name = compare_export.file_name(self.view.comparison, ending)
+        chosen, _ = QFileDialog.getSaveFileName(self, "Export comparison", name, f"*.{ending}")
+        return Path(chosen) if chosen else None
+
     def _export(self, file: Path | None, ending: str, make: Callable[[ComparisonView], str]) -> None:
         view = self.view
-        if view is None:
+        if view is None or (file := self._chosen(file, ending)) is None:
             return
-        if not isinstance(file, Path):
-            name = compare_export.file_name(view.comparison, ending)
-            chosen, _ = QFileDialog.getSaveFileName(self, "Export comparison", name, f"*.{ending}")
-            if not chosen:
-                return
-            file = Path(chosen)
         try:
             file.write_text(make(view), "utf-8")
         except OSError as error:
             self.context.alerted.emit(Alert(f"{file}: {error.strerror}", "Choose another place.", serious=True))
             return
-        unfinished = " · without the sections that are still being computed" if view.facets.busy() else ""
-        self.context.alerted.emit(Alert(f"Wrote {file}{unfinished}"))
+        self._written(file)
 
 
 def opened(workbench: Workbench, left: object, right: object) -> Job[Comparison]:
@@ -349,6 +377,8 @@ ComparePage.actions_table = (
     _action("back", "Back to the report", _on_view("leave_section")),
     _action("export-html", "Export as HTML report…", lambda page: page.export_html(), "Ctrl+E", icon="export"),
     _action("export-json", "Export as JSON…", lambda page: page.export_json(), "Ctrl+Shift+E"),
+    _action("export-picture", "Export weights map as PNG…", lambda page: page.export_picture()),
+    _action("export-table", "Export weights table as CSV…", lambda page: page.export_table()),
     _action("export-markdown", "Copy comparison as Markdown", ComparePage.copy_markdown),
     _action("next-tab", "Next comparison", lambda page: page.step_tab(1), "Ctrl+PgDown"),
     _action("previous-tab", "Previous comparison", lambda page: page.step_tab(-1), "Ctrl+PgUp"),

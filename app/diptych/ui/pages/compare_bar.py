@@ -25,6 +25,8 @@ class Bar(QWidget):
     html_asked = Signal()
     json_asked = Signal()
     markdown_asked = Signal()
+    picture_asked = Signal()
+    table_asked = Signal()
 
     def __init__(self, context: Context, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -63,6 +65,9 @@ class Bar(QWidget):
         menu.addAction("HTML report…", self.html_asked.emit)
         menu.addAction("JSON…", self.json_asked.emit)
         menu.addAction("Copy as Markdown", self.markdown_asked.emit)
+        menu.addSeparator()
+        menu.addAction("Weights map as PNG…", self.picture_asked.emit)
+        menu.addAction("Weights table as CSV…", self.table_asked.emit)
         self.export = QToolButton()
         self.export.setText("Export")
         self.export.setIcon(icon("export"))

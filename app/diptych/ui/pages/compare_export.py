@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+from PySide6.QtGui import QImage, QImageWriter
 from PySide6.QtWidgets import QApplication
 
 from diptych.compare.export import dumps
 from diptych.compare.words import word_diff
+from diptych.errors import Refused
+from diptych.job import Job, Tick
 from diptych.reports import comparison_html
 from diptych.ui.pages import compare_text
 from diptych.ui.pages.compare_view import ComparisonView
@@ -25,6 +29,14 @@ def html(view: ComparisonView) -> str:
 def json_text(view: ComparisonView) -> str:
     """The same JSON as the command line gives."""
     return dumps(view.all_sheets(), view.comparison.left, view.comparison.right)
+
+
+def write_picture(picture: QImage, file: Path) -> Job[None]:
+    """Write a picture as PNG. `Refused` where that is not possible."""
+    yield Tick("Writing the picture")
+    writer = QImageWriter(str(file), b"png")
+    if not writer.write(picture):
+        raise Refused(f"{file}: {writer.errorString()}", "Choose another place.")
 
 
 def copy_markdown(view: ComparisonView) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 
 from PySide6.QtCore import QRect, Qt, QTimer
-from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtGui import QImage, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from diptych import display
@@ -25,6 +25,7 @@ from diptych.ui.tokens import Space
 from diptych.ui.widgets.heatlegend import Legend
 from diptych.ui.widgets.heatmap import HeatMap
 from diptych.ui.widgets.heatmodel import scale_for
+from diptych.ui.widgets.heatpicture import picture
 from diptych.ui.widgets.label import label
 from diptych.ui.widgets.link import Link
 from diptych.workbench.comparing import Comparison
@@ -123,6 +124,13 @@ class WeightsPane(Pane):
 
     def current(self) -> Row | None:
         return self.table.current() if self._as_table() else self._on_map()
+
+    def picture(self) -> QImage | None:
+        if self._fields is None:
+            return None
+        names = [display.visible(side.version.name) for side in (self.comparison.left, self.comparison.right)]
+        title = f"A {names[0]}  ⇄  B {names[1]}" + (f"  ·  {display.visible(self.line)}" if self.line else "")
+        return picture(self.map.heat, self.legend, title, self.context.theme)
 
     def copied(self) -> str:
         return self.tensor.value_text() if self.values.isVisible() else ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtCore import QPoint
+from PySide6.QtGui import QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
 from diptych.ui.theme import Theme
@@ -33,12 +34,20 @@ class Legend(QWidget):
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
+        self.paint_at(QPainter(self), QPoint(0, 0))
+
+    def needed(self) -> int:
+        """The width that it fills."""
+        image = QImage(1, 1, QImage.Format.Format_RGB32)
+        return self.paint_at(QPainter(image), QPoint(0, 0))
+
+    def paint_at(self, painter: QPainter, place: QPoint) -> int:
+        """Paint it with its upper left corner at a place, and return where it ends."""
         theme = self._theme
         painter.setFont(theme.font(Size.CAPTION))
         metrics = painter.fontMetrics()
-        middle = self.height() // 2
-        x = 0
+        middle = place.y() + self.height() // 2
+        x = place.x()
 
         def write(text: str, color: str = "muted") -> None:
             nonlocal x
@@ -62,3 +71,4 @@ class Legend(QWidget):
             x += theme.px(5)
             write(name)
             x += theme.px(14)
+        return x

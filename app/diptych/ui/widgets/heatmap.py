@@ -13,6 +13,7 @@ from diptych.ui.widgets.heatheads import LEAST, Layers, Modules
 from diptych.ui.widgets.heatmodel import HeatModel, Patch
 from diptych.ui.widgets.heatpaint import paint_patch
 from diptych.ui.widgets.label import label
+from diptych.ui.widgets.viewport import own_viewport
 
 __all__ = ["HeatMap", "HeatModel", "Patch"]
 
@@ -37,6 +38,7 @@ class HeatMap(QTableView):
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        own_viewport(self)
         self.theme = theme
         self.heat = HeatModel(self)
         self._row = theme.px(24)

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QAbstractScrollArea, QWidget
 
 from diptych.ui.theme import Theme
 from diptych.ui.tokens import Size
+from diptych.ui.widgets.viewport import own_viewport
 
 Number: TypeAlias = "float | complex | int | None"
 """A value; None where there is none."""
@@ -64,6 +65,7 @@ class NumberGrid(QAbstractScrollArea):
     def __init__(self, theme: Theme, titles: Sequence[tuple[str, str]], parent: QWidget | None = None) -> None:
         """`titles` are the blocks', each with the token of its colour; the last block is the difference."""
         super().__init__(parent)
+        own_viewport(self)
         self._theme = theme
         self._titles = titles
         self._captions: Sequence[str] = ()

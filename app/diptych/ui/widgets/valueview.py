@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from math import prod
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
@@ -112,6 +111,8 @@ class ValueView(QWidget):
         """
         index = [int(number) for number in _INDEX.findall(text)]
         rows, columns = self.grid.size_of()
+        if not rows * columns:
+            return "There are no values to go to."
         for shape in dict.fromkeys((self._shape, (rows, columns), (rows * columns,))):
             if len(index) == len(shape):
                 return self._put(index, shape, columns)
@@ -129,8 +130,7 @@ class ValueView(QWidget):
             if not 0 <= place < length:
                 return f"{number:,} is not within {length:,}."
             at = at * length + place
-        if prod(shape):
-            self.grid.set_cursor(*divmod(at, columns))
+        self.grid.set_cursor(*divmod(at, columns))
         return ""
 
     def _go(self) -> None:
