@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from importlib import import_module
 
 from diptych.job import Job, Tick
@@ -26,6 +27,7 @@ def warm() -> Job[None]:
     for name in _MODULES:
         yield Tick(name)
         import_module(name)
+    gc.freeze()  # what was imported stays: a collection that looks through all of it would stop the window
     from diptych.tensors.engine import engine
 
     engine().warm()
