@@ -111,7 +111,7 @@ def weight_sets(names: Sequence[str], indexes: Mapping[str, Index] | None = None
         sets.append(_set(suffix, stem, shards, present - claimed))
         claimed.update(shards)
     sets += [WeightSet(format_of(name), name.rpartition(".")[0], (name,)) for name in left if name not in claimed]
-    return tuple(sorted(sets, key=_rank))
+    return tuple(sorted(sets, key=_rank)) if len(sets) > 1 else tuple(sets)
 
 
 def read_index(path: Path, follow: bool = False) -> Index:

@@ -32,17 +32,16 @@ class Names:
         self._taken: dict[str, str] = {}
         for place, model in known.items():
             if snapshot_of(place) is None:
-                self._keep(_owner(str(place)), model)
+                self._keep(_owner(str(place))[0], model)
         self._old = frozenset(self._labels)
 
     def expect(self, folders: Iterable[Path | str]) -> None:
         """Name folders together, so that no two of them have to share the shorter name by who came first."""
-        owners = {_owner(folder): folder for folder in map(str, folders) if _snapshot(folder) is None}
-        fresh = [owner for owner in owners if owner not in self._labels]
+        owners = dict([_owner(folder) for folder in map(str, folders) if _snapshot(folder) is None])
         # a run goes first: its name stands before many others
         for runs in (True, False):
-            group = [owner for owner in fresh if (owner != _stem(owners[owner])) is runs]
-            for owner, label in self._apart(group).items():
+            fresh = [owner for owner, is_run in owners.items() if is_run is runs and owner not in self._labels]
+            for owner, label in self._apart(fresh).items():
                 self._keep(owner, label)
 
     def of(self, path: Path | str) -> tuple[str, str]:
@@ -51,11 +50,19 @@ class Names:
         snapshot = _snapshot(place)
         if snapshot is not None:
             return f"{snapshot.name}@{snapshot.revision[:7]}", snapshot.name
-        owner = _owner(place)
-        if owner not in self._labels:
-            self.expect([place])
-        label = self._labels[owner]
-        return (label if owner == _stem(place) else f"{label}/{place.rpartition('/')[2]}"), label
+        owner, is_run = _owner(place)
+        label = self._labels.get(owner) or self._alone(owner)
+        return (f"{label}/{place.rpartition('/')[2]}" if is_run else label), label
+
+    def _alone(self, owner: str) -> str:
+        """The shortest label that nobody has, which is now the owner's."""
+        parts = _parts(owner)
+        for depth in range(1, len(parts) + 2):
+            label = _label(parts, depth)
+            if not self._is_taken(label, owner):
+                break
+        self._keep(owner, label)
+        return label
 
     def _apart(self, owners: Iterable[str]) -> dict[str, str]:
         """The shortest labels that tell these from one another and from all that have a label."""
@@ -92,17 +99,19 @@ def _snapshot(place: str) -> Snapshot | None:
     return snapshot_of(Path(place)) if "/snapshots/" in place else None
 
 
-def _owner(place: str) -> str:
-    """What gives a version its name: the run of a checkpoint, a weight file without its ending, or the folder."""
+def _owner(place: str) -> tuple[str, bool]:
+    """What gives a version its name: a weight file without its ending, the folder, or the run of a checkpoint.
+
+    Also whether it is a run.
+    """
     folder, _, name = place.rpartition("/")
-    return folder if CHECKPOINT.fullmatch(name) and folder.rpartition("/")[2] else _stem(place)
-
-
-def _stem(place: str) -> str:
-    for ending in FILES:
-        if place.endswith(ending) and not place.endswith(f"/{ending}"):
-            return place.removesuffix(ending)
-    return place
+    if name.startswith("checkpoint") and CHECKPOINT.fullmatch(name) and folder.rpartition("/")[2]:
+        return folder, True
+    if name.endswith(FILES):
+        for ending in FILES:
+            if name.endswith(ending) and name != ending:
+                return place.removesuffix(ending), False
+    return place, False
 
 
 def _parts(owner: str) -> list[str]:

@@ -13,7 +13,7 @@ from diptych.domain.found import Found, Record
 from diptych.domain.version import Files, Kind, Lineage, Problem, Relation, Role, State
 from diptych.errors import DiptychError
 from diptych.formats import Index, WeightSet, weight_sets
-from diptych.formats.sets import is_index
+from diptych.formats.sets import format_of, is_index
 from diptych.records import reader_for
 from diptych.records.hub import snapshot_of
 from diptych.workbench.naming import Names
@@ -216,11 +216,12 @@ def _sorted_out(files: tuple[str, ...]) -> _Names:
     """Take the names of a folder apart; checkpoint after checkpoint brings the same ones."""
     told = [_told_by(name) for name in files]
     own = [one.name for one in told if one.own]
+    indexes = [one.name for one in told if one.indexes]
     return _Names(
         records=[one.name for one in told if one.record],
-        indexes=[one.name for one in told if one.indexes],
+        indexes=indexes,
         weights=own,
-        sets=weight_sets(own),
+        sets=weight_sets(own if indexes else [one.name for one in told if one.weights]),
         unread=[one.name for one in told if one.unread],
         unfinished=any(one.unfinished for one in told),
     )
@@ -234,6 +235,8 @@ class _Name(NamedTuple):
     """It is not in a hidden folder beside, and more than a way to go on with a training."""
     record: bool
     indexes: bool
+    weights: bool
+    """It is `own` and speaks of weights."""
     unread: bool
     unfinished: bool
 
@@ -247,6 +250,7 @@ def _told_by(name: str) -> _Name:
         own=kept and not beside,
         record=kept and name.endswith(ENDINGS),
         indexes=is_index(name),
+        weights=kept and not beside and bool(format_of(name)),
         unread=not beside and unread(name),
         unfinished=temporary(name),
     )
