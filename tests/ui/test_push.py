@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+import json
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QApplication, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
+from diptych.catalog.shipments import Shipments
+from diptych.domain.receipts import receipt_from_plain
 from diptych.domain.shipping import Phase, Voyage, Wishes
 from diptych.domain.version import Version
 from diptych.job import Job, Tick, finish
 from diptych.ui.context import Alert, Context
 from diptych.ui.dialogs.card import CardDialog
 from diptych.ui.dialogs.push import PushDialog
+from diptych.ui.dialogs.receipt import ReceiptDialog
 from diptych.ui.dialogs.wishes import WishesForm
-from diptych.ui.pages.activity import JobRow, phases
+from diptych.ui.pages.activity import JobRow, outcome, phases
 from diptych.ui.pages.compare import opened
 from diptych.ui.pages.compare_header import choices
 from diptych.ui.pages.deliveries import Deliveries
 from diptych.ui.pages.pushing import Pushes
+from diptych.ui.pages.settings_remotes import RemotesSection
 from diptych.ui.runner import Runner
 from diptych.ui.theme import Theme
 from diptych.workbench import Workbench
+from diptych.workbench.remotes import Remotes
 from making import make_model, weights, write_json
 from making_torch import tensor, write_torch
 
@@ -92,18 +99,31 @@ def answer(qtbot: QtBot, do: Callable[[QWidget], None]) -> None:
     QTimer.singleShot(0, look)
 
 
+def acts(deliveries: Deliveries) -> dict[str, QToolButton]:
+    """What can be done to the deliveries on show."""
+    QApplication.sendPostedEvents(None, 52)  # what was replaced goes at last
+    return {one.accessibleName(): one for one in deliveries.findChildren(QToolButton)}
+
+
+def column(dialog: ReceiptDialog, number: int) -> dict[str, str]:
+    """The texts in one column by the names of the files."""
+    items = [dialog.files.topLevelItem(row) for row in range(dialog.files.topLevelItemCount())]
+    return {item.text(0): item.text(number) for item in items if item is not None}
+
+
 def fates(dialog: PushDialog) -> dict[str, str]:
     items = [dialog.files.topLevelItem(row) for row in range(dialog.files.topLevelItemCount())]
     return {item.text(0): item.text(2).strip() for item in items if item is not None}
 
 
 def test_without_a_remote_the_way_to_settings_is_shown(
-    workbench: Workbench, pushes: Pushes, context: Context, alerts: list[Alert], tmp_path: Path
+    workbench: Workbench, pushes: Pushes, context: Context, alerts: list[Alert], tmp_path: Path, qtbot: QtBot
 ) -> None:
     finish(workbench.scan([make_model(tmp_path / "model")]))
     asked: list[str] = []
     context.page_asked.connect(asked.append)
     pushes.push(workbench.page()[0])
+    qtbot.waitUntil(lambda: bool(alerts))
     assert alerts[0].message == "No remote is known yet."
     assert alerts[0].act is not None
     alerts[0].act()
@@ -279,12 +299,78 @@ def test_a_push_that_was_broken_off_can_be_resumed(
     shown = Deliveries(context)
     qtbot.addWidget(shown)
     shown.read()
-    resume = next(one for one in shown.findChildren(QToolButton) if one.accessibleName() == "Resume")
+    qtbot.waitUntil(lambda: "Resume" in acts(shown))
     with qtbot.waitSignal(context.delivered):
-        resume.click()
+        acts(shown)["Resume"].click()
     assert workbench.shipments.underway() == ()
-    names = [one.accessibleName() for one in shown.findChildren(QToolButton)]
-    assert "Verify that it is still as delivered" in names
+    qtbot.waitUntil(lambda: "Verify that it is still as delivered" in acts(shown))
+
+
+def test_what_was_delivered_and_where_to_is_read_in_a_worker(
+    context: Context, workbench: Workbench, version: Version, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    readers: list[str] = []
+
+    def noting(read: Callable[..., object]) -> Callable[..., object]:
+        def noted(*arguments: object, **keywords: object) -> object:
+            readers.append(threading.current_thread().name)
+            return read(*arguments, **keywords)
+
+        return noted
+
+    monkeypatch.setattr(Shipments, "receipts", noting(Shipments.receipts))
+    monkeypatch.setattr(Shipments, "underway", noting(Shipments.underway))
+    monkeypatch.setattr(Shipments, "last_of", noting(Shipments.last_of))
+    monkeypatch.setattr(Remotes, "all", noting(Remotes.all))
+    section, shown = RemotesSection(context), Deliveries(context)
+    for made in (section, shown):
+        qtbot.addWidget(made)
+    section.fill()
+    shown.read()
+    answer(qtbot, lambda dialog: dialog.close())
+    Pushes(context, shown).push(version)
+    qtbot.waitUntil(lambda: len(readers) == 5)
+    assert all(name.startswith("job") for name in readers)
+
+
+def test_a_receipt_shows_what_the_remote_calls_it_and_what_has_changed(
+    context: Context, workbench: Workbench, version: Version, share: Path, qtbot: QtBot
+) -> None:
+    (targeted,) = finish(workbench.plan_push(version, [("share", Wishes())]))
+    kept = finish(workbench.push(targeted))
+    shown = ReceiptDialog(context, kept)
+    qtbot.addWidget(shown)
+    shown.show()
+    told = " ".join(one.text() for one in shown.findChildren(QLabel))
+    assert all(value in told for value in (kept.id, kept.receipt.reference, *kept.receipt.ids.values()))
+    digests = {file.name: file.sha256 for file in kept.receipt.files}
+    assert column(shown, 2) == digests
+    assert set(column(shown, 3).values()) == {""}
+    buttons = {one.text(): one for one in shown.findChildren(QPushButton)}
+    buttons["Copy"].click()
+    assert receipt_from_plain(json.loads(QApplication.clipboard().text())) == kept.receipt
+    config = next(share.rglob("config.json"))
+    config.write_bytes(config.read_bytes().replace(b"llama", b"lamma"))
+    buttons["Verify"].click()
+    qtbot.waitUntil(lambda: column(shown, 3)["config.json"] == "differs")
+    first = shown.files.topLevelItem(0)
+    assert first is not None
+    assert first.text(0) == "config.json"
+    assert shown.said.text().startswith(f"{len(digests) - 1} of {len(digests)} files as delivered")
+
+
+def test_a_push_of_one_click_is_seen_from_its_first_moment(
+    pushes: Pushes, context: Context, workbench: Workbench, version: Version, alerts: list[Alert], qtbot: QtBot
+) -> None:
+    finish(workbench.hash())
+    version = workbench.page()[0]
+    (targeted,) = finish(workbench.plan_push(version, [("share", Wishes())]))
+    finish(workbench.push(targeted))
+    pushes.push(version)
+    qtbot.waitUntil(lambda: bool(alerts))
+    (shown,) = [job for job in context.runner.jobs if not job.quiet]
+    assert shown.title == f"Push {version.name} to share"
+    assert outcome(shown) == "It is there already, as it is here."
 
 
 def test_a_delivery_that_was_changed_is_told(

@@ -182,6 +182,48 @@ def test_signing_in_keeps_the_login_and_tests_it_at_once(
     finish(bench.workbench.forget_remote("reg"))
 
 
+def test_the_options_of_a_remote_can_be_changed_and_are_tried_at_once(
+    section: RemotesSection, bench: Context, alerts: list[Alert], keyring: None, qtbot: QtBot
+) -> None:
+    bench.workbench.add_remote("reg", "oci://ghcr.io/a/b", mount="a/base")
+    finish(bench.workbench.login("reg", Secret(CANARY, "jane")))
+    section.fill()
+
+    def change(dialog: RemoteDialog) -> None:
+        assert (dialog.name.isEnabled(), dialog.address.isEnabled()) == (False, False)
+        assert (dialog.options["mount"].text(), dialog.limit.text()) == ("a/base", "")
+        dialog.options["mount"].clear()
+        dialog.limit.setText("-3")
+        qtbot.mouseClick(dialog.confirm, Qt.MouseButton.LeftButton)
+        assert dialog.isVisible()
+        dialog.limit.setText("1.5")
+        qtbot.mouseClick(dialog.confirm, Qt.MouseButton.LeftButton)
+
+    during(RemoteDialog, change)
+    press(section, "Change…")
+    (remote,) = bench.workbench.remotes()
+    assert (remote.options, remote.throttle, remote.signed_in) == ({}, 1_500_000, "keyring")
+    assert alerts[-1].message.startswith("reg answers as jane")
+    finish(bench.workbench.forget_remote("reg"))
+
+
+def test_a_remote_that_failed_says_so_in_its_row_until_it_answers(
+    section: RemotesSection, bench: Context, keyring: None, qtbot: QtBot
+) -> None:
+    bench.workbench.add_remote("reg", "oci://ghcr.io/a/b")
+    bench.workbench.keep_login("reg", Secret("wrong", "jane"))
+    section.test("reg")
+    assert "failed" in texts(section)
+    (failed,) = [one for one in section.findChildren(QLabel) if one.text() == "failed"]
+    assert failed.toolTip() == "ghcr.io: does not accept the login"
+    bench.workbench.keep_login("reg", Secret(CANARY, "jane"))
+    section.test("reg")
+    assert "failed" not in texts(section)
+    (tested,) = [one for one in section.findChildren(QLabel) if one.text() == "just now"]
+    section.grab()
+    assert tested.toolTip()
+
+
 def test_a_wrong_login_is_told_with_a_way_to_sign_in_again(
     section: RemotesSection, bench: Context, alerts: list[Alert], keyring: None, qtbot: QtBot
 ) -> None:

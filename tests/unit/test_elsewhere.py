@@ -121,7 +121,7 @@ def test_a_header_that_claims_too_much_is_told(workbench: Workbench, shelf: Shel
     ],
 )
 def test_what_counts_as_elsewhere(text: str, expected: bool) -> None:
-    assert elsewhere.is_elsewhere(text, ["team"]) is expected
+    assert address.is_elsewhere(text, ["team"]) is expected
 
 
 def test_address_and_ref_are_told_apart() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -103,6 +104,36 @@ def test_what_makes_no_sense_is_refused_and_not_kept(
         workbench.add_remote(name, address, **options)
     assert workbench.remotes() == ()
     assert Settings.load().remotes == {}
+
+
+def test_options_can_be_changed_and_the_rest_stays(workbench: Workbench) -> None:
+    workbench.add_remote("store", "s3://bucket", endpoint="http://127.0.0.1:9000", region="eu", user="AK", throttle="5")
+    workbench.keep_login("store", Secret("key", "AK"))
+    finish(workbench.test_remote("store"))
+    changed = workbench.change_remote("store", region="", endpoint="http://127.0.0.1:9001", throttle="7")
+    assert Settings.load().remotes["store"]["endpoint"] == "http://127.0.0.1:9001"
+    assert changed.options == {"endpoint": "http://127.0.0.1:9001"}
+    assert (changed.user, changed.throttle, changed.tested) == ("AK", 7, None)
+    with pytest.raises(Refused, match="this machine only"):
+        workbench.change_remote("store", endpoint="http://far.example")
+    assert workbench.remote("store") == changed
+
+
+def test_one_set_of_logins_serves_all_jobs_of_a_workbench(workbench: Workbench) -> None:
+    workbench.add_remote("store", "s3://bucket")
+    barrier = threading.Barrier(8)
+    seen: list[object] = []
+
+    def ask() -> None:
+        barrier.wait()
+        seen.append(workbench._remotes)
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({id(one) for one in seen}) == 1
 
 
 def test_names_that_share_a_variable_of_the_environment_are_told_apart(workbench: Workbench) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit
 
@@ -99,6 +100,15 @@ def parse(text: str) -> Address:
     kind = SCHEMES[scheme]
     path = _path(split.path, shown, parts=(0, 99) if kind == "s3" else (1, 99))
     return Address(kind, scheme, host, port, path)
+
+
+def is_elsewhere(text: str, names: Collection[str] = ()) -> bool:
+    """Whether `text` names a version at a remote: `address@ref`, or `name@ref` with one of `names`."""
+    scheme, mark, _ = text.partition("://")
+    if mark and scheme.lower() in SCHEMES:
+        return True
+    name, at, _ = text.rpartition("@")
+    return bool(at) and name in names
 
 
 def is_loopback(host: str) -> bool:

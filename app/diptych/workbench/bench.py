@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, TypeAlias
 
 from diptych import places
@@ -46,6 +46,9 @@ class Workbench:
     def __init__(self, catalog: Catalog, settings: Settings) -> None:
         self.catalog = catalog
         self.settings = settings
+        self._making = Lock()
+        self._made: Remotes | None = None
+        """One for all jobs, since it holds the logins of this session."""
 
     @classmethod
     def open(cls, catalog_file: Path | None = None) -> Workbench:
@@ -147,9 +150,9 @@ class Workbench:
 
     def is_elsewhere(self, text: str) -> bool:
         """Whether `text` names a version at a remote: `address@ref`, or the name of a remote and `@ref`."""
-        from diptych.workbench.elsewhere import is_elsewhere
+        from diptych.domain.address import is_elsewhere
 
-        return is_elsewhere(text, [remote.name for remote in self.remotes()])
+        return is_elsewhere(text, self.settings.remotes)
 
     def dossier_elsewhere(self, text: str) -> Job[Dossier]:
         """What headers and small files tell of a version at a remote; its weights are not fetched."""
@@ -202,11 +205,14 @@ class Workbench:
 
     # remotes
 
-    @cached_property
+    @property
     def _remotes(self) -> Remotes:
         from diptych.workbench.remotes import Remotes
 
-        return Remotes(self.settings)
+        with self._making:
+            if self._made is None:
+                self._made = Remotes(self.settings)
+        return self._made
 
     def remotes(self) -> tuple[NamedRemote, ...]:
         """The registries that have a name, by name."""
@@ -219,6 +225,10 @@ class Workbench:
     def add_remote(self, name: str, address: str, **options: str) -> NamedRemote:
         """Remember a registry: options of its kind, and `user`, `ca_file`, `throttle` (bytes per second)."""
         return self._remotes.add(name, address, options)
+
+    def change_remote(self, name: str, **options: str) -> NamedRemote:
+        """Give a registry other options; those that are not named stay, empty ones are taken away."""
+        return self._remotes.change(name, options)
 
     def rename_remote(self, old: str, new: str) -> Job[None]:
         """Give a registry another name; its login goes with it."""
@@ -276,6 +286,12 @@ class Workbench:
         from diptych.workbench import pushing
 
         return pushing.push(self.catalog, self.remote_for, targeted)
+
+    def push_at_once(self, version: Version, remote: str, wishes: Wishes) -> Job[Kept | Targeted]:
+        """Plan a push and do it, where that harms nothing; else the plan, to be looked at."""
+        from diptych.workbench import pushing
+
+        return pushing.at_once(self.catalog, self.remote_for, version, remote, wishes)
 
     def resume_push(self, underway: Underway) -> Job[Kept]:
         """Go on with a push that was broken off."""

@@ -18,7 +18,6 @@ from pathlib import Path
 
 from diptych import display, places
 from diptych.catalog import Catalog, identity
-from diptych.domain.address import SCHEMES
 from diptych.domain.dossier import Dossier
 from diptych.domain.shipping import Delivered, Remote
 from diptych.domain.version import Artifact, Digest
@@ -38,15 +37,6 @@ _FIRST = 1 << 16
 _HEADED = ".safetensors"
 _SKIPPED = (".bin", ".pt", ".pth", ".ckpt", ".gguf", ".onnx", ".h5", ".msgpack", ".npz", ".pkl")
 _TOGETHER = "complete"
-
-
-def is_elsewhere(text: str, names: Sequence[str] = ()) -> bool:
-    """Whether `text` names a version at a remote: `address@ref`, or `name@ref` with one of `names`."""
-    scheme, mark, _ = text.partition("://")
-    if mark and scheme.lower() in SCHEMES:
-        return True
-    name, at, _ = text.rpartition("@")
-    return bool(at) and name in names
 
 
 def split(text: str) -> tuple[str, str]:

@@ -50,6 +50,9 @@ class Targeted:
     choice: Choice
     """What the user wanted of the files; a push that is taken up again keeps to it."""
 
+    def __str__(self) -> str:
+        return "It is there already, as it is here." if self.plan.done else "There is something to look at first."
+
     @property
     def warnings(self) -> frozenset[str]:
         """What whoever starts the push has been told: cautions, and names of files that it replaces."""
@@ -78,6 +81,16 @@ def push(catalog: Catalog, open_remote: Opener, targeted: Targeted) -> Job[Kept]
     journal.put(_CHOICE, _noted(targeted))
     receipt = yield from _with(open_remote, targeted.remote, lambda remote: remote.push(targeted.plan, journal))
     return shipments.deliver(key, targeted.plan, targeted.remote, receipt)
+
+
+def at_once(
+    catalog: Catalog, open_remote: Opener, version: Version, remote: str, wishes: Wishes
+) -> Job[Kept | Targeted]:
+    """Plan a push and do it where it replaces nothing, warns of nothing and changes something; else the plan."""
+    (targeted,) = yield from plan(catalog, open_remote, version, [(remote, wishes)], Choice())
+    if targeted.plan.done or not targeted.plan.harmless:
+        return targeted
+    return (yield from push(catalog, open_remote, targeted))
 
 
 def resume(catalog: Catalog, open_remote: Opener, underway: Underway) -> Job[Kept]:

@@ -106,6 +106,17 @@ class Remotes:
         self._settings.save()
         return self.named(name)
 
+    def change(self, name: str, options: Mapping[str, str]) -> NamedRemote:
+        """Give a registry other options; those not in `options` stay, empty ones are taken away. Its login stays."""
+        remote = self.named(name)
+        of_options = {*kind_of(remote.address).options, *_OF_EVERY_KIND}
+        entry = self._settings.remotes[name]
+        wanted = {key: value for key, value in entry.items() if key in of_options} | dict(options)
+        rest = {key: value for key, value in entry.items() if key not in of_options and key != "tested"}
+        self._settings.remotes[name] = rest | checked(remote.address, wanted)
+        self._settings.save()
+        return self.named(name)
+
     def rename(self, old: str, new: str) -> Job[None]:
         """Give a registry another name; its login goes with it."""
         self.named(old)

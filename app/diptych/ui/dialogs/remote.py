@@ -1,4 +1,4 @@
-"""Asks for a registry: what it is called and where it is."""
+"""Asks for a registry: what it is called, where it is, and how it is spoken to."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from diptych.remotes import REMOTES, kind_of
 from diptych.ui.theme import Theme
 from diptych.ui.tokens import Space
 from diptych.ui.widgets.label import label
+from diptych.workbench.remotes import NamedRemote
 
 _FORMS = "hf://org/name · oci://host/repository · mlflow+https://host/model · s3://bucket/prefix · file:///folder"
 _MEGA = 1_000_000
@@ -32,16 +33,21 @@ _MEGA = 1_000_000
 class RemoteDialog(QDialog):
     """A name, an address, and what its kind of registry needs beside; what cannot be used is said while typing.
 
-    `add` is called with name, address and options, and keeps the dialog open where it raises.
+    `keep` is called with name, address and options, and keeps the dialog open where it raises. Of a remote that is
+    known already only the options are asked.
     """
 
     def __init__(
-        self, theme: Theme, add: Callable[[str, str, dict[str, str]], object], parent: QWidget | None = None
+        self,
+        theme: Theme,
+        keep: Callable[[str, str, dict[str, str]], object],
+        known: NamedRemote | None = None,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Add a remote")
+        self.setWindowTitle(f"Change {visible(known.name)}" if known else "Add a remote")
         self.setMinimumWidth(theme.px(560))
-        self._add = add
+        self._keep = keep
         layout = QVBoxLayout(self)
         layout.setContentsMargins(Space.L, Space.L, Space.L, Space.L)
         layout.setSpacing(Space.M)
@@ -53,8 +59,8 @@ class RemoteDialog(QDialog):
         self.told.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
         self._form.addRow("", self.told)
         self.name = self._field("Name", "what you call it")
-        known = {key: meaning for kind in REMOTES for key, meaning in kind.options.items()}
-        self.options = {key: self._field(key.capitalize(), meaning) for key, meaning in known.items()}
+        every = {key: meaning for kind in REMOTES for key, meaning in kind.options.items()}
+        self.options = {key: self._field(key.capitalize(), meaning) for key, meaning in every.items()}
         self.ca_file = QLineEdit()
         self.ca_file.setPlaceholderText("certificates to trust beside the usual ones")
         self.ca_file.setAccessibleName("Certificates")
@@ -74,7 +80,7 @@ class RemoteDialog(QDialog):
         layout.addWidget(self._problem)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         self.confirm = buttons.button(QDialogButtonBox.StandardButton.Ok)
-        self.confirm.setText("Add")
+        self.confirm.setText("Change" if known else "Add")
         self.confirm.setProperty("role", "primary")
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
@@ -82,6 +88,8 @@ class RemoteDialog(QDialog):
         self.address.textChanged.connect(self._look)
         self.name.textChanged.connect(self._look)
         self._look()
+        if known is not None:
+            self._fill(known)
 
     def accept(self) -> None:
         """Add it, or say why it cannot be."""
@@ -90,7 +98,7 @@ class RemoteDialog(QDialog):
         for key in kind_of(parse(address)).options:
             options[key] = self.options[key].text().strip()
         try:
-            self._add(self.name.text().strip(), address, options)
+            self._keep(self.name.text().strip(), address, options)
         except DiptychError as error:
             self._problem.setText(visible(f"{error.message}. {error.hint}".strip()))
             self._problem.show()
@@ -104,6 +112,16 @@ class RemoteDialog(QDialog):
         field.setAccessibleName(title)
         self._form.addRow(title, field)
         return field
+
+    def _fill(self, known: NamedRemote) -> None:
+        """Show what is known of a remote; another name or address would make it another one."""
+        for field, text in ((self.address, str(known.address)), (self.name, known.name)):
+            field.setText(text)
+            field.setEnabled(False)
+        for key, value in known.options.items():
+            self.options[key].setText(value)
+        self.ca_file.setText(str(known.ca_file or ""))
+        self.limit.setText(f"{known.throttle / _MEGA:g}" if known.throttle else "")
 
     def _look(self) -> None:
         """Say what the address stands for, and show the fields of its kind."""

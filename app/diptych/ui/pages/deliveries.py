@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from diptych import display
+from diptych.job import Job, Tick
 from diptych.ui.context import Context
 from diptych.ui.icons import icon
-from diptych.ui.pages.pushing import Pushes
+from diptych.ui.pages.pushing import Pushes, opening
+from diptych.ui.runner import Running
 from diptych.ui.tokens import Space
 from diptych.ui.widgets.label import Elided, hairline, label
 
 if TYPE_CHECKING:
-    from diptych.catalog.shipments import Kept, Underway
+    from diptych.catalog.shipments import Kept, Shipments, Underway
 
 _MOST_SHOWN = 50
 
 
 class Deliveries(QWidget):
-    """Unfinished pushes with Resume and Give up, then receipts with Verify, Copy and Open."""
+    """Unfinished pushes with Resume and Give up, then receipts to show, verify, copy and open."""
 
     def __init__(self, context: Context) -> None:
         super().__init__()
@@ -32,14 +34,21 @@ class Deliveries(QWidget):
         self._column.setContentsMargins(0, Space.XL, 0, 0)
         self._column.setSpacing(Space.S)
         self._body: QWidget | None = None
+        self._reading: Running | None = None
         context.delivered.connect(self.read)
 
     def read(self) -> None:
-        """Show what the catalog knows now."""
-        shipments = self._context.workbench.shipments
+        """Read what the catalog knows, in a worker, and show it."""
+        if self._reading is not None:
+            self._reading.cancel()
+        job = _known(self._context.workbench.shipments)
+        self._reading = self._context.runner.start("Read deliveries", job, self._show, quiet=True)
+
+    def _show(self, found: tuple[Sequence[Underway], Sequence[Kept]]) -> None:
+        self._reading = None
+        begun, kept = found
         running = {job.title for job in self._context.runner.active}
-        underway = [one for one in shipments.underway() if f"Push {one.version_name} to {one.remote}" not in running]
-        kept = shipments.receipts(limit=_MOST_SHOWN)
+        underway = [one for one in begun if f"Push {one.version_name} to {one.remote}" not in running]
         if self._body is not None:
             self._body.deleteLater()
         self._body = QWidget()
@@ -82,11 +91,12 @@ class Deliveries(QWidget):
         when = label(display.ago(one.receipt.finished), "muted")
         when.setToolTip(f"{display.exact_time(one.receipt.finished)} · receipt {one.id}")
         acts: list[tuple[str, str, Callable[[], object]]] = [
+            ("info", "Show the receipt", lambda: self._pushes.show(one)),
             ("refresh", "Verify that it is still as delivered", lambda: self._pushes.verify(one)),
             ("copy", "Copy what names it there", lambda: _copy(one)),
         ]
         if one.receipt.url:
-            acts.append(("web", "Open in browser", lambda: self._pushes.open(one)))
+            acts.append(("web", opening(one), lambda: self._pushes.open(one)))
         return [Elided(one.version_name), Elided(one.receipt.target), when, _buttons(*acts)]
 
     def _resume(self, one: Underway) -> None:
@@ -103,7 +113,6 @@ def _buttons(*acts: tuple[str, str, Callable[[], object]]) -> QWidget:
     line = QHBoxLayout(row)
     line.setContentsMargins(0, 0, 0, 0)
     line.setSpacing(0)
-    line.addStretch(1)
     for symbol, text, do in acts:
         button = QToolButton()
         button.setIcon(icon(symbol))
@@ -111,7 +120,13 @@ def _buttons(*acts: tuple[str, str, Callable[[], object]]) -> QWidget:
         button.setAccessibleName(text)
         button.clicked.connect(do)
         line.addWidget(button)
+    line.addStretch(1)
     return row
+
+
+def _known(shipments: Shipments) -> Job[tuple[Sequence[Underway], Sequence[Kept]]]:
+    yield Tick("Reading deliveries")
+    return shipments.underway(), shipments.receipts(limit=_MOST_SHOWN)
 
 
 def _copy(one: Kept) -> None:

@@ -24,13 +24,14 @@ from diptych.credentials.logins import FoundLogin
 from diptych.domain.changes import Changes
 from diptych.domain.secret import Secret
 from diptych.domain.shipping import Access
-from diptych.errors import NeedsSecret
+from diptych.errors import DiptychError, NeedsSecret
 from diptych.job import Job, Tick
 from diptych.ui.context import Alert, Context
 from diptych.ui.icons import icon
 from diptych.ui.runner import Running
 from diptych.ui.tokens import Space
 from diptych.ui.widgets.label import Elided, label
+from diptych.workbench import Workbench
 from diptych.workbench.remotes import NamedRemote
 
 T = TypeVar("T")
@@ -47,6 +48,8 @@ class RemotesSection(QWidget):
         self._context = context
         self._running: dict[str, Running] = {}
         self._lines: dict[str, tuple[Elided, QPushButton]] = {}
+        self._refusals: dict[str, str] = {}
+        """Why the last try with a remote failed, by its name."""
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(Space.S)
@@ -73,7 +76,11 @@ class RemotesSection(QWidget):
         )
 
     def fill(self) -> None:
-        """Read the remotes again; the focus stays on what it was on."""
+        """Read the remotes again, in a worker."""
+        self._context.runner.start("Read the remotes", _known(self._context.workbench), self._show, quiet=True)
+
+    def _show(self, remotes: Sequence[NamedRemote]) -> None:
+        """Show these; the focus stays on what it was on."""
         focused = QApplication.focusWidget()
         spoken = focused.accessibleName() if focused is not None and self.isAncestorOf(focused) else ""
         while (item := self._grid.takeAt(0)) is not None:
@@ -81,7 +88,6 @@ class RemotesSection(QWidget):
             if widget is not None:
                 widget.deleteLater()
         self._lines = {}
-        remotes = self._context.workbench.remotes()
         if not remotes:
             self._grid.addWidget(label("No remote yet. Versions are pushed to remotes.", "muted"), 0, 0, 1, 2)
             return
@@ -97,13 +103,23 @@ class RemotesSection(QWidget):
         """Ask for a new remote."""
         from diptych.ui.dialogs.remote import RemoteDialog  # a window starts without its dialogs
 
-        dialog = RemoteDialog(self._context.theme, self._add, self)
+        dialog = RemoteDialog(self._context.theme, self._add, parent=self)
         dialog.exec()
+        dialog.deleteLater()
+
+    def change(self, name: str) -> None:
+        """Ask for other options of a remote, then see whether it answers with them."""
+        from diptych.ui.dialogs.remote import RemoteDialog  # a window starts without its dialogs
+
+        dialog = RemoteDialog(self._context.theme, self._change, self._context.workbench.remote(name), self)
+        if dialog.exec():
+            self._changed()
+            self.test(name)
         dialog.deleteLater()
 
     def test(self, name: str) -> None:
         """Ask a remote who we are there."""
-        self._run(name, "Test", self._context.workbench.test_remote(name), self._tested)
+        self._run(name, "Test", self._context.workbench.test_remote(name), self._answered)
 
     def sign_in(self, name: str) -> None:
         """Ask for the login of a remote."""
@@ -174,11 +190,8 @@ class RemotesSection(QWidget):
         address = Elided(str(remote.address))
         self._grid.addWidget(address, line, 1)
         account = remote.account or remote.user
-        state = Elided(display.ago(remote.tested) if remote.tested else "not yet")
-        if remote.tested:
-            state.setToolTip(display.exact_time(remote.tested))
         self._grid.addWidget(Elided(account or ("signed in" if remote.signed_in else "–")), line, 2)
-        self._grid.addWidget(state, line, 3)
+        self._grid.addWidget(_tested(remote, self._refusals.get(name, "")), line, 3)
         # what is to be done next stands in the row, the rest behind "more"
         wanting = bool(remote.wants) and not remote.signed_in
         title, next_act = ("Sign in…", self.sign_in) if wanting else ("Test", self.test)
@@ -198,7 +211,8 @@ class RemotesSection(QWidget):
         entries: list[tuple[str, Callable[[str], None]]] = [("Test", self.test)]
         if remote.wants:
             entries.append(("Sign in…", self.sign_in))
-        for text, act in (*entries, ("Rename…", self.rename), ("Forget…", self.forget)):
+        entries += [("Change…", self.change), ("Rename…", self.rename), ("Forget…", self.forget)]
+        for text, act in entries:
             menu.addAction(text).triggered.connect(lambda _checked=False, act=act: act(name))
         more.setMenu(menu)
         self._grid.addWidget(more, line, 5)
@@ -206,6 +220,9 @@ class RemotesSection(QWidget):
     def _add(self, name: str, address: str, options: dict[str, str]) -> None:
         self._context.workbench.add_remote(name, address, **options)
         self._changed()
+
+    def _change(self, name: str, _address: str, options: dict[str, str]) -> None:
+        self._context.workbench.change_remote(name, **options)
 
     def _keep(self, name: str, secret: Secret) -> None:
         self._context.workbench.keep_login(name, secret)
@@ -252,11 +269,14 @@ class RemotesSection(QWidget):
 
     def _done(self, name: str, done: Callable[[str, T], None], result: T) -> None:
         self._running.pop(name, None)
+        self._refusals.pop(name, None)
         self.fill()
         done(name, result)
 
     def _failed(self, name: str, failed: Callable[[Exception], None] | None, error: Exception) -> None:
         self._running.pop(name, None)
+        if isinstance(error, DiptychError):
+            self._refusals[name] = error.message
         self.fill()
         if failed is not None:
             failed(error)
@@ -272,7 +292,7 @@ class RemotesSection(QWidget):
         else:
             self._context.fail(error)
 
-    def _tested(self, name: str, access: Access) -> None:
+    def _answered(self, name: str, access: Access) -> None:
         may = {True: "may write", False: "may only read", None: "trying tells whether it may write"}[access.can_write]
         account = f" as {access.account}" if access.account else ""
         self._context.alerted.emit(Alert(display.visible(f"{name} answers{account}: {may} · {access.server}")))
@@ -313,3 +333,22 @@ class RemotesSection(QWidget):
     def _changed(self, *_: object) -> None:
         self.fill()
         self._context.apply(Changes(settings=True))
+
+
+def _known(workbench: Workbench) -> Job[tuple[NamedRemote, ...]]:
+    """The remotes; the first time, what speaks to them is imported."""
+    yield Tick("Reading the remotes")
+    return workbench.remotes()
+
+
+def _tested(remote: NamedRemote, refusal: str) -> QWidget:
+    """When a remote was tested last, or that it did not answer as it should."""
+    if refusal:
+        failed = label("failed", "danger")
+        failed.setToolTip(display.visible(refusal).replace("<", "\u2039").replace(">", "\u203a"))
+        failed.setAccessibleDescription(display.visible(refusal))
+        return failed
+    state = label(display.ago(remote.tested) if remote.tested else "not yet")
+    if remote.tested:
+        state.setToolTip(display.exact_time(remote.tested))
+    return state
