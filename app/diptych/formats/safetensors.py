@@ -18,7 +18,7 @@ from diptych.domain.tensor import Header, Layout, TensorSource
 from diptych.errors import Damaged
 from diptych.formats.format import Partial
 from diptych.formats.json_cursor import Broken, JsonCursor
-from diptych.formats.layout import METADATA, read_layout, read_metadata
+from diptych.formats.layout import METADATA, plain_layout, read_layout, read_metadata
 from diptych.opening import descriptor_of, unreadable
 
 MOST_HEADER = 100_000_000
@@ -110,6 +110,11 @@ class HeaderReader:
         known = self._layouts.get(digest or "")
         if known is not None:
             return metadata or {}, known
+        if digest is not None and len(rest) <= _FIRST:
+            plain = plain_layout(bytes(rest) if metadata is None else b"{" + rest[1:], digest)
+            if plain is not None:
+                self._layouts[digest] = plain
+                return metadata or {}, plain
         layout, within = read_layout(cursor, names if first is None else chain([first], names), digest)
         if within is not None and metadata is not None:
             raise Broken(f"the name {METADATA} is there twice")
