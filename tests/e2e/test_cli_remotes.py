@@ -102,6 +102,16 @@ def test_options_of_a_kind_are_kept_and_others_refused() -> None:
     assert CANARY not in refused.stderr
 
 
+def test_options_are_changed_one_by_one(home: Path) -> None:
+    diptych("remote", "add", "store", "s3://bucket", "--region", "eu", "--throttle", "5")
+    changed = diptych("remote", "change", "store", "--region", "", "--endpoint", "http://127.0.0.1:9000", "--json")
+    told = json.loads(changed.stdout)
+    assert (told["endpoint"], told["throttle"], "region" in told) == ("http://127.0.0.1:9000", 5, False)
+    assert diptych("remote", "change", "store", "--endpoint", "http://far.example").returncode == 6
+    assert diptych("remote", "change", "nowhere", "--region", "eu").returncode == 3
+    assert diptych("remote", "change", "store", "--token", CANARY).returncode == 6
+
+
 def test_without_a_keyring_the_environment_is_named_and_serves() -> None:
     diptych("remote", "add", "my-reg", "oci+http://127.0.0.1:9/a/b")
     done = diptych("remote", "login", "my-reg", "--token-fd", "0", given=CANARY)

@@ -1,8 +1,8 @@
-"""Registries by name: `remote add`, `list`, `test`, `rename`, `forget`, `login`."""
+"""Registries by name: `remote add`, `change`, `list`, `test`, `rename`, `forget`, `login`."""
 
 from __future__ import annotations
 
-from argparse import ArgumentTypeError, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from typing import TYPE_CHECKING
 
 from diptych import display
@@ -25,14 +25,10 @@ def register(add: Add) -> None:
     adding = add("remote add", "remember a registry under a name", _add)
     adding.add_argument("name", metavar="NAME")
     adding.add_argument("address", metavar="ADDRESS", help="such as oci://host/repository; never with a login in it")
-    adding.add_argument("--endpoint", default="", metavar="URL", help="S3: the server, for anything but AWS")
-    adding.add_argument("--region", default="", metavar="REGION", help="S3: the region")
-    adding.add_argument("--ca-file", default="", metavar="FILE", help="certificates to trust beside the usual ones")
-    adding.add_argument("--user", default="", metavar="USER", help="user name, or access key of S3")
-    adding.add_argument("--throttle", default="", metavar="BYTES", help="the most bytes per second")
-    adding.add_argument(
-        "--option", action="append", default=[], type=_option, metavar="KEY=VALUE", help="an option of its kind alone"
-    )
+    _add_options(adding)
+    changing = add("remote change", "give a registry other options; an empty one is taken away", _change)
+    changing.add_argument("name", metavar="NAME")
+    _add_options(changing)
     add("remote list", "show the registries", _list)
     testing = add("remote test", "ask a registry who we are there and what we may do", _test)
     testing.add_argument("name", metavar="NAME")
@@ -48,14 +44,35 @@ def register(add: Add) -> None:
     login.add_argument("--found", action="store_true", help="only list logins of other programs that fit")
     login.add_argument("--from", dest="source", metavar="LOGIN", help="copy one of those, such as docker:ghcr.io")
     add_secret(login)
-    for verb in (adding, testing, renaming, forgetting, login):
+    for verb in (adding, changing, testing, renaming, forgetting, login):
         refuse_typed(verb)
 
 
+def _add_options(to: ArgumentParser) -> None:
+    """Add the options that a registry can have; none of them is a login."""
+    to.add_argument("--endpoint", metavar="URL", help="S3: the server, for anything but AWS")
+    to.add_argument("--region", metavar="REGION", help="S3: the region")
+    to.add_argument("--ca-file", metavar="FILE", help="certificates to trust beside the usual ones")
+    to.add_argument("--user", metavar="USER", help="user name, or access key of S3")
+    to.add_argument("--throttle", metavar="BYTES", help="the most bytes per second")
+    to.add_argument(
+        "--option", action="append", default=[], type=_option, metavar="KEY=VALUE", help="an option of its kind alone"
+    )
+
+
+def _given(options: Namespace) -> dict[str, str]:
+    """The options that were given."""
+    named = {key: getattr(options, key) for key in ("endpoint", "region", "ca_file", "user", "throttle")}
+    return {key: value for key, value in named.items() if value is not None} | dict(options.option)
+
+
 def _add(session: Session, options: Namespace) -> int:
-    given = {key: getattr(options, key) for key in ("endpoint", "region", "ca_file", "user", "throttle")}
-    given |= dict(options.option)
-    return _tell(session, session.workbench.add_remote(options.name, options.address, **given), "added")
+    made = session.workbench.add_remote(options.name, options.address, **_given(options))
+    return _tell(session, made, "added")
+
+
+def _change(session: Session, options: Namespace) -> int:
+    return _tell(session, session.workbench.change_remote(options.name, **_given(options)), "changed")
 
 
 def _option(text: str) -> tuple[str, str]:
