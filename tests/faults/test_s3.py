@@ -18,7 +18,7 @@ from diptych.domain.secret import Secret
 from diptych.domain.shipping import Delivered, Plan, Shipment, Standing
 from diptych.errors import Conflict, Damaged, NeedsSecret, NotFound, Offline, Refused
 from diptych.job import Job, finish
-from diptych.remotes import open_remote
+from diptych.remotes import open_remote, s3_upload
 from diptych.remotes.body import Body
 from diptych.remotes.s3 import S3
 from diptych.remotes.s3_login import Signature, server_of
@@ -171,22 +171,29 @@ def test_a_lost_answer_to_the_last_request_of_an_upload_does_no_harm(setting: Se
     assert not finish(setting.remote().verify(receipt)).drifted
 
 
-@pytest.mark.parametrize("moment", ["before a part is hashed", "between hashing and sending"])
-def test_a_file_that_is_written_to_meanwhile_leaves_nothing(
-    setting: Setting, ceph: Ceph, monkeypatch: pytest.MonkeyPatch, moment: str
-) -> None:
+def rewritten(setting: Setting, monkeypatch: pytest.MonkeyPatch, when: str) -> Path:
+    """Weights whose last part is written to by somebody else while it is on its way: just before or after hashing."""
     weights = setting.folder / "source" / WEIGHTS
     hash_ = Upload._hash
 
     def written(upload: Upload, body: Body, *others: Any) -> Job[None]:
-        change = body.parcel.name == WEIGHTS and body.start == 2 << 20
-        if change and moment.startswith("before"):
+        last = body.parcel.name == WEIGHTS and body.start == 2 << 20
+        if last and when == "before":
             weights.write_bytes(setting.files[WEIGHTS][:-1] + b"!")
         yield from hash_(upload, body, *others)
-        if change:
+        if last and when == "after":
             weights.write_bytes(setting.files[WEIGHTS][:-1] + b"?")
 
     monkeypatch.setattr(Upload, "_hash", written)
+    return weights
+
+
+@pytest.mark.parametrize(("when", "memory"), [("before", 80 << 20), ("before", 0), ("after", 0)])
+def test_a_file_that_is_written_to_meanwhile_leaves_nothing(
+    setting: Setting, ceph: Ceph, monkeypatch: pytest.MonkeyPatch, when: str, memory: int
+) -> None:
+    monkeypatch.setattr(s3_upload, "_MEMORY", memory)
+    rewritten(setting, monkeypatch, when)
     plan = setting.plan()
     with pytest.raises(Conflict) as caught:
         finish(setting.remote().push(plan, setting.notes))
@@ -194,6 +201,15 @@ def test_a_file_that_is_written_to_meanwhile_leaves_nothing(
     assert setting.visible() == {}
     assert ceph.uploads() == []
     assert setting.notes.kept == {}
+
+
+def test_what_was_hashed_is_what_is_sent(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = rewritten(setting, monkeypatch, "after")
+    plan = setting.plan()
+    finish(setting.remote().push(plan, setting.notes))
+    assert weights.read_bytes() != setting.files[WEIGHTS]
+    finish(setting.remote().pull("v1", setting.folder / "pulled"))
+    assert (setting.folder / "pulled" / WEIGHTS).read_bytes() == setting.files[WEIGHTS]
 
 
 def test_a_tag_that_was_moved_meanwhile_is_left_alone(setting: Setting) -> None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from io import FileIO
 
 from diptych import display
 from diptych.domain.shipping import Parcel
 from diptych.errors import Conflict
 from diptych.opening import open_regular
 
-_PIECE = 1 << 18
+_PIECE = 1 << 20
+_LEAST, _USUAL = 1 << 16, 1 << 18
+_BRISK, _SLOW = 0.05, 0.25
+"""Seconds for one piece: below the one the next may be larger, above the other it is smaller."""
 
 
 class Body:
@@ -37,19 +42,52 @@ class Body:
         """Bytes handed to the connection in the current try."""
         self._frame = before, after
         self._watch = watch
+        self._held: memoryview | None = None
 
     async def pieces(self, pause: Callable[[int], Awaitable[None]]) -> AsyncIterator[bytes]:
-        """The bytes, `pause` being awaited before each piece. Raises `Conflict` where the file was cut meanwhile."""
+        """The bytes, `pause` being awaited before each piece. Raises `Conflict` where the file was cut meanwhile.
+
+        Pieces are as large as the connection takes them quickly: large ones cost less, small ones show how it goes.
+        """
         self.sent = 0
-        for piece in self.local():
-            await pause(len(piece))
-            if self._watch is not None:
-                self._watch(piece)
-            yield piece
-            self.sent += len(piece)
+        most = _USUAL
+        for read in self.local():
+            place = 0
+            while place < len(read):
+                piece = read[place : place + most]
+                begun = time.monotonic()
+                await pause(len(piece))
+                if self._watch is not None:
+                    self._watch(piece)
+                yield piece
+                self.sent += len(piece)
+                place += len(piece)
+                most = _next(most, time.monotonic() - begun)
+
+    def hold(self, memory: bytearray) -> Iterator[memoryview]:
+        """Take the bytes into `memory`, in pieces, and send them from there: what is seen here is what goes.
+
+        For a part of a parcel without a frame; `memory` is at least as long, and others keep their hands off it until
+        all was sent. Raises `Conflict` where the file was cut meanwhile.
+        """
+        held = memoryview(memory)[: self.length]
+        if self.parcel.path is None:
+            held[:] = self.parcel.content[self.start : self.start + self.length]
+            yield held
+        else:
+            with open_regular(self.parcel.path) as file:
+                file.seek(self.start)
+                for place in range(0, self.length, _PIECE):
+                    piece = held[place : place + _PIECE]
+                    self._fill(file, piece)
+                    yield piece
+        self._held = held
 
     def local(self) -> Iterator[bytes]:
         """The bytes as they lie here, in pieces. `Conflict` where the file was cut meanwhile."""
+        if self._held is not None:
+            yield from _parts(self._held, 0, self.length)
+            return
         before, after = self._frame
         end = self.start + self.length
         yield from _parts(before, self.start, end)
@@ -71,12 +109,30 @@ class Body:
             while place < end:
                 piece = os.pread(file.fileno(), min(_PIECE, end - place), place)
                 if not piece:
-                    raise Conflict(f"{display.path(path)}: became shorter while it was sent", "Scan and hash it again.")
+                    raise self._shorter()
                 yield piece
                 place += len(piece)
 
+    def _fill(self, file: FileIO, piece: memoryview) -> None:
+        while piece:
+            count = file.readinto(piece)
+            if not count:
+                raise self._shorter()
+            piece = piece[count:]
 
-def _parts(content: bytes, start: int, end: int) -> Iterator[bytes]:
+    def _shorter(self) -> Conflict:
+        place = display.path(self.parcel.path) if self.parcel.path else self.parcel.name
+        return Conflict(f"{place}: became shorter while it was sent", "Scan and hash it again.")
+
+
+def _next(most: int, seconds: float) -> int:
+    """How large a piece may be after one that took so long."""
+    if seconds < _BRISK:
+        return min(most * 2, _PIECE)
+    return max(most // 2, _LEAST) if seconds > _SLOW else most
+
+
+def _parts(content: bytes | memoryview, start: int, end: int) -> Iterator[bytes]:
     """What of `content` lies between two places, which may be outside of it."""
     for place in range(max(start, 0), min(end, len(content)), _PIECE):
-        yield content[place : min(place + _PIECE, end)]
+        yield bytes(content[place : min(place + _PIECE, end)])

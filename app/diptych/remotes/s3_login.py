@@ -20,6 +20,8 @@ from diptych.remotes.wire import Wire
 USUAL_REGION = "us-east-1"
 NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 """The digest of no bytes."""
+UNSIGNED = "UNSIGNED-PAYLOAD"
+"""In place of a digest: the signature is for the request alone, and not for the bytes that it brings."""
 _REGION = re.compile("[A-Za-z0-9-]{1,64}")
 _SIGNED = ("content-type", "range", "if-match", "if-none-match")
 

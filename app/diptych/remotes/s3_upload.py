@@ -1,8 +1,10 @@
 """One file on its way into a bucket: at once where it is small, else in parts that outlive the program.
 
-Every part is hashed before it goes, and the digest is signed, so that the server itself refuses bytes that changed in
-between or on their way. An upload in parts is not seen by anybody before it is completed, and it is completed when the
-digest over all parts is that of the file.
+What goes is read once: a part lies in memory while it is hashed and until it has arrived, so that the bytes that were
+hashed are those that are sent. An upload in parts is not seen by anybody before it is completed, and it is completed
+when the digest over all parts is that of the file. A small file is signed with that digest. Parts are not hashed a
+second time for their signatures: on the way TLS vouches for them, since plain http does not leave this machine. Only
+parts that are too large to lie in memory are; then the server refuses what changed between hashing and sending.
 """
 
 from __future__ import annotations
@@ -19,11 +21,13 @@ from diptych.job import Job, Tick
 from diptych.remotes.answers import Answer
 from diptych.remotes.body import Body
 from diptych.remotes.s3_bucket import Bucket, Stored
+from diptych.remotes.s3_login import UNSIGNED
 
 PART = 16 << 20
 _MOST_PARTS = 9000  # S3 takes ten thousand
-_ABREAST = 6
-_PIECE = 1 << 20
+_ABREAST = 4
+_MEMORY = 80 << 20
+"""What parts may take up: the one that is hashed, and those on their way."""
 _PATIENCE = 0.1
 
 
@@ -34,6 +38,8 @@ class _Flight:
     number: int
     body: Body
     job: Job[Answer]
+    memory: bytearray
+    """Where the part lies; empty for one that does not lie in memory."""
 
 
 class Upload:
@@ -49,8 +55,12 @@ class Upload:
         self._note = f"s3 {key}"
         self._what = f"sending {parcel.name}"
         self._part = max(part, -(-parcel.bytes // _MOST_PARTS))
-        # a limit on bytes is for one part at a time, so that little is lost when the push is stopped
-        self._abreast = 1 if bucket.wire.network.bytes_per_second else _ABREAST
+        fit = _MEMORY // self._part
+        self._holds = fit > 1
+        self._abreast = min(_ABREAST, fit - 1) if self._holds else _ABREAST
+        if bucket.wire.network.bytes_per_second:
+            self._abreast = 1  # so that little is lost when the push is stopped
+        self._free: list[bytearray] = []
         self._flights: list[_Flight] = []
         self._lost: Offline | None = None
         self._etags: dict[int, str] = {}
@@ -83,14 +93,14 @@ class Upload:
         self._journal.put(self._note, None)
 
     def _at_once(self) -> Job[None]:
-        whole = hashlib.sha256()
-        yield from self._hash(Body(self._parcel), whole)
+        whole, body = hashlib.sha256(), Body(self._parcel)
+        memory = bytearray(self._parcel.bytes if self._holds else 0)
+        yield from self._hash(body, memory, whole)
         self._expect(whole.hexdigest())
-        body = Body(self._parcel)
         job = self._bucket.ask(
             "PUT", self._key, what=self._what, headers=self._meta, content=body, sha256=self._parcel.sha256
         )
-        self._flights.append(_Flight(1, body, job))
+        self._flights.append(_Flight(1, body, job, memory))
         yield from self._land(0)
 
     def _in_parts(self) -> Job[None]:
@@ -99,16 +109,18 @@ class Upload:
         try:
             for number, start in enumerate(range(0, self._parcel.bytes, self._part), 1):
                 body = Body(self._parcel, start, min(self._part, self._parcel.bytes - start))
+                memory = self._room()
                 there, digest, fingerprint = known.get(number), hashlib.sha256(), hashlib.md5(usedforsecurity=False)
-                yield from self._hash(body, whole, digest, *([fingerprint] if there else []))
+                also = [fingerprint] if there else []
+                yield from self._hash(body, memory, whole, *also, *([] if memory else [digest]))
                 if there and (there.bytes, there.etag) == (body.length, fingerprint.hexdigest()):
                     self._etags[number] = there.etag
+                    self._free.append(memory)
                     continue
                 query = {"partNumber": str(number), "uploadId": upload}
-                job = self._bucket.ask(
-                    "PUT", self._key, what=self._what, query=query, content=body, sha256=digest.hexdigest()
-                )
-                self._flights.append(_Flight(number, body, job))
+                signed = UNSIGNED if memory else digest.hexdigest()
+                job = self._bucket.ask("PUT", self._key, what=self._what, query=query, content=body, sha256=signed)
+                self._flights.append(_Flight(number, body, job, memory))
                 yield from self._land(self._abreast - 1)
             yield from self._land(0)
             self._expect(whole.hexdigest())
@@ -154,15 +166,16 @@ class Upload:
                 return found
             marker = following
 
-    def _hash(self, body: Body, *hashes: hashlib._Hash) -> Job[None]:
-        """Read what a body holds into each of `hashes`. What is on its way moves on meanwhile."""
-        for start in range(0, body.length, _PIECE):
-            piece = Body(body.parcel, body.start + start, min(_PIECE, body.length - start)).whole()
-            if len(piece) < min(_PIECE, body.length - start):
-                raise self._changed("became shorter")
+    def _room(self) -> bytearray:
+        """Memory for a part, that of one that has arrived if there is any; none for parts that are too large."""
+        return self._free.pop() if self._free else bytearray(self._part if self._holds else 0)
+
+    def _hash(self, body: Body, memory: bytearray, *hashes: hashlib._Hash) -> Job[None]:
+        """Read what a body holds into each of `hashes`, and into memory. What is on its way moves on meanwhile."""
+        for piece in body.hold(memory) if memory else body.local():
             for each in hashes:
                 each.update(piece)
-            yield from self._move_on(tuple(self._flights), 0)
+            yield from self._move_on(self._flights[:1], 0)
             yield Tick(self._what)
 
     def _land(self, most: int) -> Job[None]:
@@ -183,6 +196,7 @@ class Upload:
                     tick = next(flight.job)
                 except StopIteration as stop:
                     self._flights.remove(flight)
+                    self._free.append(flight.memory)
                     self.sent += flight.body.length
                     self._etags[flight.number] = str(stop.value.headers.get("etag", ""))
                 except Offline as error:
