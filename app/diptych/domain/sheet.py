@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -177,6 +178,15 @@ class Clause:
 
 
 @dataclass(frozen=True, slots=True)
+class Tally:
+    """How many rows differ, could not be compared, and are ignored."""
+
+    differs: int
+    undecided: int
+    ignored: int
+
+
+@dataclass(frozen=True, slots=True)
 class Sheet:
     """The answer of one facet to "what differs?"."""
 
@@ -195,15 +205,21 @@ class Sheet:
     complete: bool = True
     """False while a job is still filling it."""
 
+    _tally: Tally = field(init=False, repr=False, compare=False)
+    """Counted by whoever makes the sheet, since it is asked for often and rows may be many."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_tally", _counted(self.rows))
+
     @property
     def differs(self) -> int:
         """How many rows are known to differ, ignored ones apart."""
-        return sum(row.differs and row.status is not Status.NOT_COMPARABLE for row in self.rows)
+        return self._tally.differs
 
     @property
     def ignored(self) -> int:
         """How many rows differ in a way that a rule ignores."""
-        return sum(row.ignored for row in self.rows)
+        return self._tally.ignored
 
     @property
     def total(self) -> int:
@@ -218,7 +234,7 @@ class Sheet:
     @property
     def undecided(self) -> int:
         """How many rows could not be compared; they are neither equal nor different."""
-        return sum(row.status is Status.NOT_COMPARABLE and row.differs for row in self.rows)
+        return self._tally.undecided
 
     @property
     def counts(self) -> str:
@@ -232,3 +248,10 @@ class Sheet:
         if self.ignored:
             parts.append(f"{self.ignored:,} ignored")
         return " · ".join(parts)
+
+
+def _counted(rows: Iterable[Row]) -> Tally:
+    kinds = Counter((row.status, row.ignored) for row in rows)
+    ignored = sum(count for (_, each), count in kinds.items() if each)
+    undecided = kinds[Status.NOT_COMPARABLE, False]
+    return Tally(kinds.total() - ignored - undecided - kinds[Status.SAME, False], undecided, ignored)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QRect, Signal
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QWidget
@@ -48,7 +50,7 @@ class Pane(QWidget):
         """Fill the whole page and scroll by yourself, or be a part of the report that leaves the wheel to the page."""
         self.alone = alone
 
-    def changes(self) -> list[str]:
+    def changes(self) -> Sequence[str]:
         """Keys of the differences, in the order of reading."""
         return [row.key for row in self.sheet.rows if row.differs] if self.sheet is not None else []
 

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from PySide6.QtCore import QModelIndex, QRect, Qt, Signal
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from diptych.domain.sheet import Row, Sheet
-from diptych.ui.models.rows import RowsModel, Showing
+from diptych.domain.sheet import Column, Row, Sheet
+from diptych.job import finish
+from diptych.ui.models.rows import RowsModel
+from diptych.ui.models.rowsorder import Arranged, Order, Showing
+from diptych.ui.runner import Runner, Running
 from diptych.ui.theme import Theme
 from diptych.ui.tokens import Size, Space
 from diptych.ui.widgets.label import label
 from diptych.ui.widgets.lines import Span
 from diptych.ui.widgets.link import Link
 from diptych.ui.widgets.rowlist import SHOWN, RowList, title_height
+
+_AT_ONCE = 2_000
+"""Rows that are arranged in an instant."""
 
 
 class SheetTable(QWidget):
@@ -29,9 +36,14 @@ class SheetTable(QWidget):
     opened = Signal(object)
     """Enter on a row."""
 
-    def __init__(self, theme: Theme, name: str) -> None:
+    def __init__(self, theme: Theme, name: str, runner: Runner | None = None) -> None:
+        """With a `runner`, rows that are many are arranged by a worker, and shown when that is done."""
         super().__init__()
         self._theme = theme
+        self._runner = runner
+        self._arranging: Running | None = None
+        self._wanted = ""
+        """The row to go to once the rows are arranged."""
         self._sheet: Sheet | None = None
         self._showing = Showing()
         self._same_shown = False
@@ -69,24 +81,21 @@ class SheetTable(QWidget):
         self.list.verticalScrollBar().valueChanged.connect(self._tell_rest)
         self.setFocusProxy(self.list)
 
-    def show_sheet(self, sheet: Sheet) -> None:
-        """Take another sheet; the cursor stays on its row."""
-        current = self.current()
-        extras_changed = self._sheet is None or self._sheet.columns != sheet.columns
+    def show_sheet(self, sheet: Sheet, columns: tuple[Column, ...] | None = None) -> None:
+        """Take another sheet, with these of its columns or all; the cursor stays on its row."""
+        shown = sheet.columns if columns is None else columns
+        if self._sheet is None or self.model.columns != shown:
+            self.model.columns = shown
+            self.list.set_extras(len(shown))
+            self.titles.set_extras([(column.key, column.title) for column in shown])
         self._sheet = sheet
-        if extras_changed:
-            self.list.set_extras(len(sheet.columns))
-            self.titles.set_extras([(column.key, column.title) for column in sheet.columns])
         self._show()
-        self._return_to(current)
 
     def show_rows(self, showing: Showing) -> None:
         """Show another part of the rows."""
-        current = self.current()
         self._showing = showing
         self._same_shown = False
         self._show()
-        self._return_to(current)
 
     def stand_alone(self, alone: bool) -> None:
         """Scroll by yourself, or be part of a report."""
@@ -95,19 +104,15 @@ class SheetTable(QWidget):
         self._spring.setStretchFactor(self.list, 1 if alone else 0)
         self._tell_rest()
 
-    def _return_to(self, row: Row | None) -> None:
-        """Put the cursor where it was, which is no move of the reader."""
-        if row is not None:
-            self._quiet = True
-            self.select(row.key)
-            self._quiet = False
-
-    def changes(self) -> list[str]:
+    def changes(self) -> Sequence[str]:
         """Keys of the differences in the order in which they stand."""
-        return [row.key for row in self.model.rows() if row.differs]
+        return self.model.changes()
 
     def select(self, key: str) -> bool:
-        """Put the cursor on a row."""
+        """Put the cursor on a row, now or once the rows are arranged."""
+        if self._arranging is not None:
+            self._wanted = key
+            return True
         index = self.model.find(key)
         if index.isValid():
             self.list.set_cursor(index)
@@ -130,11 +135,39 @@ class SheetTable(QWidget):
         if self._sheet is None:
             return
         showing = Showing(self._showing.all or self._same_shown, self._showing.needle)
-        self.model.show(self._sheet, showing)
+        self._arrange(showing, self.model.order)
+
+    def _arrange(self, showing: Showing, order: Order) -> None:
+        """Bring the rows into order, in a worker where they are many; the cursor goes with its row."""
+        assert self._sheet is not None
+        current = self.current()
+        self._wanted = self._wanted or (current.key if current is not None else "")
+        if self._arranging is not None:
+            self._arranging.cancel()
+            self._arranging = None
+        job = self.model.arranging(self._sheet, showing, order)
+        if self._runner is None or len(self._sheet.rows) <= _AT_ONCE:
+            self._take(finish(job))
+        else:
+            self._arranging = self._runner.start("Arrange rows", job, done=self._arranged, quiet=True)
+
+    def _arranged(self, arranged: Arranged) -> None:
+        self._arranging = None
+        if arranged.sheet is self._sheet:
+            self._take(arranged)
+            self.rearranged.emit()
+
+    def _take(self, arranged: Arranged) -> None:
+        self.model.take(arranged)
         self.list.fit()
         self.list.setVisible(self.model.rowCount() > 0)
         self.titles.setVisible(self.model.rowCount() > 0)
         self._tell_rest()
+        wanted, self._wanted = self._wanted, ""
+        if wanted:
+            self._quiet = True
+            self.select(wanted)
+            self._quiet = False
 
     def _tell_rest(self) -> None:
         sheet = self._sheet
@@ -156,10 +189,8 @@ class SheetTable(QWidget):
         self._nothing.setVisible(bool(nothing))
 
     def _toggle_same(self) -> None:
-        current = self.current()
         self._same_shown = not self._same_shown
         self._show()
-        self._return_to(current)
         self.rearranged.emit()
 
     def _moved(self, index: QModelIndex) -> None:
@@ -184,8 +215,10 @@ class SheetTable(QWidget):
         self.rearranged.emit()
 
     def _sort(self, key: str, descending: bool) -> None:
-        self.model.sort_by(_value(key), descending)
-        self.rearranged.emit()
+        if self._sheet is not None:
+            order = replace(self.model.order, value=_value(key), descending=descending)
+            self._arrange(self.model.showing, order)
+            self.rearranged.emit()
 
 
 def _value(key: str) -> Callable[[Row], float | str | None] | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
@@ -122,7 +124,7 @@ class Section(QWidget):
         self._column.setStretchFactor(self.pane, 1 if alone else 0)
         self._tell()
 
-    def changes(self) -> list[str]:
+    def changes(self) -> Sequence[str]:
         """Keys of the differences that can be walked."""
         return self.pane.changes() if self.sheet is not None and not self.pane.isHidden() else []
 

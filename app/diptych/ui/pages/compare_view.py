@@ -13,6 +13,7 @@ from diptych.ui.context import Context
 from diptych.ui.models.rows import Showing
 from diptych.ui.pages import compare_text
 from diptych.ui.pages.compare_bar import Bar
+from diptych.ui.pages.compare_changes import Changes
 from diptych.ui.pages.compare_facets import SUMMARY, Facets
 from diptych.ui.pages.compare_header import Head
 from diptych.ui.pages.compare_ignore import Ignoring
@@ -48,7 +49,7 @@ class ComparisonView(QWidget):
         self.report.reading.connect(self._read)
         self._ignoring = Ignoring(context, self.facets)
         self._at: tuple[str, str] = ("", "")
-        self._places: dict[tuple[str, str], int] | None = None
+        self._differences: Changes | None = None
         self._wanted: dict[str, object] = {}
         self._lay_out()
         self.head.show_pair(comparison.left.version, comparison.right.version, comparison.relation)
@@ -105,13 +106,12 @@ class ComparisonView(QWidget):
 
     def step_change(self, by: int) -> None:
         """Go to the next (1) or previous (-1) difference, around the ends."""
-        places = self._changes()
-        if not places:
+        changes = self._changes()
+        if not changes.total:
             return
-        changes = list(places)
-        at = places.get(self._at)
-        next_at = self._nearest_change(changes, by) if at is None else (at + by) % len(changes)
-        self.go(*changes[next_at])
+        place = changes.place(*self._at)
+        section = self._at[0] or self.report.in_view()
+        self.go(*changes.at(changes.nearest(section, by) if place < 0 else (place + by) % changes.total))
 
     def step_section(self, by: int) -> None:
         """Go to the next or previous section, around the ends."""
@@ -316,18 +316,17 @@ class ComparisonView(QWidget):
         self.rail.set_entries([section.entry() for section in self.sections.values()])
 
     def _count(self) -> None:
-        places = self._changes()
-        self.bar.show_count(places.get(self._at, -1) + 1, len(places))
+        changes = self._changes()
+        self.bar.show_count(changes.place(*self._at) + 1, changes.total)
 
-    def _changes(self) -> dict[tuple[str, str], int]:
+    def _changes(self) -> Changes:
         """Every difference with its place; kept until something is shown anew, since they may be many."""
-        if self._places is None:
-            found = ((key, row) for key, section in self.sections.items() for row in section.changes())
-            self._places = {change: at for at, change in enumerate(found)}
-        return self._places
+        if self._differences is None:
+            self._differences = Changes([(key, section.changes()) for key, section in self.sections.items()])
+        return self._differences
 
     def _recount(self) -> None:
-        self._places = None
+        self._differences = None
         self._count()
 
     def _show_rows(self, showing: Showing) -> None:
@@ -359,17 +358,6 @@ class ComparisonView(QWidget):
                 self.go(keys[at], rows[0 if by > 0 else -1])
             else:
                 self.jump(keys[at])
-
-    def _nearest_change(self, changes: list[tuple[str, str]], by: int) -> int:
-        order = list(self.sections)
-        present = self._at[0] or self.report.in_view()
-        if present not in order:
-            return 0 if by > 0 else len(changes) - 1
-        from_here = order.index(present)
-        ranked = [order.index(key) for key, _ in changes]
-        if by > 0:
-            return next((at for at, rank in enumerate(ranked) if rank >= from_here), 0)
-        return next((at for at in range(len(ranked) - 1, -1, -1) if ranked[at] < from_here), len(changes) - 1)
 
     def _read(self, key: str) -> None:
         if not self.rail.hasFocus():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from PySide6.QtCore import QRect
@@ -53,7 +53,7 @@ class RowsPane(Pane):
         super().stand_alone(alone)
         self.table.stand_alone(alone)
 
-    def changes(self) -> list[str]:
+    def changes(self) -> Sequence[str]:
         return self.table.changes()
 
     def select(self, key: str) -> bool:

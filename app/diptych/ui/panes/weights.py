@@ -5,7 +5,7 @@ Ever closer: the whole network, one layer with its experts, a tensor in the draw
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 from functools import partial
 
 from PySide6.QtCore import QRect, Qt, QTimer
@@ -46,7 +46,7 @@ class WeightsPane(Pane):
         theme = context.theme
         self.map = HeatMap(theme)
         self.legend = Legend(theme, self.map.heat)
-        self.table = SheetTable(theme, "Tensors")
+        self.table = SheetTable(theme, "Tensors", context.runner)
         self.tensor = OneTensor(context, comparison, self)
         self.drawer, self.values = self.tensor.drawer, self.tensor.values
         self.toggle = QPushButton("Table")
@@ -102,7 +102,7 @@ class WeightsPane(Pane):
         super().resizeEvent(event)
         self._fit_rows()
 
-    def changes(self) -> list[str]:
+    def changes(self) -> Sequence[str]:
         if self._as_table() or self._whole is None:
             return self.table.changes()
         return self._whole.changes()
@@ -275,7 +275,7 @@ class WeightsPane(Pane):
         if as_table and self.sheet is not None and self.sheet is not self._in_table:
             self._in_table = self.sheet
             shown = tuple(column for column in self.sheet.columns if column.key in _COLUMNS)
-            self.table.show_sheet(replace(self.sheet, columns=shown))
+            self.table.show_sheet(self.sheet, shown)
         self._arrange()
         self.toggle.setEnabled(self._whole is not None)
         self.rearranged.emit()
