@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from diptych.ui.dialogs.card import CardDialog
 from diptych.ui.dialogs.push import PushDialog
 from diptych.ui.dialogs.receipt import ReceiptDialog
 from diptych.ui.dialogs.wishes import WishesForm
-from diptych.ui.pages.activity import JobRow, outcome, phases
+from diptych.ui.pages.activity import ActivityPage, JobRow, Pace, outcome, phases
 from diptych.ui.pages.compare import opened
 from diptych.ui.pages.compare_header import choices
 from diptych.ui.pages.deliveries import Deliveries
@@ -30,6 +31,7 @@ from diptych.ui.pages.pushing import Pushes
 from diptych.ui.pages.settings_remotes import RemotesSection
 from diptych.ui.runner import Runner
 from diptych.ui.theme import Theme
+from diptych.ui.widgets.label import Elided
 from diptych.workbench import Workbench
 from diptych.workbench.remotes import Remotes
 from making import make_model, weights, write_json
@@ -426,12 +428,45 @@ def test_a_push_shows_its_phases_and_can_pause(context: Context, qtbot: QtBot) -
     row.show_state()
     button = next(one for one in row.findChildren(QPushButton) if one.accessibleName() == "Pause Push")
     assert not button.isHidden()
+    row.show_state()
+    assert "paused" in [one.text() for one in row.findChildren(QLabel)]
+    assert running.seconds_left is None
     stood = steps
     qtbot.wait(150)
     assert steps <= stood + 1
     running.resume()
     qtbot.waitUntil(lambda: not running.active)
     assert running.result == "done"
+
+
+def test_activity_shows_what_ran_before_it_was_looked_at(context: Context, qtbot: QtBot) -> None:
+    def short() -> Job[str]:
+        yield Tick("Working")
+        return "7 files verified"
+
+    running = context.runner.start("Push run to share", short())
+    qtbot.waitUntil(lambda: not running.active)
+    page = ActivityPage(context)
+    qtbot.addWidget(page)
+    page.entered()
+    qtbot.waitUntil(lambda: not context.runner.active)
+    assert "Push run to share" in [one.text() for one in page.findChildren(Elided)]
+    assert not any("Nothing has run" in one.text() for one in page.findChildren(QLabel) if one.isVisibleTo(page))
+
+
+def test_a_push_tells_how_much_has_moved_and_how_fast() -> None:
+    pace = Pace()
+    tick = Tick("sending a file", 0, 268_000_000, "bytes", Voyage(Phase.UPLOAD, "model.safetensors", 2, 6))
+    told = [pace.told(moment, replace(tick, done=8e6 * moment)) for moment in (0.0, 0.5, 2.0, 9.0)]
+    assert told == [
+        "0 B of 268 MB",
+        "4.00 MB of 268 MB",
+        "16.0 MB of 268 MB, 8.00 MB/s",
+        "72.0 MB of 268 MB, 8.00 MB/s",
+    ]
+    assert phases(tick, told[2]).endswith("2 of 6 files   16.0 MB of 268 MB, 8.00 MB/s   model.safetensors")
+    assert pace.told(9.5, replace(tick, done=1e6)) == "1.00 MB of 268 MB"
+    assert pace.told(10, Tick("Listing", 1, 2, "files")) == ""
 
 
 def test_a_delivery_can_be_one_side_of_a_comparison(workbench: Workbench, version: Version, share: Path) -> None:

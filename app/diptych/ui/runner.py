@@ -58,6 +58,8 @@ class Running:
         self._cancelled = False
         self._free = Event()
         self._free.set()
+        self._halted = 0.0
+        self._stood = 0.0
 
     def cancel(self) -> None:
         """Stop at the next tick; what the job already stored stays."""
@@ -66,10 +68,14 @@ class Running:
 
     def pause(self) -> None:
         """Stand still at the next tick. What the job holds open stays open, and may be closed by the other side."""
+        if not self.paused:
+            self._halted = time.monotonic()
         self._free.clear()
 
     def resume(self) -> None:
         """Go on."""
+        if self.paused:
+            self._stood += time.monotonic() - self._halted
         self._free.set()
 
     @property
@@ -89,11 +95,12 @@ class Running:
 
     @property
     def seconds_left(self) -> float | None:
-        """An estimate from the share done so far; None while that says too little."""
+        """An estimate from the share done so far; None while that says too little, or while the job stands still."""
         tick = self.tick
-        if not tick.total or tick.done <= 0 or self.seconds < 0.5:
+        worked = self.seconds - self._stood
+        if not tick.total or tick.done <= 0 or worked < 0.5 or self.paused:
             return None
-        return max(self.seconds * (tick.total - tick.done) / tick.done, 0.0)
+        return max(worked * (tick.total - tick.done) / tick.done, 0.0)
 
     def advance(self) -> None:
         """Drive the job to its end. Runs in the worker."""

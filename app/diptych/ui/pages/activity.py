@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections import deque
+
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QFrame,
@@ -31,6 +34,8 @@ from diptych.ui.widgets.label import Elided, hairline, label
 
 MEASURE = 860
 """Widest line of jobs, so that a wide window keeps name and state together."""
+_PACE_SECONDS = 5.0
+_LEAST_PACE_SECONDS = 1.0
 _SYMBOLS = {
     Phase.QUEUED: "partial",
     Phase.RUNNING: "activity",
@@ -72,6 +77,7 @@ class ActivityPage(Page):
         context.runner.changed.connect(self.update_rows)
 
     def entered(self) -> None:
+        self.update_rows()  # jobs that ran before the page was made
         self.deliveries.read()
 
     def update_rows(self) -> None:
@@ -95,6 +101,7 @@ class JobRow(QFrame):
         super().__init__()
         self._running = running
         self._shown: Phase | None = None
+        self._pace = Pace()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(Space.XS)
@@ -151,14 +158,15 @@ class JobRow(QFrame):
         running = self._running
         tick = running.tick
         if running.active:
-            self._text.set_text(phases(tick))
+            self._text.set_text(phases(tick, self._pace.told(time.monotonic(), tick)))
             self._pause.setVisible(isinstance(tick.partial, Voyage))
             known = tick.total > 0
             self._bar.setRange(0, 1000 if known else 0)
             if known:
                 self._bar.setValue(round(1000 * min(tick.done / tick.total, 1)))
             left = running.seconds_left
-            self._time.setText(f"{display.duration(left)} left" if left is not None else "")
+            going = f"{display.duration(left)} left" if left is not None else ""
+            self._time.setText("paused" if running.paused else going)
         if running.phase is self._shown:
             return
         self._shown = running.phase
@@ -184,13 +192,35 @@ class JobRow(QFrame):
         word = "Pause" if paused else "Go on"
         self._pause.setText(word)
         self._pause.setAccessibleName(f"{word} {self._running.title}")
+        self.show_state()
 
     def _copy_details(self) -> None:
         QGuiApplication.clipboard().setText(self._list.toPlainText())
 
 
-def phases(tick: Tick) -> str:
-    """What a job does now; of a push, every phase with a sign, and the files so far."""
+class Pace:
+    """How fast bytes move, over the last seconds."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, float]] = deque()
+
+    def told(self, now: float, tick: Tick) -> str:
+        """How many bytes of how many have moved, and how fast they do; empty where a tick counts something else."""
+        if tick.unit != "bytes" or not tick.total:
+            return ""
+        if self._seen and tick.done < self._seen[-1][1]:
+            self._seen.clear()  # it counts something new
+        self._seen.append((now, tick.done))
+        while len(self._seen) > 2 and now - self._seen[1][0] > _PACE_SECONDS:
+            self._seen.popleft()
+        (began, before), moved = self._seen[0], f"{display.size(int(tick.done))} of {display.size(int(tick.total))}"
+        if now - began < _LEAST_PACE_SECONDS or tick.done == before:
+            return moved
+        return f"{moved}, {display.size(int((tick.done - before) / (now - began)))}/s"
+
+
+def phases(tick: Tick, moved: str = "") -> str:
+    """What a job does now; of a push, every phase with a sign, the files so far, how much has `moved`, and which."""
     voyage = tick.partial
     if not isinstance(voyage, Voyage):
         return tick.text
@@ -198,7 +228,7 @@ def phases(tick: Tick) -> str:
     at = order.index(voyage.phase)
     steps = [f"{'✓' if place < at else '●' if place == at else '○'} {phase}" for place, phase in enumerate(order)]
     files = f"{voyage.files_done:,} of {display.plural(voyage.files, 'file')}" if voyage.files else ""
-    return "   ".join(part for part in (" → ".join(steps), files, tick.text) if part)
+    return "   ".join(part for part in (" → ".join(steps), files, moved, voyage.file or tick.text) if part)
 
 
 def outcome(running: Running) -> str:
