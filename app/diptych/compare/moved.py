@@ -142,10 +142,10 @@ def _most(layers: dict[str, list[Row]]) -> str:
     most = [name for name, value in known.items() if value >= _MOST * peak]
     if len(most) * 2 > len(layers):
         return ""
-    return f", most in {display.listing(_ranges(most), 4)}"
+    return f", most in {display.listing(ranges(most), 4)}"
 
 
-def _ranges(layers: Sequence[str]) -> list[str]:
+def ranges(layers: Sequence[str]) -> list[str]:
     """Names of layers with neighbours drawn together: `24–31`; the stack's name only where it is not plain."""
     found: list[tuple[str, int, int]] = []
     for name in layers:

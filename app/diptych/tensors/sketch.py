@@ -32,7 +32,7 @@ _MOST_CELLS = 1024
 _FEWEST_CELLS = 64
 _VALUES_A_CELL = 16
 _NORMAL = 1.96
-_ROUNDING = 4e-7
+ROUNDING = 4e-7
 """What float32 makes of a cell, against the norm of the whole."""
 _MASK = (1 << 64) - 1
 
@@ -94,7 +94,7 @@ def estimate(a: TensorPrint, b: TensorPrint) -> Estimate | None:
     apart = b.sketch.astype(np.float64) - a.sketch
     change = float(np.sqrt(apart @ apart))
     spread = 0.0 if count >= a.elements else _NORMAL * math.sqrt(2 / count)
-    floor = _ROUNDING * (a.norm + b.norm)
+    floor = ROUNDING * (a.norm + b.norm)
     if not a.norm:
         return Estimate(False, math.nan, math.nan, math.nan, math.nan)
     low = max(change / math.sqrt(1 + spread) - floor, 0.0)

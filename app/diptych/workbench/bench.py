@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from diptych.workbench.remotes import NamedRemote, Remotes
     from diptych.workbench.scan import ScanReport
     from diptych.workbench.shipping import Choice
+    from diptych.workbench.timelapse import RunLapse
     from diptych.workbench.usual import UsualPlace
 
 Subject: TypeAlias = "Version | Path | str | Dossier"
@@ -174,6 +175,12 @@ class Workbench:
         from diptych.workbench.fingerprinting import near
 
         return near(self.catalog, version, limit)
+
+    def timelapse(self, model: str) -> Job[RunLapse]:
+        """How the weights of a run moved from checkpoint to checkpoint, from fingerprints alone."""
+        from diptych.workbench.timelapse import run_lapse
+
+        return run_lapse(self.catalog, model)
 
     def infer_lineage(self) -> Job[LineageReport]:
         """Look for descent among all versions with a fingerprint; see `workbench.lineage`."""
