@@ -52,7 +52,7 @@ from diptych.job import finish
 from diptych.tensors.digest import digest_files, stamp_of
 from diptych.tensors.engine import engine
 from diptych.tensors.fingerprinting import Asked, fingerprint_files
-assert engine().wait("prints")
+assert engine().wait()
 reader = HeaderReader()
 paths = [Path(name) for name in sys.argv[1:]]
 asked = [Asked(path, stamp_of(path.stat()), reader.read(path, path.name)) for path in paths]
@@ -93,7 +93,7 @@ def measure_pass(folder: Path, size: int, files: int, rounds: int) -> None:
     paths = [folder / f"{at}.safetensors" for at in range(files)]
     for at, path in enumerate(paths):
         write(path, at, size)
-    timed("from diptych.tensors.engine import engine; assert engine().wait('prints')", [], environment)
+    timed("from diptych.tensors.engine import engine; assert engine().wait()", [], environment)
     for chosen in (paths, paths[:1]):
         times: dict[str, list[float]] = {HASHING: [], PASS: []}
         for _ in range(rounds):

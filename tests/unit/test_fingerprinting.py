@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -27,6 +26,7 @@ from diptych.tensors import sketch
 from diptych.tensors.digest import stamp_of
 from diptych.tensors.engine import Engine
 from diptych.tensors.fingerprinting import Asked, FilePrint, fingerprint_files
+from diptych.tensors.native import Arithmetic
 from diptych.tensors.sketch import estimate
 from making import bfloat16, write_safetensors
 
@@ -35,7 +35,7 @@ from making import bfloat16, write_safetensors
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     """An engine whose cache a child process has filled."""
     engine = Engine(tmp_path_factory.mktemp("cache"))
-    assert engine.wait("prints")
+    assert engine.wait()
     return engine
 
 
@@ -52,26 +52,8 @@ class _Serving:
     def __init__(self, engine: Engine | None) -> None:
         self._engine = engine
 
-    def prints(self, size: int) -> ModuleType | None:
-        return self._engine.prints(2**40) if self._engine else None
-
-    def loading(self, name: str) -> bool:
-        return False
-
-
-class _Late(_Serving):
-    """An engine that is loading its arithmetic when the job begins."""
-
-    def __init__(self, engine: Engine) -> None:
-        super().__init__(engine)
-        self._looks = 3
-
-    def prints(self, size: int) -> ModuleType | None:
-        self._looks -= 1
-        return super().prints(size) if self._looks <= 0 else None
-
-    def loading(self, name: str) -> bool:
-        return self._looks > 0
+    def arithmetic(self, size: int) -> Arithmetic | None:
+        return self._engine.arithmetic(2**40) if self._engine else None
 
 
 def asked(path: Path) -> Asked:
@@ -237,20 +219,6 @@ def test_bounds_hold_for_a_model_that_was_trained_on(tmp_path: Path) -> None:
         change = moved[name].astype(np.float64) - values
         within += found.low <= np.linalg.norm(change) / np.linalg.norm(values.astype(np.float64)) <= found.high
     assert within >= 0.95 * len(base) - 3
-
-
-def test_what_was_read_while_arithmetic_loads_is_summed_up_later(
-    filled: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    one = laid(tmp_path, "BF16", content("BF16", 3_000_000))
-    at_once = finish(fingerprint_files([one]))[one.path]
-    late = _Late(filled)
-    monkeypatch.setattr(module, "engine", lambda: late)
-    found = finish(fingerprint_files([one]))[one.path]
-    assert isinstance(found, FilePrint)
-    assert isinstance(at_once, FilePrint)
-    assert found.tensors[0].zeros == at_once.tensors[0].zeros
-    np.testing.assert_allclose(found.tensors[0].sketch, at_once.tensors[0].sketch, atol=1e-6 * found.tensors[0].norm)
 
 
 def grow(path: Path) -> None:

@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -17,6 +16,7 @@ from diptych.domain.decoding import packing, table
 from diptych.domain.tensor import TensorInfo, TensorSource, narrower
 from diptych.tensors import plain
 from diptych.tensors.engine import engine
+from diptych.tensors.native import COMPILED, Arithmetic
 from diptych.tensors.sums import (
     BEYOND,
     CHANGED,
@@ -40,7 +40,6 @@ _PIECE = 2**20
 """Elements of one piece of work."""
 _PAUSE = 0.1
 """Seconds without a finished piece after which the caller hears that the work goes on."""
-_COMPILED = frozenset({"BF16", "F16", "F32"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +145,7 @@ def difference(
     try:
         while True:
             while len(on_the_way) < 2 * threads and (piece := next(pieces, None)) is not None:
-                on_the_way.append((piece, pool.submit(_sums, piece, engine().kernels(size))))
+                on_the_way.append((piece, pool.submit(_sums, piece, engine().arithmetic(size))))
             if not on_the_way:
                 return
             work, future = on_the_way[0]
@@ -194,12 +193,12 @@ def _slice(raw: NDArray[np.uint8], tensor: TensorInfo, start: int, stop: int) ->
     return raw[start // count * width : -(-stop // count) * width]
 
 
-def _sums(work: _Work, kernels: ModuleType | None) -> NDArray[np.float64]:
+def _sums(work: _Work, compiled: Arithmetic | None) -> NDArray[np.float64]:
     """The sums of one piece."""
     sums = fresh()
     looked_up = work.dtype_left.startswith("F8")
-    if kernels is not None and work.dtype_left == work.dtype_right and (work.dtype_left in _COMPILED or looked_up):
-        kernels.add(work.dtype_left, work.left, work.right, table(work.dtype_left) if looked_up else None, sums)
+    if compiled is not None and work.dtype_left == work.dtype_right and (work.dtype_left in COMPILED or looked_up):
+        compiled.add(work.dtype_left, work.left, work.right, table(work.dtype_left) if looked_up else None, sums)
     else:
         plain.add(work.dtype_left, work.left, work.dtype_right, work.right, sums)
     return sums

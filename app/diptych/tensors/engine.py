@@ -1,7 +1,7 @@
-"""Which arithmetic serves: the compiled one where its cache is filled, NumPy's until then.
+"""Which arithmetic serves: the compiled one where its library is there, NumPy's until then.
 
-Compiling takes seconds, in which other threads stand still again and again. A child process does it once a machine and
-release, and only then is the compiler imported here.
+Compiling takes seconds. A child process does it once a machine and release; what it leaves is loaded in milliseconds,
+without the compiler.
 """
 
 from __future__ import annotations
@@ -11,22 +11,20 @@ import hashlib
 import os
 import subprocess
 import sys
-from importlib import import_module
-from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
-from threading import Lock, Thread
-from types import ModuleType
+from threading import Lock
 
 from diptych import places
+from diptych.tensors.native import Arithmetic, Spoilt
 
 _WORTH = 2**27
-"""Bytes to compare below which NumPy is done before the compiler is imported."""
-_FILL = (
-    "import os; os.nice(10); from diptych.tensors import kernels; kernels.fill_cache();"
-    "from diptych.tensors import prints; prints.fill_cache()"
-)
-_SOURCES = ("kernels.py", "sums.py", "prints.py", "sketch.py", "tally.py")
-"""What is compiled, and what is compiled into it."""
+"""Bytes of work below which nothing is compiled, since NumPy is done before."""
+_PROGRAM = ("-m", "diptych.tensors.compiling")
+_SOURCES = (
+    "kernels.py", "prints.py", "compiling.py", "linking.py", "rooms.py", "sums.py", "sketch.py", "tally.py",
+)  # fmt: skip
+"""What is compiled, what is compiled into it, and what does it."""
 _PATIENCE = 5.0
 """Seconds for the child process to end when it is no longer wanted."""
 
@@ -35,93 +33,56 @@ class Engine:
     """The compiled arithmetic, as soon as it can be had."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._ready = folder / f"{_fingerprint()}.ready"
+        self._file = folder / f"{_fingerprint()}.so"
         self._child: subprocess.Popen[bytes] | None = None
-        self._modules: dict[str, ModuleType] = {}
-        self._loaders: dict[str, Thread] = {}
+        self._arithmetic: Arithmetic | None = None
         self._given_up = False
         self._lock = Lock()
 
-    def kernels(self, size: int) -> ModuleType | None:
-        """`diptych.tensors.kernels` for a comparison of `size` bytes; None where NumPy must or better does serve."""
-        return self._module("kernels", size)
-
-    def prints(self, size: int) -> ModuleType | None:
-        """`diptych.tensors.prints` for fingerprints of `size` bytes; None as with `kernels`."""
-        return self._module("prints", size)
-
-    def loading(self, name: str) -> bool:
-        """Whether a module will be there within a moment, so that waiting is better than NumPy."""
-        loader = self._loaders.get(name)
-        return loader is not None and loader.is_alive()
-
-    def _module(self, name: str, size: int) -> ModuleType | None:
-        if size < _WORTH:
-            return None
+    def arithmetic(self, size: int) -> Arithmetic | None:
+        """The compiled arithmetic for work on `size` bytes; None where NumPy must serve, or does as well."""
         with self._lock:
-            if name not in self._modules:
-                self._prepare(name)
-            return self._modules.get(name)
+            if self._arithmetic is None and not self._given_up:
+                self._look(worth=size >= _WORTH)
+            return self._arithmetic
 
     def warm(self) -> None:
-        """Have the cache filled, unless it is. Does not wait."""
-        with self._lock:
-            self._filled()
+        """Have it compiled, unless it is. Does not wait."""
+        self.arithmetic(_WORTH)
 
-    def wait(self, name: str = "kernels") -> bool:
-        """Wait until a module of compiled arithmetic is there; False where it cannot be had."""
+    def wait(self) -> bool:
+        """Wait until the compiled arithmetic is there; False where it cannot be had."""
         self.warm()
         if self._child is not None:
             self._child.wait()
-        with self._lock:
-            self._prepare(name)
-        if name in self._loaders:
-            self._loaders[name].join()
-        return name in self._modules
+        return self.arithmetic(_WORTH) is not None
 
-    def _prepare(self, name: str) -> None:
-        """Start to load what the cache holds, once it is filled: beside the work, which goes on and can be stopped."""
-        if name not in self._loaders and self._filled():
-            self._loaders[name] = Thread(target=self._load, args=(name,), name=f"load-{name}")
-            self._loaders[name].start()
-
-    def _load(self, name: str) -> None:
-        # read by the compiler when it is imported
-        os.environ["NUMBA_CACHE_DIR"] = str(self._folder)
-        module = import_module(f"diptych.tensors.{name}")
-        module.fill_cache()
-        self._modules[name] = module
-
-    def _filled(self) -> bool:
-        """Whether the cache is filled. Starts the child process where it is not, once."""
-        if self._given_up:
-            return False
-        if self._child is None:
-            if self._ready.exists():
-                return True
-            self._start()
-            return False
-        status = self._child.poll()
-        if status is None:
-            return False
-        self._child = None
-        self._given_up = status != 0
-        if status == 0:
-            self._ready.touch()
-        return status == 0
+    def _look(self, *, worth: bool) -> None:
+        """Load the library, if it is there; start to make it, if it is not and that is `worth` while."""
+        if self._child is not None:
+            status = self._child.poll()
+            if status is None:
+                return
+            self._child = None
+            atexit.unregister(self.close)
+            self._given_up = status != 0
+        try:
+            self._arithmetic = Arithmetic(self._file)
+        except (FileNotFoundError, Spoilt):
+            if worth and not self._given_up:
+                self._start()
+        except OSError:
+            # it cannot be read, or nothing may be executed from that place
+            self._given_up = True
 
     def _start(self) -> None:
         source = str(Path(__file__).parents[2])
-        environment = os.environ | {
-            "NUMBA_CACHE_DIR": str(self._folder),
-            "PYTHONPATH": os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH", "")))),
-        }
+        path = os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH", ""))))
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._child = subprocess.Popen(  # noqa: S603 - this very interpreter, with a constant as its program
-                [sys.executable, "-c", _FILL],
-                env=environment,
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            self._child = subprocess.Popen(  # noqa: S603 - this very interpreter, with a module of ours
+                [sys.executable, *_PROGRAM, str(self._file)],
+                env=os.environ | {"PYTHONPATH": path},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -133,7 +94,7 @@ class Engine:
             atexit.register(self.close)
 
     def close(self) -> None:
-        """End the child process, if it still runs; what it has compiled stays."""
+        """End the child process, if it still runs; the next process that needs it begins anew."""
         child = self._child
         if child is not None and child.poll() is None:
             child.terminate()
@@ -142,23 +103,36 @@ class Engine:
 
 
 def _fingerprint() -> str:
-    """What compiled code depends on: its source, the compiler, the interpreter and the processor."""
+    """What compiled code depends on: its source, the compiler and the processor."""
     digest = hashlib.sha256()
     for name in _SOURCES:
         digest.update((Path(__file__).parent / name).read_bytes())
-    for part in (sys.version, version("numba"), version("llvmlite"), _processor()):
-        digest.update(part.encode())
+    for name in ("numba", "llvmlite"):
+        digest.update(_release(name))
+    digest.update(_processor())
     return digest.hexdigest()[:16]
 
 
-def _processor() -> str:
-    """The processor's model and abilities; a home folder may serve many machines."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-    return "".join(line for line in text.split("\n\n", 1)[0].splitlines() if line.startswith(("model", "flags")))
+def _release(package: str) -> bytes:
+    """The release of a package, told by its own file of it: its metadata take longer to find than all the rest."""
+    found = find_spec(package)
+    if found is None or found.origin is None:
+        return b""
+    return Path(found.origin).with_name("_version.py").read_bytes()
 
+
+def _processor() -> bytes:
+    """The first processor's model and abilities; a home folder may serve many machines."""
+    try:
+        with Path("/proc/cpuinfo").open("rb") as file:
+            text = file.read(1 << 14)
+    except OSError:
+        return b""
+    return b"".join(line for line in text.split(b"\n\n", 1)[0].splitlines() if line.startswith(_ABOUT))
+
+
+_ABOUT = (b"model", b"flags", b"CPU part", b"Features")
+"""How the lines begin that tell processors apart."""
 
 _engine: list[Engine] = []
 

@@ -2,8 +2,7 @@
 
 A thread takes a file, reads a piece, hashes it, then sums it up while it still lies in the cache of its core. Threads
 that find no file left sum up for the others, so that a single large file keeps two cores at work: SHA-256 is the
-slowest part by far, and cannot be shared out. In the second that it takes to load compiled arithmetic files are only
-hashed; what was read meanwhile is summed up in the end, out of the memory of the system.
+slowest part by far, and cannot be shared out.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -21,7 +19,6 @@ from io import FileIO
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event, Semaphore, Thread
-from types import ModuleType
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -35,6 +32,7 @@ from diptych.job import Job, Tick
 from diptych.opening import open_regular, unreadable
 from diptych.tensors.digest import Stamp, stamp_of
 from diptych.tensors.engine import engine
+from diptych.tensors.native import Arithmetic
 from diptych.tensors.pieces import PIECE, Piece, pieces
 from diptych.tensors.printing import Printer
 
@@ -46,7 +44,6 @@ _LINE = 64
 """Bytes of a line of the cache."""
 _PAUSE = 0.1
 """Seconds between two ticks."""
-_MOMENT = 0.01
 _HINT = "Do it again when nothing writes to it."
 
 
@@ -239,17 +236,12 @@ class _Reading:
         header = self._asked.header
         self._printers = [Printer(tensor) for tensor in header.tensors()] if header else []
         before: Future[None] | None = None
-        late = []
         try:
             for piece in pieces(self._printers, size):
                 slot = self._free()
                 held = self._fill(file, slot, piece)
-                compiled = engine().prints(self._work.total) if piece.parts else None
-                if compiled is None and piece.parts and engine().loading("prints"):
-                    late.append(piece)
-                    task = partial(_take, piece, held, before)
-                else:
-                    task = partial(_take_whole, piece, held, before, compiled)
+                compiled = engine().arithmetic(self._work.total) if piece.parts else None
+                task = partial(_take, piece, held, before, compiled)
                 before = slot.summed = self._work.offer(task)
                 self._sha256.update(held.data)
                 if before is None:
@@ -258,7 +250,6 @@ class _Reading:
         finally:
             for slot in self._slots:
                 slot.wait()
-        self._make_up_for(file, late)
 
     def _free(self) -> _Slot:
         """A slot that may be filled; the first where it can be, which then lies in the cache."""
@@ -267,17 +258,6 @@ class _Reading:
                 break
         slot.wait()
         return slot
-
-    def _make_up_for(self, file: FileIO, late: Sequence[Piece]) -> None:
-        """Sum up what was hashed while compiled arithmetic was being loaded; the system still has it in memory."""
-        while late and engine().loading("prints"):
-            self._count(0)
-            time.sleep(_MOMENT)
-        compiled = engine().prints(self._work.total) if late else None
-        for piece in late:
-            file.seek(piece.begin)
-            _sum_up(piece, self._fill(file, self._slots[0], piece), compiled)
-            self._count(0)
 
     def _fill(self, file: FileIO, slot: _Slot, piece: Piece) -> NDArray[np.uint8]:
         """Read a piece into a slot, so that a tensor lies as it does in the file, which is aligned for its type."""
@@ -292,25 +272,14 @@ class _Reading:
         return slot.bytes[skew : skew + piece.length]
 
 
-def _take(piece: Piece, held: NDArray[np.uint8], before: Future[None] | None) -> None:
-    """Take a piece into the digests of its tensors, after the one before it."""
+def _take(piece: Piece, held: NDArray[np.uint8], before: Future[None] | None, compiled: Arithmetic | None) -> None:
+    """Take a piece into the digests of its tensors, after the one before it, and add it to their sums."""
     if before is not None:
         before.result()
     for part in piece.parts:
         part.printer.take(held[part.begin : part.end], part.first)
-
-
-def _sum_up(piece: Piece, held: NDArray[np.uint8], compiled: ModuleType | None) -> None:
-    """Add a piece to the sums of its tensors."""
     for part in piece.parts:
         part.printer.sum_up(held[part.begin : part.end], part.first, compiled)
-
-
-def _take_whole(
-    piece: Piece, held: NDArray[np.uint8], before: Future[None] | None, compiled: ModuleType | None
-) -> None:
-    _take(piece, held, before)
-    _sum_up(piece, held, compiled)
 
 
 def _size(path: Path) -> int:

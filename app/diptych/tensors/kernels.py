@@ -1,11 +1,12 @@
 """Compiled arithmetic for the difference of two pieces of the common dtypes.
 
-Only `diptych.tensors.engine` imports this module, once the compiler's cache is filled: importing the compiler takes a
-third of a second, filling the cache some seconds.
+Only `diptych.tensors.compiling` imports this module, in a process of its own: the compiler takes seconds. What it makes
+is called by `diptych.tensors.native`, with places in memory and lengths, since it knows no arrays of Python's, and with
+room to work in, since it takes no memory of its own.
 
 Values are widened to float32 in blocks that stay in the first-level cache, summed up there in float32 and across blocks
 in float64: within 1e-7 of float64 throughout. A block that float32 cannot sum up (NaN, infinities, overflow,
-underflow) is done again in float64, value by value. Functions stand at module level, since the cache finds no others.
+underflow) is done again in float64, value by value.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
+from numba import cfunc, njit
+from numba.np.numpy_support import carray
 
+from diptych.tensors.rooms import BLOCK, STRIDE
 from diptych.tensors.sums import (
     CHANGED,
     MAX,
@@ -23,19 +26,20 @@ from diptych.tensors.sums import (
     SQUARES_CHANGE,
     SQUARES_LEFT,
     SQUARES_RIGHT,
-    fresh,
 )
 
 if TYPE_CHECKING:
-    from typing import TypeAlias
+    from typing import Any, TypeAlias
 
     from numpy.typing import NDArray
 
     Bits: TypeAlias = np.unsignedinteger
     Values: TypeAlias = NDArray[np.float32]
     Sums: TypeAlias = NDArray[np.float64]
+    Place: TypeAlias = Any
 
-_BLOCK = 2048
+_PLACES = 9
+"""As many as there are sums."""
 _HIGH = 1e37
 _LOW = 1e-28
 """Sums of squares of one block beyond which float32 is not to be trusted to one part in ten million."""
@@ -94,7 +98,7 @@ def largest(x: Values, y: Values, d: Values, count: int) -> np.uint32:
 
 @njit(nogil=True)
 def add_block(x: Values, y: Values, d: Values, count: int, changed: int, sums: Sums) -> None:
-    """Add one block of values; `d` is room for their changes."""
+    """Add one block of values; `d` is room for their changes and one value more."""
     left = squares(x, count)
     if changed == 0:
         if _LOW < left < _HIGH:
@@ -115,9 +119,8 @@ def add_block(x: Values, y: Values, d: Values, count: int, changed: int, sums: S
     sums[SQUARES_CHANGE] += change
     bits = d.view(np.uint32)
     # the difference of two float32 is rounded: where it may be the largest so far, it is taken again in float64
-    room = np.empty(1, np.float32)
-    room[0] = np.float32(sums[MAX])
-    if top >= room.view(np.uint32)[0]:
+    d[count] = np.float32(sums[MAX])
+    if top >= bits[count]:
         for i in range(count):
             if bits[i] == top:
                 sums[MAX] = max(sums[MAX], abs(np.float64(y[i]) - np.float64(x[i])))
@@ -163,15 +166,20 @@ def widen_f8(codes: NDArray[np.uint8], table: Values, values: Values) -> None:
         values[i] = table[codes[i]]
 
 
-@njit(cache=True, nogil=True)
-def add_bf16(a: NDArray[np.uint16], b: NDArray[np.uint16], sums: Sums) -> None:
+def _entry(kind: str, more: str = "") -> str:
+    """The signature of a sum over two pieces of so many elements."""
+    return f"void(CPointer({kind}), CPointer({kind}), intp, {more}CPointer(float64), CPointer(float32))"
+
+
+@cfunc(_entry("uint16"), error_model="numpy")
+def add_bf16(a: Place, b: Place, count: int, found: Place, room: Place) -> None:
     """Add BF16."""
-    x = np.empty(_BLOCK, np.float32)
-    y = np.empty(_BLOCK, np.float32)
-    d = np.empty(_BLOCK, np.float32)
-    for start in range(0, a.shape[0], _BLOCK):
-        left = a[start : start + _BLOCK]
-        right = b[start : start + _BLOCK]
+    sums = carray(found, (_PLACES,))
+    space = carray(room, (3 * STRIDE,))
+    x, y, d = space[:STRIDE], space[STRIDE : 2 * STRIDE], space[2 * STRIDE :]
+    for start in range(0, count, BLOCK):
+        left = carray(a, (count,))[start : start + BLOCK]
+        right = carray(b, (count,))[start : start + BLOCK]
         changed = count_changed(left, right)
         widen_bf16(left, x)
         if changed:
@@ -179,15 +187,15 @@ def add_bf16(a: NDArray[np.uint16], b: NDArray[np.uint16], sums: Sums) -> None:
         add_block(x, y, d, left.shape[0], changed, sums)
 
 
-@njit(cache=True, nogil=True)
-def add_f16(a: NDArray[np.uint16], b: NDArray[np.uint16], sums: Sums) -> None:
+@cfunc(_entry("uint16"), error_model="numpy")
+def add_f16(a: Place, b: Place, count: int, found: Place, room: Place) -> None:
     """Add F16; infinities count as NaN does, as values that are not finite."""
-    x = np.empty(_BLOCK, np.float32)
-    y = np.empty(_BLOCK, np.float32)
-    d = np.empty(_BLOCK, np.float32)
-    for start in range(0, a.shape[0], _BLOCK):
-        left = a[start : start + _BLOCK]
-        right = b[start : start + _BLOCK]
+    sums = carray(found, (_PLACES,))
+    space = carray(room, (3 * STRIDE,))
+    x, y, d = space[:STRIDE], space[STRIDE : 2 * STRIDE], space[2 * STRIDE :]
+    for start in range(0, count, BLOCK):
+        left = carray(a, (count,))[start : start + BLOCK]
+        right = carray(b, (count,))[start : start + BLOCK]
         changed = count_changed(left, right)
         widen_f16(left, x)
         if changed:
@@ -195,15 +203,15 @@ def add_f16(a: NDArray[np.uint16], b: NDArray[np.uint16], sums: Sums) -> None:
         add_block(x, y, d, left.shape[0], changed, sums)
 
 
-@njit(cache=True, nogil=True)
-def add_f32(a: NDArray[np.uint32], b: NDArray[np.uint32], sums: Sums) -> None:
+@cfunc(_entry("uint32"), error_model="numpy")
+def add_f32(a: Place, b: Place, count: int, found: Place, room: Place) -> None:
     """Add F32, given as bits."""
-    x = np.empty(_BLOCK, np.float32)
-    y = np.empty(_BLOCK, np.float32)
-    d = np.empty(_BLOCK, np.float32)
-    for start in range(0, a.shape[0], _BLOCK):
-        left = a[start : start + _BLOCK]
-        right = b[start : start + _BLOCK]
+    sums = carray(found, (_PLACES,))
+    space = carray(room, (3 * STRIDE,))
+    x, y, d = space[:STRIDE], space[STRIDE : 2 * STRIDE], space[2 * STRIDE :]
+    for start in range(0, count, BLOCK):
+        left = carray(a, (count,))[start : start + BLOCK]
+        right = carray(b, (count,))[start : start + BLOCK]
         changed = count_changed(left, right)
         widen_f32(left, x)
         if changed:
@@ -211,15 +219,16 @@ def add_f32(a: NDArray[np.uint32], b: NDArray[np.uint32], sums: Sums) -> None:
         add_block(x, y, d, left.shape[0], changed, sums)
 
 
-@njit(cache=True, nogil=True)
-def add_f8(a: NDArray[np.uint8], b: NDArray[np.uint8], table: Values, sums: Sums) -> None:
-    """Add any type of eight bits by the `table` of its values."""
-    x = np.empty(_BLOCK, np.float32)
-    y = np.empty(_BLOCK, np.float32)
-    d = np.empty(_BLOCK, np.float32)
-    for start in range(0, a.shape[0], _BLOCK):
-        left = a[start : start + _BLOCK]
-        right = b[start : start + _BLOCK]
+@cfunc(_entry("uint8", "CPointer(float32), "), error_model="numpy")
+def add_f8(a: Place, b: Place, count: int, codes: Place, found: Place, room: Place) -> None:
+    """Add any type of eight bits by the 256 values of its `codes`."""
+    sums = carray(found, (_PLACES,))
+    space = carray(room, (3 * STRIDE,))
+    x, y, d = space[:STRIDE], space[STRIDE : 2 * STRIDE], space[2 * STRIDE :]
+    table = carray(codes, (256,))
+    for start in range(0, count, BLOCK):
+        left = carray(a, (count,))[start : start + BLOCK]
+        right = carray(b, (count,))[start : start + BLOCK]
         changed = count_changed(left, right)
         widen_f8(left, table, x)
         if changed:
@@ -227,33 +236,4 @@ def add_f8(a: NDArray[np.uint8], b: NDArray[np.uint8], table: Values, sums: Sums
         add_block(x, y, d, left.shape[0], changed, sums)
 
 
-def add(dtype: str, a: NDArray[np.uint8], b: NDArray[np.uint8], table: Values | None, sums: Sums) -> None:
-    """Add a piece of `dtype`, given as bytes."""
-    if table is not None:
-        add_f8(_aligned(a, "u1"), _aligned(b, "u1"), table, sums)
-        return
-    if dtype == "F32":
-        add_f32(_aligned(a, "<u4"), _aligned(b, "<u4"), sums)
-        return
-    function = add_bf16 if dtype == "BF16" else add_f16
-    function(_aligned(a, "<u2"), _aligned(b, "<u2"), sums)
-
-
-def _aligned(raw: NDArray[np.uint8], kind: str) -> NDArray[np.unsignedinteger]:
-    """`raw` as unsigned numbers; a tensor may lie at an odd place in its file, which the compiled code cannot read."""
-    numbers = raw.view(kind)
-    if not numbers.flags.aligned:
-        numbers = numbers.copy()
-    # the cache tells read-only arrays from others; one kind is enough
-    numbers.flags.writeable = False
-    return numbers
-
-
-def fill_cache() -> None:
-    """Compile every function for the arrays that it will be given."""
-    nothing = np.empty(0, np.uint8)
-    for dtype in ("BF16", "F16", "F32"):
-        add(dtype, nothing, nothing, None, fresh())
-    table = np.zeros(256, np.float32)
-    table.flags.writeable = False
-    add("F8", nothing, nothing, table, fresh())
+ENTRIES = (add_bf16, add_f16, add_f32, add_f8)

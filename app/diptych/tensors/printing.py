@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,13 +12,13 @@ from diptych.domain.decoding import packing, readable, table
 from diptych.domain.fingerprint import QUANTILES, TensorPrint
 from diptych.domain.tensor import TensorInfo
 from diptych.tensors import sketch, tally
+from diptych.tensors.native import COMPILED, Arithmetic
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SAMPLE = 8192
 """Values that the quantiles are taken of, at most."""
-_COMPILED = frozenset({"BF16", "F16", "F32"})
 _WITHOUT = frozenset({"C64"})
 """Types whose values are known but are no numbers on a line."""
 
@@ -51,13 +50,13 @@ class Printer:
         if self._valued:
             self._sample.append(tally.picked(self.tensor.dtype, raw, first, self._apart))
 
-    def sum_up(self, raw: NDArray[np.uint8], first: int, compiled: ModuleType | None) -> None:
+    def sum_up(self, raw: NDArray[np.uint8], first: int, compiled: Arithmetic | None) -> None:
         """Add bytes that begin with the element `first` to the sums and the sketch; pieces may come in any order."""
         if not self._valued:
             return
         dtype = self.tensor.dtype
-        if compiled is not None and (dtype in _COMPILED or self._table is not None):
-            compiled.add(dtype, raw, self._table, first, self._sums, self._cells)
+        if compiled is not None and (dtype in COMPILED or self._table is not None):
+            compiled.print(dtype, raw, self._table, first, self._sums, self._cells)
         else:
             tally.add(dtype, raw, first, self._sums, self._cells)
 

@@ -1,6 +1,6 @@
 """Compiled arithmetic of fingerprints: sums, counts and the sketch of a piece of a tensor, block by block in the cache.
 
-Imported through `diptych.tensors.engine` only, as `kernels` is. A block is summed up and added to its cells in float32;
+Imported by `diptych.tensors.compiling` only, as `kernels` is. A block is summed up and added to its cells in float32;
 the cells are twice as many as those of the sketch, so that a turned block needs no wrapping, and are added to it in
 float64 every few blocks. A block with values that are not finite, or too large or small for sums in float32, is summed
 up value by value in float64.
@@ -11,14 +11,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
+from numba import cfunc, njit
+from numba.np.numpy_support import carray
 
 from diptych.tensors.kernels import widen_bf16, widen_f8, widen_f16, widen_f32
-from diptych.tensors.sketch import SEED, signs
+from diptych.tensors.rooms import MASKS, ROOM
+from diptych.tensors.sketch import SEED
 from diptych.tensors.tally import INFS, MOST, NANS, SQUARES, SUM, ZEROS
 
 if TYPE_CHECKING:
-    from typing import TypeAlias
+    from typing import Any, TypeAlias
 
     from numpy.typing import NDArray
 
@@ -26,8 +28,10 @@ if TYPE_CHECKING:
     Sums: TypeAlias = NDArray[np.float64]
     Halves: TypeAlias = NDArray[np.uint16]
     Words: TypeAlias = NDArray[np.uint32]
+    Place: TypeAlias = Any
 
-_ROOM = 1024
+_SUMS_OF = 6
+"""As many as there are sums."""
 _PLACES = 8191
 _BASE = SEED << 32
 _TOGETHER = 16
@@ -37,9 +41,6 @@ _LARGE = 0x5D000000
 _SMALL = 0x2C000000
 """The bits of 2e-12: the square of anything smaller loses digits."""
 _FAST = {"reassoc", "contract", "nsz", "arcp"}
-_SIGNS = (signs() >> np.uint32(16)).astype(np.uint16)
-"""The upper halves of the signs, which lie in the cache beside the cells."""
-_SIGNS.flags.writeable = False
 
 
 @njit(nogil=True)
@@ -145,8 +146,8 @@ def flush(room: Values, sketch: Sums) -> None:
     cells = sketch.shape[0]
     for i in range(cells):
         sketch[i] += np.float64(room[i]) + np.float64(room[i + cells])
-    for i in range(2 * cells):
         room[i] = np.float32(0)
+        room[i + cells] = np.float32(0)
 
 
 @njit(nogil=True)
@@ -167,33 +168,6 @@ def add_block(x: Values, block: int, masks: Halves, sums: Sums, room: Values) ->
         note(total, squares, top, sums)
 
 
-@njit(cache=True, nogil=True)
-def add_bf16(raw: Halves, block: int, masks: Halves, sums: Sums, sketch: Sums) -> None:
-    """Add BF16."""
-    cells = sketch.shape[0]
-    x = np.empty(_ROOM, np.float32)
-    room = np.zeros(2 * cells, np.float32)
-    held = 0
-    for start in range(0, raw.shape[0], cells):
-        part = raw[start : start + cells]
-        count = part.shape[0]
-        top, zeros = largest_bf16(part)
-        if fits(top):
-            sums[ZEROS] += zeros
-            by, begin, own = turn(block, cells)
-            total, squares = spread_bf16(part, masks[begin : begin + count], own, room[by : by + count])
-            note(total, squares, top, sums)
-        else:
-            widen_bf16(part, x)
-            add_block(x[:count], block, masks, sums, room)
-        block += 1
-        held += 1
-        if held == _TOGETHER:
-            flush(room, sketch)
-            held = 0
-    flush(room, sketch)
-
-
 @njit(nogil=True)
 def count_infinite(raw: Halves) -> np.uint16:
     """How many of F16 are infinite."""
@@ -203,15 +177,49 @@ def count_infinite(raw: Halves) -> np.uint16:
     return found
 
 
-@njit(cache=True, nogil=True)
-def add_f16(raw: Halves, block: int, masks: Halves, sums: Sums, sketch: Sums) -> None:
-    """Add F16."""
-    cells = sketch.shape[0]
-    x = np.empty(_ROOM, np.float32)
-    room = np.zeros(2 * cells, np.float32)
+def _entry(kind: str, more: str = "") -> str:
+    """The signature of a piece of so many elements that begins with a block, to be added to so many cells."""
+    piece, signs, sums, room = (f"CPointer({each})" for each in (kind, "uint16", "float64", "float32"))
+    return f"void({piece}, intp, {more}intp, {signs}, {sums}, {sums}, intp, {room})"
+
+
+@cfunc(_entry("uint16"), error_model="numpy")
+def print_bf16(
+    raw: Place, count: int, block: int, signs: Place, found: Place, sketched: Place, cells: int, space: Place
+) -> None:
+    """Add BF16."""
+    masks, sums, sketch = carray(signs, (MASKS,)), carray(found, (_SUMS_OF,)), carray(sketched, (cells,))
+    x, room = carray(space, (ROOM,)), carray(space, (ROOM + 2 * cells,))[ROOM:]
     held = 0
-    for start in range(0, raw.shape[0], cells):
-        part = raw[start : start + cells]
+    for start in range(0, count, cells):
+        part = carray(raw, (count,))[start : start + cells]
+        top, zeros = largest_bf16(part)
+        if fits(top):
+            sums[ZEROS] += zeros
+            by, begin, own = turn(block, cells)
+            total, squares = spread_bf16(part, masks[begin : begin + part.shape[0]], own, room[by : by + part.shape[0]])
+            note(total, squares, top, sums)
+        else:
+            widen_bf16(part, x)
+            add_block(x[: part.shape[0]], block, masks, sums, room)
+        block += 1
+        held += 1
+        if held == _TOGETHER:
+            flush(room, sketch)
+            held = 0
+    flush(room, sketch)
+
+
+@cfunc(_entry("uint16"), error_model="numpy")
+def print_f16(
+    raw: Place, count: int, block: int, signs: Place, found: Place, sketched: Place, cells: int, space: Place
+) -> None:
+    """Add F16."""
+    masks, sums, sketch = carray(signs, (MASKS,)), carray(found, (_SUMS_OF,)), carray(sketched, (cells,))
+    x, room = carray(space, (ROOM,)), carray(space, (ROOM + 2 * cells,))[ROOM:]
+    held = 0
+    for start in range(0, count, cells):
+        part = carray(raw, (count,))[start : start + cells]
         widen_f16(part, x)
         add_block(x[: part.shape[0]], block, masks, sums, room)
         infinite = count_infinite(part)
@@ -226,15 +234,16 @@ def add_f16(raw: Halves, block: int, masks: Halves, sums: Sums, sketch: Sums) ->
     flush(room, sketch)
 
 
-@njit(cache=True, nogil=True)
-def add_f32(raw: Words, block: int, masks: Halves, sums: Sums, sketch: Sums) -> None:
+@cfunc(_entry("uint32"), error_model="numpy")
+def print_f32(
+    raw: Place, count: int, block: int, signs: Place, found: Place, sketched: Place, cells: int, space: Place
+) -> None:
     """Add F32, given as bits."""
-    cells = sketch.shape[0]
-    x = np.empty(_ROOM, np.float32)
-    room = np.zeros(2 * cells, np.float32)
+    masks, sums, sketch = carray(signs, (MASKS,)), carray(found, (_SUMS_OF,)), carray(sketched, (cells,))
+    x, room = carray(space, (ROOM,)), carray(space, (ROOM + 2 * cells,))[ROOM:]
     held = 0
-    for start in range(0, raw.shape[0], cells):
-        part = raw[start : start + cells]
+    for start in range(0, count, cells):
+        part = carray(raw, (count,))[start : start + cells]
         widen_f32(part, x)
         add_block(x[: part.shape[0]], block, masks, sums, room)
         block += 1
@@ -245,15 +254,25 @@ def add_f32(raw: Words, block: int, masks: Halves, sums: Sums, sketch: Sums) -> 
     flush(room, sketch)
 
 
-@njit(cache=True, nogil=True)
-def add_f8(raw: NDArray[np.uint8], table: Values, block: int, masks: Halves, sums: Sums, sketch: Sums) -> None:
-    """Add any type of eight bits by the table of its values."""
-    cells = sketch.shape[0]
-    x = np.empty(_ROOM, np.float32)
-    room = np.zeros(2 * cells, np.float32)
+@cfunc(_entry("uint8", "CPointer(float32), "), error_model="numpy")
+def print_f8(
+    raw: Place,
+    count: int,
+    codes: Place,
+    block: int,
+    signs: Place,
+    found: Place,
+    sketched: Place,
+    cells: int,
+    space: Place,
+) -> None:
+    """Add any type of eight bits by the 256 values of its `codes`."""
+    masks, sums, sketch = carray(signs, (MASKS,)), carray(found, (_SUMS_OF,)), carray(sketched, (cells,))
+    x, room = carray(space, (ROOM,)), carray(space, (ROOM + 2 * cells,))[ROOM:]
+    table = carray(codes, (256,))
     held = 0
-    for start in range(0, raw.shape[0], cells):
-        part = raw[start : start + cells]
+    for start in range(0, count, cells):
+        part = carray(raw, (count,))[start : start + cells]
         widen_f8(part, table, x)
         add_block(x[: part.shape[0]], block, masks, sums, room)
         block += 1
@@ -264,30 +283,4 @@ def add_f8(raw: NDArray[np.uint8], table: Values, block: int, masks: Halves, sum
     flush(room, sketch)
 
 
-def add(dtype: str, raw: NDArray[np.uint8], table: Values | None, first: int, sums: Sums, sketch: Sums) -> None:
-    """Add a piece of a tensor, given as bytes, that begins with the element `first`, which begins a block."""
-    block = first // len(sketch)
-    if table is not None:
-        add_f8(_aligned(raw, "u1"), table, block, _SIGNS, sums, sketch)
-    elif dtype == "F32":
-        add_f32(_aligned(raw, "<u4"), block, _SIGNS, sums, sketch)
-    else:
-        (add_bf16 if dtype == "BF16" else add_f16)(_aligned(raw, "<u2"), block, _SIGNS, sums, sketch)
-
-
-def _aligned(raw: NDArray[np.uint8], kind: str) -> NDArray[np.unsignedinteger]:
-    numbers = raw.view(kind)
-    if not numbers.flags.aligned:
-        numbers = numbers.copy()
-    numbers.flags.writeable = False
-    return numbers
-
-
-def fill_cache() -> None:
-    """Compile every function for the arrays that it will be given."""
-    nothing = np.empty(0, np.uint8)
-    for dtype in ("BF16", "F16", "F32"):
-        add(dtype, nothing, None, 0, np.zeros(6), np.zeros(64))
-    table = np.zeros(256, np.float32)
-    table.flags.writeable = False
-    add("F8", nothing, table, 0, np.zeros(6), np.zeros(64))
+ENTRIES = (print_bf16, print_f16, print_f32, print_f8)

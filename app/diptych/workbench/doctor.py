@@ -8,9 +8,8 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 
-from diptych import __version__, credentials, display, places, tensors
+from diptych import __version__, credentials, display, places
 from diptych.catalog import Catalog
 from diptych.credentials import Condition
 from diptych.credentials.states import TOLD
@@ -90,13 +89,13 @@ def _settings(_catalog: Catalog) -> Check:
 
 
 def _kernels(_catalog: Catalog) -> Check:
-    """The compiled arithmetic is kept for the next process, which else spends seconds on it again."""
-    chosen = os.environ.get("NUMBA_CACHE_DIR")
-    folder = Path(chosen).expanduser() if chosen else Path(tensors.__file__).parent / "__pycache__"
+    """The compiled arithmetic is kept for all later processes; where it cannot be, slower arithmetic serves."""
+    folder = places.cache_folder() / "kernels"
     nearest = next(place for place in (folder, *folder.parents) if place.exists())
-    if os.access(nearest, os.W_OK):
+    if nearest.is_dir() and os.access(nearest, os.W_OK):
         return Check("kernels", True, f"kept in {display.path(folder)}")
-    return Check("kernels", True, "kept in numba's own cache, since the program's folder cannot be written")
+    hint = "Make that folder writable; until then comparisons of weights take longer."
+    return Check("kernels", False, f"cannot be kept in {display.path(folder)}", hint)
 
 
 def _keyring() -> Job[Check]:

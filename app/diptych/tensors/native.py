@@ -1,0 +1,81 @@
+"""Calls the compiled arithmetic: the difference of two pieces, and what the print of a piece consists of.
+
+The functions are those of `kernels` and `prints`. While they work, other threads do.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from diptych.tensors.rooms import ROOM, STRIDE
+from diptych.tensors.sketch import signs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+    from numpy.typing import NDArray
+
+    Raw: TypeAlias = NDArray[np.uint8]
+    Values: TypeAlias = NDArray[np.float32]
+    Sums: TypeAlias = NDArray[np.float64]
+
+COMPILED = frozenset({"BF16", "F16", "F32"})
+"""Types that have functions of their own; those of eight bits are looked up in a table."""
+_KINDS = {"BF16": ("bf16", "<u2"), "F16": ("f16", "<u2"), "F32": ("f32", "<u4")}
+_DIGEST = 32
+"""Bytes behind the library that tell whether it is whole."""
+
+
+class Spoilt(Exception):
+    """The file is not what was written."""
+
+
+class Arithmetic:
+    """The functions of one library."""
+
+    def __init__(self, file: Path) -> None:
+        content = file.read_bytes()
+        if hashlib.sha256(content[:-_DIGEST]).digest() != content[-_DIGEST:]:
+            raise Spoilt(file)
+        self._library = ctypes.CDLL(str(file))
+        # by their compiler's convention two places come first, for a result and for an error, neither of which is used
+        self._unused = np.zeros(2)
+        self._signs = (signs() >> np.uint32(16)).astype(np.uint16)
+
+    def add(self, dtype: str, a: Raw, b: Raw, table: Values | None, sums: Sums) -> None:
+        """Add the difference of a piece of `dtype`, given as bytes, to its sums."""
+        name, kind = _KINDS.get(dtype, ("f8", "u1"))
+        left, right = _aligned(a, kind), _aligned(b, kind)
+        room = np.empty(3 * STRIDE, np.float32)
+        codes = () if table is None else (table,)
+        self._call(f"add_{name}", left, right, len(left), *codes, sums, room)
+
+    def print(self, dtype: str, raw: Raw, table: Values | None, first: int, sums: Sums, sketch: Sums) -> None:
+        """Add a piece, given as bytes, to sums and sketch; it begins with the element `first`, which begins a block."""
+        name, kind = _KINDS.get(dtype, ("f8", "u1"))
+        values, cells = _aligned(raw, kind), len(sketch)
+        room = np.zeros(ROOM + 2 * cells, np.float32)
+        codes = () if table is None else (table,)
+        block = first // cells
+        self._call(f"print_{name}", values, len(values), *codes, block, self._signs, sums, sketch, cells, room)
+
+    def _call(self, name: str, *arguments: NDArray[np.generic] | int) -> None:
+        places = (
+            ctypes.c_ssize_t(each) if isinstance(each, int) else ctypes.c_void_p(each.ctypes.data)
+            for each in (self._unused[:1], self._unused[1:], *arguments)
+        )
+        function: Callable[..., int] = self._library[name]
+        if function(*places):
+            raise ArithmeticError(name)
+
+
+def _aligned(raw: Raw, kind: str) -> NDArray[np.unsignedinteger]:
+    """`raw` as unsigned numbers; a tensor may lie at an odd place in its file, which the compiled code cannot read."""
+    numbers: NDArray[np.unsignedinteger] = raw.view(kind)
+    return numbers if numbers.flags.aligned else numbers.copy()
