@@ -297,7 +297,7 @@ class Routes:
                 place = self.state.folder / folder / oid
                 part = place.with_name(f"{oid}.{self.state.number()}")
                 sha256, md5 = self.state.keep(part, asked.pieces)
-                if self.state.checks and sha256 != oid:
+                if self.state.keeps and sha256 != oid:
                     part.unlink()
                     raise _Stop(400, "", "BadDigest")
                 part.replace(place)
