@@ -47,6 +47,8 @@ class HeaderReader:
         self._met: dict[int, list[_Met]] = {}
         """Whole headers by their length: most files of a library repeat one to the letter, and comparing is far
         cheaper than the digest."""
+        self._head = bytearray(_FIRST)
+        """The beginning of the file that is read; one place for all of them."""
 
     def read(self, path: Path | str, name: str, follow: bool = False) -> Header:
         """The header of the file at `path`, which the version knows as `name`.
@@ -67,8 +69,8 @@ class HeaderReader:
             os.close(file)
 
     def _read(self, file: int, size: int, name: str) -> Header:
-        head = os.read(file, _FIRST)
-        start, metadata, layout = self._again(head) or self._first(file, head, size)
+        read = os.preadv(file, [self._head], 0)
+        start, metadata, layout = self._again(read) or self._first(file, bytes(self._head[:read]), size)
         data = layout.entries[-1][4] if layout.entries else 0
         if size < start + data:
             raise _Short(f"is still being written or was cut: {size:,} of {start + data:,} bytes")
@@ -76,11 +78,12 @@ class HeaderReader:
             raise Broken(f"has {size - start - data:,} bytes behind its last tensor")
         return Header(name, start, layout, metadata)
 
-    def _again(self, head: bytes) -> tuple[int, Mapping[str, str], Layout] | None:
-        """What a header said that was met before; None for another one."""
+    def _again(self, read: int) -> tuple[int, Mapping[str, str], Layout] | None:
+        """What a header said that was met before; None for another one. The first `read` bytes lie in `_head`."""
+        head = self._head
         length = int.from_bytes(head[:8], "little")
         for met in self._met.get(length, ()):
-            if head.startswith(met.header, 8):
+            if head.startswith(met.header, 8, read):
                 return 8 + length, met.metadata, met.layout
         return None
 

@@ -325,8 +325,7 @@ def _step(digits: str, own: Iterable[Record]) -> int | None:
 
 
 def _files(listing: Listing, names: tuple[str, ...], roles: tuple[Role, ...]) -> Files:
-    states = [listing.files[name] for name in names]
-    return Files(names, [one.st_size for one in states], [one.st_mtime_ns for one in states], roles)
+    return Files(names, *listing.sizes_and_times(names), roles)
 
 
 @lru_cache(maxsize=64)

@@ -58,6 +58,7 @@ class Listing:
     """The folder could not be listed, so nothing is known of it and of what lies below."""
     _path: Path | None = None
     _names: tuple[str, ...] | None = None
+    _numbers: list[int] = field(default_factory=list)
     _stamp: str = ""
 
     @property
@@ -94,16 +95,30 @@ class Listing:
             self._stamp = self._digest(self.names, (*self.links, *self.broken))
         return self._stamp
 
+    def sizes_and_times(self, names: Sequence[str]) -> tuple[list[int], list[int]]:
+        """Bytes of some of the files, and when they were modified in nanoseconds since 1970."""
+        numbers = self._numbers if names is self._names and self._numbers else self._taken(names)
+        return numbers[0::3], numbers[1::3]
+
     def _digest(self, names: Sequence[str], others: Sequence[str] = ()) -> str:
+        numbers = self._taken(names)
+        if names is self._names:
+            self._numbers = numbers
+        try:
+            packed = array("Q", numbers)
+        except OverflowError:  # a time before 1970, say
+            packed = array("Q", [number & _WORD for number in numbers])
+        text = "\0".join((_READERS, str(len(names)), *names, *others))
+        return hashlib.sha256(text.encode("utf-8", "surrogateescape") + packed.tobytes()).hexdigest()[:32]
+
+    def _taken(self, names: Sequence[str]) -> list[int]:
+        """Size, time and inode of each file, one behind the other."""
         files = self.files
-        numbers = [
+        return [
             number
             for state in [files[name] for name in names]
-            for number in (state.st_size, state.st_mtime_ns & _WORD, state.st_ino)
+            for number in (state.st_size, state.st_mtime_ns, state.st_ino)
         ]
-        text = "\0".join((_READERS, str(len(names)), *names, *others))
-        packed = text.encode("utf-8", "surrogateescape") + array("Q", numbers).tobytes()
-        return hashlib.sha256(packed).hexdigest()[:32]
 
 
 def settled(path: Path) -> Path:
