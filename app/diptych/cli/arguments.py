@@ -9,10 +9,21 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from diptych import __version__
-from diptych.cli import annotating, comparing, fingerprinting, lineage, listing, looking, pushing, remotes, scanning
+from diptych.cli import (
+    annotating,
+    comparing,
+    fingerprinting,
+    lineage,
+    listing,
+    looking,
+    pushing,
+    remotes,
+    scanning,
+    timelapse,
+)
 from diptych.cli.session import Session
 
-_GROUPS = (scanning, fingerprinting, lineage, listing, comparing, annotating, remotes, pushing, looking)
+_GROUPS = (scanning, fingerprinting, lineage, timelapse, listing, comparing, annotating, remotes, pushing, looking)
 _EPILOG = """REF is the beginning of an id, a name, or a path. Without a command the window opens.
 Exit codes: 0 done, 2 wrong command line, 3 not found, 4 damaged file, 5 conflict, 6 refused, 7 no answer from a server,
 8 login wanted, 9 no room left, 130 stopped by Ctrl-C; 1 any other error, a difference with `compare --exit-code`, or a

@@ -182,6 +182,12 @@ class Workbench:
 
         return run_lapse(self.catalog, model)
 
+    def run_of(self, ref: str) -> str:
+        """The name of the run that `ref` names, or that it names a version of."""
+        from diptych.workbench.timelapse import run_of
+
+        return run_of(self.catalog, ref)
+
     def infer_lineage(self) -> Job[LineageReport]:
         """Look for descent among all versions with a fingerprint; see `workbench.lineage`."""
         from diptych.workbench.lineage import infer

@@ -36,6 +36,11 @@ class RunLapse:
     """What a reader should know of it, in sentences."""
 
 
+def run_of(catalog: Catalog, ref: str) -> str:
+    """The run that people mean: its own name, or a reference to any of its versions. `NotFound` for neither."""
+    return ref if ref in set(catalog.models().values()) else catalog.resolve(ref).model
+
+
 def checkpoints(catalog: Catalog, model: str) -> tuple[Version, ...]:
     """The checkpoints of a run by step, one for each step. `NotFound` where there is no such run."""
     models = catalog.models()
