@@ -1,17 +1,12 @@
-"""MLflow's registry beyond what all remotes do: what others see of a push, logins, hostile servers, old servers."""
+"""MLflow's registry beyond what all remotes do: what others see of a push, logins, drift, old servers."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import subprocess
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -20,14 +15,13 @@ from diptych.domain.evidence import DatasetRef
 from diptych.domain.secret import Secret
 from diptych.domain.shipping import Abandoning, Fate, Standing, Wishes
 from diptych.domain.version import Source
-from diptych.errors import Conflict, DiptychError, NeedsSecret, NotFound, Offline, Refused
+from diptych.errors import Conflict, NeedsSecret, NotFound, Refused
 from diptych.job import finish
 from diptych.remotes import open_remote
 from diptych.remotes.mlflow_evidence import model_file, params
-from stands import QUICK, Place, s3, shipment
+from stands import QUICK, Place, shipment
 from stands.mlflow import PROGRAM, MLflow
-from stands.proxy import Fault, Proxy, Reply, Request, proxied
-from stands.s3 import Ceph
+from stands.proxy import Fault, Reply, Request, proxied
 from stands.setting import Setting, contents
 
 WEIGHTS = "model-00001-of-00002.safetensors"
@@ -225,91 +219,6 @@ def test_a_server_without_ranges_is_read_from_the_start(stand: MLflow, setting: 
         assert not any("range" in request.headers for request in asked)
 
 
-@pytest.fixture(scope="module")
-def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[MLflow, Ceph, Proxy]]:
-    """A server that keeps files in a store of somebody else, and a proxy in front of that store."""
-    ceph = s3.start(tmp_path_factory.mktemp("ceph"))
-    with proxied(ceph.port) as proxy:
-        settings = {
-            "MLFLOW_S3_ENDPOINT_URL": f"http://127.0.0.1:{proxy.port}",
-            "AWS_ACCESS_KEY_ID": s3.USER,
-            "AWS_SECRET_ACCESS_KEY": s3.PASSWORD,
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",  # no frames that the proxy does not know
-        }
-        server = MLflow(tmp_path_factory.mktemp("server"), False, f"s3://{s3.BUCKET}/mlflow", settings)
-        yield server, ceph, proxy
-        server.close()
-    ceph.close()
-
-
-POINTS = 6
-
-
-@pytest.mark.timeout(240)
-def test_where_the_store_takes_parts_a_loss_costs_one(
-    behind: tuple[MLflow, Ceph, Proxy], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    server, ceph, proxy = behind
-    part, cheap, worst = 1 << 20, 0, 0
-    for point in range(POINTS):
-        setting = Setting(server, tmp_path / str(point))
-        place = dataclasses.replace(server.place(setting.model), options={"chunk": str(part)})
-        remote = setting.remote(place, dataclasses.replace(QUICK, answer_seconds=20))
-        plan = setting.plan(remote=remote)
-        size, done = setting.parcel(WEIGHTS).bytes, len(proxy.requests)
-        cut = proxy.add(Fault(part_of(1 + point % 3), cut=part * (2 * point + 1) // (2 * POINTS)))
-        finish(remote.push(plan, setting.notes))
-        assert cut.hits == 1
-        again = sum(each.body for each in proxy.requests[done:] if "partNumber" in each.path) - size
-        worst, cheap = max(worst, again), cheap + (again <= part)
-        finish(setting.remote(place).pull("champion", setting.folder / "pulled"))
-        assert contents(setting.folder / "pulled") == setting.files
-        assert not finish(setting.remote(place).verify(finish(remote.push(plan, setting.notes)))).drifted
-        setting.close()
-    with capsys.disabled():
-        print(f"\nmlflow, in parts: {cheap} of {POINTS} cuts sent at most one part again, the worst {worst:,} bytes")
-    assert cheap == POINTS
-    assert ceph.uploads() == []
-
-
-def part_of(number: int) -> Callable[[Request], bool]:
-    return lambda request: request.method == "PUT" and f"partNumber={number}&" in f"{request.path}&"
-
-
-def test_signed_addresses_are_not_kept(behind: tuple[MLflow, Ceph, Proxy], tmp_path: Path) -> None:
-    server, ceph, proxy = behind
-    setting = Setting(server, tmp_path)
-    place = dataclasses.replace(server.place(setting.model), options={"chunk": str(1 << 20)})
-    remote = setting.remote(place, dataclasses.replace(QUICK, answer_seconds=20, attempts=1))
-    plan = setting.plan(remote=remote)
-    proxy.add(Fault(part_of(2), cut=1000))
-    with pytest.raises(Offline):
-        finish(remote.push(plan, setting.notes))
-    assert ceph.uploads()
-    assert not [value for value in setting.notes.kept.values() if "http" in value or "ignature" in value]
-    finish(remote.push(plan, setting.notes))
-    assert setting.notes.kept == {}
-    assert ceph.uploads() == []
-    setting.close()
-
-
-def test_parts_go_to_no_place_inside(behind: tuple[MLflow, Ceph, Proxy], tmp_path: Path) -> None:
-    server, _, _ = behind
-    setting = Setting(server, tmp_path)
-    for url in ("file:///etc/passwd", "http://169.254.169.254/x", "//x", ""):
-        told = json.dumps({"upload_id": "u", "credentials": [{"part_number": n, "url": url} for n in range(1, 5)]})
-        with proxied(server.port) as proxy:
-            answer = Reply(200, {"content-type": "application/json"}, told.encode())
-            proxy.add(Fault(lambda request: "mpu/create" in request.path, times=-1, answer=answer))
-            place = dataclasses.replace(server.place(setting.model, proxy.port), options={"chunk": str(1 << 20)})
-            remote = setting.remote(place, dataclasses.replace(QUICK, answer_seconds=20))
-            with pytest.raises(Refused):
-                finish(remote.push(setting.plan(remote=remote), setting.notes))
-    assert setting.visible() == {}
-    setting.close()
-
-
 def test_parameters_fit_what_mlflow_takes(setting: Setting) -> None:
     version = dataclasses.replace(
         setting.shipment.version,
@@ -329,105 +238,6 @@ def test_a_file_in_the_place_of_ours_is_refused(setting: Setting) -> None:
     for name in ("MLmodel", "diptych.json"):
         with pytest.raises(Refused):
             finish(setting.remote().plan(shipment(setting.folder / name, {name: b"x"}), setting.wishes))
-
-
-@contextmanager
-def hostile(uri: str, listing: list[dict[str, object]], tagged: bool = False) -> Iterator[tuple[int, list[str]]]:
-    """A server that says what it likes: where the files are, and how they are called."""
-    asked: list[str] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            self.say(answer(self.path))
-
-        def say(self, found: object) -> None:
-            body = json.dumps(found).encode()
-            self.send_response(200)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *args: Any, **named: Any) -> None:
-            pass
-
-    def answer(path: str) -> object:
-        version = {"name": "m", "version": "1", "tags": [{"key": "diptych.manifest", "value": "0" * 64}] * tagged}
-        asked_for = parse_qs(urlsplit(path).query).get("path", [""])[0]
-        answers: dict[str, Callable[[], object]] = {
-            "versions/search": lambda: {"model_versions": [version]},
-            "versions/get-download-uri": lambda: {"artifact_uri": uri},
-            "model-versions/get?": lambda: {"model_version": version},
-            "registered-models/get": lambda: {"registered_model": {"aliases": [{"alias": "a", "version": "1"}]}},
-            "mlflow-artifacts/artifacts?": lambda: {"files": listing if asked_for.count("/") < 40 else []},
-        }
-        return next((make() for part, make in answers.items() if part in path), {"secret": "x" * 20})
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield server.server_port, asked
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-ELSEWHERE = (
-    "file:///etc",
-    "/etc",
-    "../../etc",
-    "s3://bucket/x",
-    "gs://bucket/x",
-    "mlflow-artifacts:/../../etc",
-    "mlflow-artifacts:/1/%2e%2e/%2e%2e/etc",
-    "mlflow-artifacts://elsewhere.example/1/m",
-    "http://169.254.169.254/api/2.0/mlflow-artifacts/artifacts/1/m",
-    "https://elsewhere.example/1/m",
-    "mlflow-artifacts:/1/m?path=/etc",
-    "",
-)
-
-
-@pytest.mark.parametrize("uri", ELSEWHERE)
-def test_files_elsewhere_are_not_followed(uri: str, tmp_path: Path) -> None:
-    with hostile(uri, [{"path": "passwd", "file_size": 10}]) as (port, asked):
-        remote = open_remote(parse(f"mlflow+http://127.0.0.1:{port}/m"), None, QUICK)
-        with pytest.raises(Refused) as caught:
-            finish(remote.pull("1", tmp_path / "pulled"))
-        remote.close()
-    assert "\n" not in caught.value.message
-    assert not [path for path in asked if "mlflow-artifacts" in path]
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a/../../x", "a\\b", "C:x", "nul", ".git/config", "", "a\x00"])
-def test_names_that_lead_elsewhere_are_not_taken(name: str, tmp_path: Path) -> None:
-    with hostile("mlflow-artifacts:/1/m", [{"path": name, "file_size": 10}]) as (port, _):
-        remote = open_remote(parse(f"mlflow+http://127.0.0.1:{port}/m"), None, QUICK)
-        with pytest.raises(Refused):
-            finish(remote.pull("1", tmp_path / "pulled"))
-        remote.close()
-    assert not (tmp_path / "pulled").exists()
-    assert not (tmp_path / "x").exists()
-
-
-def test_folders_without_end_are_left(tmp_path: Path) -> None:
-    with hostile("mlflow-artifacts:/1/m", [{"path": "d", "is_dir": True}]) as (port, asked):
-        remote = open_remote(parse(f"mlflow+http://127.0.0.1:{port}/m"), None, QUICK)
-        with pytest.raises(Refused):
-            finish(remote.files("1"))
-        remote.close()
-    assert len(asked) < 50
-
-
-def test_a_list_of_files_that_is_another_than_its_tag_says_is_not_used(tmp_path: Path) -> None:
-    with hostile("mlflow-artifacts:/1/m", [], tagged=True) as (port, _):
-        remote = open_remote(parse(f"mlflow+http://127.0.0.1:{port}/m"), None, QUICK)
-        with pytest.raises(DiptychError):
-            finish(remote.files("1"))
-        remote.close()
 
 
 def test_a_deleted_experiment_is_named(stand: MLflow, setting: Setting) -> None:

@@ -1,37 +1,30 @@
-"""OCI registries of every kind: with TLS, with tokens, behind web servers, and with manifests that mean no good."""
+"""OCI registries: behind web servers, in every layout, with files of other repositories and tags that moved."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import io
 import json
 import tarfile
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from diptych.domain.address import parse
-from diptych.domain.secret import Secret
 from diptych.domain.shipping import Standing, Wishes
-from diptych.errors import Conflict, Damaged, DiptychError, NeedsSecret, Refused
-from diptych.job import Job, Tick, finish
-from diptych.remotes import oci_tar
-from diptych.remotes.network import Network
+from diptych.errors import Conflict, DiptychError, Refused
+from diptych.job import finish
 from diptych.remotes.oci import Oci
-from diptych.remotes.oci_login import challenges, related
 from stands import QUICK, Notes, files_of_a_model, fresh, noise, shipment
-from stands.authority import Authority
 from stands.oci import PASSWORD, USER, Registry
 from stands.proxy import Fault, Proxy, Reply, Request, proxied
-from stands.scripted import scripted, told
 from stands.setting import Setting, contents
 from stands.sweep import sweep
-from stands.tokens import Tokens, with_tokens
+
+V1 = Wishes(reference="v1")
+
 
 V1 = Wishes(reference="v1")
 
@@ -43,22 +36,11 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     made.close()
 
 
-@pytest.fixture(scope="module")
-def tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tokens]:
-    with with_tokens(tmp_path_factory.mktemp("tokens")) as made:
-        yield made
-
-
 @pytest.fixture
 def setting(registry: Registry, tmp_path: Path) -> Iterator[Setting]:
     made = Setting(registry, tmp_path)
     yield made
     made.close()
-
-
-def push(remote: Oci, folder: Path, wishes: Wishes = V1, files: dict[str, bytes] | None = None) -> Any:
-    sent = shipment(folder, files or files_of_a_model())
-    return finish(remote.push(finish(remote.plan(sent, wishes)), Notes()))
 
 
 # --- cuts --------------------------------------------------------------------------------------------------------
@@ -124,121 +106,6 @@ def test_the_newest_address_of_an_upload_is_used(setting: Setting) -> None:
         finish(remote.push(setting.plan(remote=remote), setting.notes))
         uploads = [request.path for request in proxy.requests if request.method in ("PATCH", "PUT")]
     assert len(set(uploads)) == len(uploads)
-
-
-# --- logins ------------------------------------------------------------------------------------------------------
-
-
-def test_tls_and_a_password(tmp_path: Path) -> None:
-    authority = Authority(tmp_path)
-    good = authority.vouch("good")
-    served = Registry(tmp_path / "registry", (good.certificate, good.key))
-    try:
-        for ca_file in (authority.file, None):
-            network = Network(ca_file=ca_file, attempts=2, longest_wait=0.1)
-            remote = Oci(parse(f"oci://localhost:{served.port}/tests/tls"), Secret(PASSWORD, USER), network, {})
-            if ca_file is None:
-                with pytest.raises(Refused, match="certificate"):
-                    finish(remote.check())
-            else:
-                push(remote, tmp_path / "source")
-                finish(remote.pull("v1", tmp_path / "pulled"))
-                assert contents(tmp_path / "pulled") == files_of_a_model()
-            remote.close()
-    finally:
-        served.close()
-
-
-def _tokened(tokens: Tokens, secret: Secret | None, model: str = "", speed: float = 0) -> Oci:
-    address = parse(f"oci+http://127.0.0.1:{tokens.registry.port}/tests/{model or fresh()}")
-    return Oci(address, secret, replace(QUICK, bytes_per_second=speed), {"chunk": str(1 << 20)})
-
-
-def test_tokens_are_asked_for_with_the_scope_they_need(tokens: Tokens, tmp_path: Path) -> None:
-    remote = _tokened(tokens, Secret(PASSWORD, USER))
-    before = len(tokens.giver.requests)
-    push(remote, tmp_path / "source")
-    finish(remote.pull("v1", tmp_path / "pulled"))
-    remote.close()
-    assert contents(tmp_path / "pulled") == files_of_a_model()
-    asked = tokens.giver.requests[before:]
-    assert len(asked) == 1
-    assert "pull%2Cpush" in asked[0].path
-
-
-def test_a_token_that_ends_during_a_push_is_renewed(tokens: Tokens, tmp_path: Path) -> None:
-    remote = _tokened(tokens, Secret(PASSWORD, USER))
-    before = len(tokens.giver.requests)
-    tokens.seconds = -59  # the registry grants a minute of leeway, so these end in a second
-    try:
-        sent = shipment(tmp_path / "source", files_of_a_model())
-        plan = finish(remote.plan(sent, V1))
-        remote.close()
-        slow = _tokened(tokens, Secret(PASSWORD, USER), remote.address.path.rpartition("/")[2], 1_500_000)
-        finish(slow.push(plan, Notes()))
-        slow.close()
-    finally:
-        tokens.seconds = 300
-    assert len(tokens.giver.requests) - before > 2
-
-
-@pytest.mark.parametrize("secret", [None, Secret("wrong", USER)], ids=["none", "wrong"])
-def test_no_token_without_the_right_password(tokens: Tokens, secret: Secret | None, tmp_path: Path) -> None:
-    remote = _tokened(tokens, secret)
-    with pytest.raises(NeedsSecret):
-        push(remote, tmp_path)
-    remote.close()
-
-
-@pytest.mark.parametrize(
-    "realm",
-    [
-        "http://127.0.0.2:{port}/token",
-        "http://localhost:{port}/token",
-        "http://127.0.0.1@127.0.0.2:{port}/token",
-        "https://auth.example.com/token",
-        "http://example.com/token",
-        "file:///etc/passwd",
-        "//127.0.0.2:{port}/token",
-        "",
-        "http://[::1",
-    ],
-)
-def test_the_login_is_not_sent_to_another_domain(realm: str) -> None:
-    with scripted(lambda request, writer: told(200, b'{"token": "x"}'), "127.0.0.2") as thief:
-        challenge = f'Bearer realm="{realm.format(port=thief.port)}",service="s"'
-        with scripted(lambda request, writer: told(401, www_authenticate=challenge)) as server:
-            address = parse(f"oci+http://127.0.0.1:{server.port}/x")
-            remote = Oci(address, Secret(PASSWORD, USER), QUICK, {})
-            with pytest.raises((Refused, NeedsSecret)):
-                finish(remote.check())
-            remote.close()
-            assert thief.requests == []
-            assert "authorization" not in server.everything
-
-
-def test_hosts_are_related_by_their_domain() -> None:
-    assert related("registry-1.docker.io", "auth.docker.io")
-    assert related("registry.gitlab.com", "gitlab.com")
-    assert related("registry.firm.co.uk", "login.firm.co.uk")
-    for one, other in (
-        ("registry.firm.co.uk", "evil.co.uk"),
-        ("docker.io", "notdocker.io"),
-        ("10.0.0.1", "10.0.0.1.evil.com"),
-        ("10.1.0.1", "10.2.0.1"),
-        ("registry", "auth"),
-        ("localhost", "evil.localhost.com"),
-    ):
-        assert not related(one, other), (one, other)
-
-
-def test_challenges_are_read() -> None:
-    line = 'Bearer realm="https://a/b?c=d,e",service="x y", scope="repository:a:pull,push", Basic realm="r"'
-    assert challenges([line]) == [
-        ("bearer", {"realm": "https://a/b?c=d,e", "service": "x y", "scope": "repository:a:pull,push"}),
-        ("basic", {"realm": "r"}),
-    ]
-    assert challenges(["", "Negotiate", "x" * 100_000, 'Bearer realm="']) is not None
 
 
 # --- layouts -----------------------------------------------------------------------------------------------------
@@ -371,154 +238,6 @@ def test_tags_that_are_none_are_refused(setting: Setting, reference: str) -> Non
     setting.wishes = Wishes(reference=reference)
     with pytest.raises(Refused):
         setting.plan()
-
-
-# --- manifests and archives that mean no good --------------------------------------------------------------------
-
-
-def _layer(name: str, content: bytes, **changes: Any) -> dict[str, Any]:
-    return {
-        "mediaType": "application/vnd.cncf.model.weight.v1.raw",
-        "digest": f"sha256:{hashlib.sha256(content).hexdigest()}",
-        "size": len(content),
-        "annotations": {"org.cncf.model.filepath": name},
-        **changes,
-    }
-
-
-GOOD = _layer("config.json", b"{}")
-HOSTILE: dict[str, object] = {
-    "up": [_layer("../config.json", b"{}")],
-    "absolute": [_layer("/etc/cron.d/x", b"{}")],
-    "backslash": [_layer("..\\x", b"{}")],
-    "drive": [_layer("C:/x", b"{}")],
-    "twins": [GOOD, _layer("CONFIG.json", b"{}")],
-    "twice": [GOOD, _layer("config.json", b"[]")],
-    "nul": [_layer("a\0b", b"{}")],
-    "reserved": [_layer("aux", b"{}")],
-    "file and folder": [_layer("a", b"{}"), _layer("a/b", b"{}")],
-    "no digest": [_layer("x", b"{}", digest="md5:00")],
-    "digest with a path": [_layer("x", b"{}", digest="sha256:../../../x")],
-    "negative size": [_layer("x", b"{}", size=-1)],
-    "true as size": [_layer("x", b"{}", size=True)],
-    "smaller than said": [_layer("x", b"{}", size=1)],
-    "larger than said": [_layer("x", b"{}", size=3)],
-    "no layers": None,
-    "layers of text": ["x"],
-    "no name": [_layer("x", b"{}", annotations={})],
-}
-
-
-def _serving(manifest: bytes, blobs: dict[str, bytes]) -> Callable[[Request, object], Reply]:
-    def script(request: Request, writer: object) -> Reply:
-        if "/manifests/" in request.path:
-            return told(200, manifest, content_type="application/vnd.oci.image.manifest.v1+json")
-        if "/blobs/" in request.path:
-            content = blobs.get(request.path.rpartition("/")[2])
-            if content is None:
-                return told(404)
-            if "range" in request.headers:
-                begin, end = (int(part or len(content)) for part in request.headers["range"][6:].split("-"))
-                part = content[begin : end + 1]
-                return told(206, part, content_range=f"bytes {begin}-{begin + len(part) - 1}/{len(content)}")
-            return told(200, content)
-        return told(200, b"{}")
-
-    return script
-
-
-def _pull(manifest: object, blobs: dict[str, bytes], folder: Path) -> None:
-    with scripted(_serving(json.dumps(manifest).encode(), blobs)) as server:
-        remote = Oci(parse(f"oci+http://127.0.0.1:{server.port}/x"), None, QUICK, {})
-        try:
-            finish(remote.pull("v1", folder / "pulled"))
-        finally:
-            remote.close()
-
-
-@pytest.mark.parametrize("case", HOSTILE)
-def test_hostile_manifests_write_nothing(case: str, tmp_path: Path) -> None:
-    manifest = {"schemaVersion": 2, "config": _layer("", b"{}"), "layers": HOSTILE[case]}
-    blobs = {str(_layer("", content)["digest"]): content for content in (b"{}", b"[]")}
-    with pytest.raises((Refused, Damaged)) as caught:
-        _pull(manifest, blobs, tmp_path)
-    assert caught.value.message.isprintable()
-    assert contents(tmp_path) == {} or not (tmp_path / "pulled").exists()
-    assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(".pulled")] == []
-
-
-def _tar(*members: tuple[str, bytes, bytes], fmt: int = tarfile.PAX_FORMAT) -> bytes:
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w", format=fmt) as archive:
-        for name, content, kind in members:
-            entry = tarfile.TarInfo(name)
-            entry.size, entry.type, entry.linkname = (
-                len(content),
-                kind,
-                "/etc/passwd" if kind != tarfile.REGTYPE else "",
-            )
-            archive.addfile(entry, io.BytesIO(content))
-    return made.getvalue()
-
-
-def _archive(content: bytes) -> dict[str, Any]:
-    return _layer("", content, mediaType="application/vnd.kitops.modelkit.model.v1.tar", annotations={})
-
-
-@pytest.mark.parametrize("fmt", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT])
-def test_archives_of_others_are_unpacked(fmt: int, tmp_path: Path) -> None:
-    long = "/".join(["a-rather-long-name-of-a-folder"] * 4) + "/x.bin"
-    files = {"./one.bin": noise(100_000, 1), "two.bin": b"", long: noise(513, 2), "three": bytes(512)}
-    content = _tar(*((name, each, tarfile.REGTYPE) for name, each in files.items()), fmt=fmt)
-    _pull(
-        {"config": _layer("", b"{}"), "layers": [_archive(content)]},
-        {f"sha256:{hashlib.sha256(content).hexdigest()}": content},
-        tmp_path,
-    )
-    assert contents(tmp_path / "pulled") == {name.removeprefix("./"): each for name, each in files.items()}
-
-    def read(start: int, length: int) -> Job[bytes]:
-        yield Tick("reading")
-        return content[start : start + length]
-
-    for entry in finish(oci_tar.entries(read, len(content))):
-        expected = files.get(entry.name, files.get(f"./{entry.name}"))
-        assert content[entry.start : entry.start + entry.bytes] == expected
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        _tar(("link", b"", tarfile.SYMTYPE)),
-        _tar(("hard", b"", tarfile.LNKTYPE)),
-        _tar(("pipe", b"", tarfile.FIFOTYPE)),
-        _tar(("device", b"", tarfile.CHRTYPE)),
-        _tar(("../up", b"x", tarfile.REGTYPE)),
-        _tar(("/absolute", b"x", tarfile.REGTYPE)),
-        _tar(("one", b"x", tarfile.REGTYPE), ("ONE", b"y", tarfile.REGTYPE)),
-        _tar(("cut", noise(5000), tarfile.REGTYPE))[:2000],
-        noise(2048),
-        b"short",
-    ],
-    ids=range(10),
-)
-def test_hostile_archives_write_nothing(content: bytes, tmp_path: Path) -> None:
-    manifest = {"config": _layer("", b"{}"), "layers": [_archive(content)]}
-    with pytest.raises((Refused, Damaged)):
-        _pull(manifest, {f"sha256:{hashlib.sha256(content).hexdigest()}": content}, tmp_path)
-    assert not (tmp_path / "pulled").exists()
-
-
-def test_an_archive_with_another_digest_is_not_taken(tmp_path: Path) -> None:
-    content = _tar(("one", noise(5000), tarfile.REGTYPE))
-    wrong = content[:700] + b"!" + content[701:]
-    with pytest.raises(Damaged, match="digest"):
-        _pull(
-            {"config": _layer("", b"{}"), "layers": [_archive(content)]},
-            {f"sha256:{hashlib.sha256(content).hexdigest()}": wrong},
-            tmp_path,
-        )
-    assert not (tmp_path / "pulled").exists()
 
 
 def test_a_manifest_with_another_digest_is_not_taken(setting: Setting) -> None:
