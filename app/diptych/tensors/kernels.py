@@ -34,12 +34,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Bits: TypeAlias = np.unsignedinteger
+    Halves: TypeAlias = NDArray[np.uint16]
+    Words: TypeAlias = NDArray[np.uint32]
+    Measured: TypeAlias = tuple[np.uint32, np.float32, np.float32, np.float32, np.uint32]
+    """How many differ, the squares of both sides and of the change, and the bits of the largest change."""
     Values: TypeAlias = NDArray[np.float32]
     Sums: TypeAlias = NDArray[np.float64]
     Place: TypeAlias = Any
 
 _PLACES = 9
 """As many as there are sums."""
+_ROUNDED = 1 + 2.0**-23
+"""By how much more than its float32 a change can be, at most."""
 _HIGH = 1e37
 _LOW = 1e-28
 """Sums of squares of one block beyond which float32 is not to be trusted to one part in ten million."""
@@ -76,54 +82,80 @@ def add_carefully(x: Values, y: Values, count: int, changed: int, sums: Sums) ->
 
 
 @njit(nogil=True, fastmath=_FAST)
-def squares(x: Values, count: int) -> np.float32:
-    """The sum of squares in float32."""
-    total = np.float32(0)
-    for i in range(count):
-        total += x[i] * x[i]
-    return total
+def measure_bf16(a: Halves, b: Halves) -> Measured:
+    """What a block of BF16 comes to in float32, the upper half of which it is, in one loop.
 
-
-@njit(nogil=True)
-def largest(x: Values, y: Values, d: Values, count: int) -> np.uint32:
-    """Write the changes to `d` and return the bits of the largest; bits of positive floats sort as the floats do."""
-    bits = d.view(np.uint32)
-    for i in range(count):
-        d[i] = abs(y[i] - x[i])
+    The largest change is told by its bits: those of positive floats sort as the floats do, and sort faster.
+    """
+    changed = np.uint32(0)
+    left = right = change = np.float32(0)
     top = np.uint32(0)
-    for i in range(count):
-        top = max(top, bits[i])
-    return top
+    for i in range(a.shape[0]):
+        x = np.uint32(np.uint32(a[i]) << np.uint32(16)).view(np.float32)
+        y = np.uint32(np.uint32(b[i]) << np.uint32(16)).view(np.float32)
+        d = abs(np.float32(y - x))
+        changed = np.uint32(changed + np.uint32(a[i] != b[i]))
+        left += x * x
+        right += y * y
+        change += d * d
+        top = max(top, np.float32(d).view(np.uint32))
+    return changed, left, right, change, top
+
+
+@njit(nogil=True, fastmath=_FAST)
+def measure(a: Words, b: Words) -> Measured:
+    """The same of a block of float32, given as bits."""
+    changed = np.uint32(0)
+    left = right = change = np.float32(0)
+    top = np.uint32(0)
+    for i in range(a.shape[0]):
+        x = np.uint32(a[i]).view(np.float32)
+        y = np.uint32(b[i]).view(np.float32)
+        d = abs(np.float32(y - x))
+        changed = np.uint32(changed + np.uint32(a[i] != b[i]))
+        left += x * x
+        right += y * y
+        change += d * d
+        top = max(top, np.float32(d).view(np.uint32))
+    return changed, left, right, change, top
 
 
 @njit(nogil=True)
-def add_block(x: Values, y: Values, d: Values, count: int, changed: int, sums: Sums) -> None:
-    """Add one block of values; `d` is room for their changes and one value more."""
-    left = squares(x, count)
-    if changed == 0:
-        if _LOW < left < _HIGH:
-            sums[SQUARES_LEFT] += left
-            sums[SQUARES_RIGHT] += left
-        else:
-            add_carefully(x, x, count, 0, sums)
-        return
-    right = squares(y, count)
-    top = largest(x, y, d, count)
-    change = squares(d, count)
-    if not (_LOW < left < _HIGH and _LOW < right < _HIGH and _LOW < change < _HIGH):
-        add_carefully(x, y, count, changed, sums)
-        return
+def noted(measured: Measured, sums: Sums) -> bool:
+    """Add what a block has come to, but for its largest change; False, and nothing is added, beyond float32."""
+    changed, left, right, change, _ = measured
+    if not (_LOW < left < _HIGH and _LOW < right < _HIGH and (changed == 0 or _LOW < change < _HIGH)):
+        return False
     sums[CHANGED] += changed
     sums[SQUARES_LEFT] += left
     sums[SQUARES_RIGHT] += right
     sums[SQUARES_CHANGE] += change
-    bits = d.view(np.uint32)
-    # the difference of two float32 is rounded: where it may be the largest so far, it is taken again in float64
-    d[count] = np.float32(sums[MAX])
-    if top >= bits[count]:
-        for i in range(count):
-            if bits[i] == top:
-                sums[MAX] = max(sums[MAX], abs(np.float64(y[i]) - np.float64(x[i])))
+    return True
+
+
+@njit(nogil=True)
+def may_be_largest(top: np.uint32, sums: Sums) -> bool:
+    """Whether a change with these bits, rounded as the difference of two float32 is, may be the largest so far."""
+    return bool(np.float64(np.uint32(top).view(np.float32)) * _ROUNDED >= sums[MAX]) and top != np.uint32(0)
+
+
+@njit(nogil=True)
+def add_largest(x: Values, y: Values, count: int, sums: Sums) -> None:
+    """Take the largest change of a block in float64."""
+    top = np.uint64(0)
+    for i in range(count):
+        top = max(top, np.float64(abs(np.float64(y[i]) - np.float64(x[i]))).view(np.uint64))
+    sums[MAX] = max(sums[MAX], np.uint64(top).view(np.float64))
+
+
+@njit(nogil=True)
+def add_block(x: Values, y: Values, count: int, changed: int, sums: Sums) -> None:
+    """Add one block of values of which so many differ."""
+    _, left, right, change, top = measure(x.view(np.uint32)[:count], y.view(np.uint32)[:count])
+    if not noted((np.uint32(changed), left, right, change, top), sums):
+        add_carefully(x, y, count, changed, sums)
+    elif may_be_largest(top, sums):
+        add_largest(x, y, count, sums)
 
 
 @njit(nogil=True)
@@ -174,66 +206,68 @@ def _entry(kind: str, more: str = "") -> str:
 @cfunc(_entry("uint16"), error_model="numpy")
 def add_bf16(a: Place, b: Place, count: int, found: Place, room: Place) -> None:
     """Add BF16."""
-    sums = carray(found, (_PLACES,))
-    space = carray(room, (3 * STRIDE,))
-    x, y, d = space[:STRIDE], space[STRIDE : 2 * STRIDE], space[2 * STRIDE :]
+    sums, space = carray(found, (_PLACES,)), carray(room, (2 * STRIDE,))
+    x, y = space[:STRIDE], space[STRIDE:]
     for start in range(0, count, BLOCK):
         left = carray(a, (count,))[start : start + BLOCK]
         right = carray(b, (count,))[start : start + BLOCK]
-        changed = count_changed(left, right)
+        measured = measure_bf16(left, right)
+        easy = noted(measured, sums)
+        if easy and not may_be_largest(measured[4], sums):
+            continue
         widen_bf16(left, x)
-        if changed:
-            widen_bf16(right, y)
-        add_block(x, y, d, left.shape[0], changed, sums)
+        widen_bf16(right, y)
+        if easy:
+            add_largest(x, y, left.shape[0], sums)
+        else:
+            add_carefully(x, y, left.shape[0], int(measured[0]), sums)
 
 
 @cfunc(_entry("uint16"), error_model="numpy")
 def add_f16(a: Place, b: Place, count: int, found: Place, room: Place) -> None:
     """Add F16; infinities count as NaN does, as values that are not finite."""
-    sums = carray(found, (_PLACES,))
-    space = carray(room, (3 * STRIDE,))
-    x, y, d = space[:STRIDE], space[STRIDE : 2 * STRIDE], space[2 * STRIDE :]
+    sums, space = carray(found, (_PLACES,)), carray(room, (2 * STRIDE,))
+    x, y = space[:STRIDE], space[STRIDE:]
     for start in range(0, count, BLOCK):
         left = carray(a, (count,))[start : start + BLOCK]
         right = carray(b, (count,))[start : start + BLOCK]
-        changed = count_changed(left, right)
         widen_f16(left, x)
-        if changed:
-            widen_f16(right, y)
-        add_block(x, y, d, left.shape[0], changed, sums)
+        widen_f16(right, y)
+        add_block(x, y, left.shape[0], count_changed(left, right), sums)
 
 
 @cfunc(_entry("uint32"), error_model="numpy")
 def add_f32(a: Place, b: Place, count: int, found: Place, room: Place) -> None:
     """Add F32, given as bits."""
-    sums = carray(found, (_PLACES,))
-    space = carray(room, (3 * STRIDE,))
-    x, y, d = space[:STRIDE], space[STRIDE : 2 * STRIDE], space[2 * STRIDE :]
+    sums, space = carray(found, (_PLACES,)), carray(room, (2 * STRIDE,))
+    x, y = space[:STRIDE], space[STRIDE:]
     for start in range(0, count, BLOCK):
         left = carray(a, (count,))[start : start + BLOCK]
         right = carray(b, (count,))[start : start + BLOCK]
-        changed = count_changed(left, right)
+        measured = measure(left, right)
+        easy = noted(measured, sums)
+        if easy and not may_be_largest(measured[4], sums):
+            continue
         widen_f32(left, x)
-        if changed:
-            widen_f32(right, y)
-        add_block(x, y, d, left.shape[0], changed, sums)
+        widen_f32(right, y)
+        if easy:
+            add_largest(x, y, left.shape[0], sums)
+        else:
+            add_carefully(x, y, left.shape[0], int(measured[0]), sums)
 
 
 @cfunc(_entry("uint8", "CPointer(float32), "), error_model="numpy")
 def add_f8(a: Place, b: Place, count: int, codes: Place, found: Place, room: Place) -> None:
     """Add any type of eight bits by the 256 values of its `codes`."""
-    sums = carray(found, (_PLACES,))
-    space = carray(room, (3 * STRIDE,))
-    x, y, d = space[:STRIDE], space[STRIDE : 2 * STRIDE], space[2 * STRIDE :]
-    table = carray(codes, (256,))
+    sums, space = carray(found, (_PLACES,)), carray(room, (2 * STRIDE,))
+    x, y, table = space[:STRIDE], space[STRIDE:], carray(codes, (256,))
     for start in range(0, count, BLOCK):
         left = carray(a, (count,))[start : start + BLOCK]
         right = carray(b, (count,))[start : start + BLOCK]
         changed = count_changed(left, right)
         widen_f8(left, table, x)
-        if changed:
-            widen_f8(right, table, y)
-        add_block(x, y, d, left.shape[0], changed, sums)
+        widen_f8(right, table, y)
+        add_block(x, y, left.shape[0], changed, sums)
 
 
 ENTRIES = (add_bf16, add_f16, add_f32, add_f8)

@@ -52,7 +52,7 @@ class Arithmetic:
         """Add the difference of a piece of `dtype`, given as bytes, to its sums."""
         name, kind = _KINDS.get(dtype, ("f8", "u1"))
         left, right = _aligned(a, kind), _aligned(b, kind)
-        room = np.empty(3 * STRIDE, np.float32)
+        room = np.empty(2 * STRIDE, np.float32)
         codes = () if table is None else (table,)
         self._call(f"add_{name}", left, right, len(left), *codes, sums, room)
 

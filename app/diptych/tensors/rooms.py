@@ -5,7 +5,7 @@ from __future__ import annotations
 BLOCK = 2048
 """Elements that are compared at a time."""
 STRIDE = BLOCK + 32
-"""Values from one block to the next of the three in its room, so that they do not evict one another from the cache."""
+"""Values from one block to the next of the two in its room, so that they do not evict one another from the cache."""
 ROOM = 1024
 """Values of a block that is printed, in front of the cells."""
 MASKS = 8192 + 1024
