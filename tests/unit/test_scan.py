@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from pathlib import Path
@@ -493,6 +494,23 @@ def test_a_cancelled_scan_keeps_what_it_stored_and_loses_nothing(
         assert {name: version.metrics for name, version in again.items()} == {
             name: version.metrics for name, version in whole.items()
         }
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_the_collector_of_garbage_is_left_as_it_was(workbench: Workbench, tmp_path: Path, frozen: bool) -> None:
+    make_model(tmp_path / "tiny")
+    if frozen:
+        gc.freeze()
+    try:
+        scan(workbench, tmp_path)
+        assert bool(gc.get_freeze_count()) is frozen
+        job = workbench.scan([tmp_path])
+        next(job)
+        assert gc.get_freeze_count()
+        job.close()
+        assert bool(gc.get_freeze_count()) is frozen
+    finally:
+        gc.unfreeze()
 
 
 def test_a_bad_file_is_one_line_and_the_others_are_read(workbench: Workbench, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from itertools import chain
 from mmap import mmap
 from pathlib import Path
+from struct import Struct
 from typing import NamedTuple
 
 from diptych import display
@@ -24,6 +25,7 @@ from diptych.opening import descriptor_of, unreadable
 MOST_HEADER = 100_000_000
 """Bytes; the limit of the reference library."""
 _FIRST = 2**16
+_LENGTH = Struct("<Q")
 _READ = 2**20
 _REASON = 150
 _MOST_ALIKE = 8
@@ -69,23 +71,21 @@ class HeaderReader:
             os.close(file)
 
     def _read(self, file: int, size: int, name: str) -> Header:
-        read = os.preadv(file, [self._head], 0)
-        start, metadata, layout = self._again(read) or self._first(file, bytes(self._head[:read]), size)
+        head = self._head
+        read = os.preadv(file, [head], 0)
+        (length,) = _LENGTH.unpack_from(head)
+        for met in self._met.get(length, ()):
+            if head.startswith(met.header, 8, read):
+                start, metadata, layout = 8 + length, met.metadata, met.layout
+                break
+        else:
+            start, metadata, layout = self._first(file, bytes(head[:read]), size)
         data = layout.entries[-1][4] if layout.entries else 0
         if size < start + data:
             raise _Short(f"is still being written or was cut: {size:,} of {start + data:,} bytes")
         if size > start + data:
             raise Broken(f"has {size - start - data:,} bytes behind its last tensor")
         return Header(name, start, layout, metadata)
-
-    def _again(self, read: int) -> tuple[int, Mapping[str, str], Layout] | None:
-        """What a header said that was met before; None for another one. The first `read` bytes lie in `_head`."""
-        head = self._head
-        length = int.from_bytes(head[:8], "little")
-        for met in self._met.get(length, ()):
-            if head.startswith(met.header, 8, read):
-                return 8 + length, met.metadata, met.layout
-        return None
 
     def _first(self, file: int, head: bytes, size: int) -> tuple[int, Mapping[str, str], Layout]:
         """What a header says that is met for the first time; it is remembered where it is not long."""

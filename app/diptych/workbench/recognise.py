@@ -31,6 +31,8 @@ from diptych.workbench.walk import Listing
 
 _STANDARD = frozenset({"model", "adapter_model", "diffusion_pytorch_model", "consolidated", "pytorch_model"})
 """Stems of weight files that tools give to every model, so that they say nothing of this one."""
+_LONG = 19
+"""Digits of a step that the catalog could not hold."""
 _NOT_READ = "weights in this format are not read yet"
 _LIKELY = (".safetensors", ".gguf", *CONFIGS, "trainer_state.json", "_results.json", ".bin", ".pt", ".pth", ".npz")
 
@@ -124,11 +126,12 @@ class Recogniser:
         problems = [
             *weights.problems,
             *faults,
-            *_not_downloaded(listing, main),
+            *(_not_downloaded(listing, main) if listing.broken else ()),
             *folder.records.problems,
-            *(Problem(display.path(listing.path / name), _NOT_READ) for name in others),
-            *(problem for record in own for problem in record.evidence.problems),
+            *[Problem(display.path(listing.path / name), _NOT_READ) for name in others],
+            *[problem for record in own for problem in record.evidence.problems],
         ]
+        told = _told(own) if own else _SILENT
         state = weights.state
         unfinished = folder.records.partial or folder.names.unfinished or bool(listing.broken)
         if (state in (State.COMPLETE, State.UNREAD) and unfinished) or (
@@ -142,17 +145,17 @@ class Recogniser:
             path=listing.where,
             name=name,
             model=model,
-            kind=_kind(checkpoint is not None, own),
+            kind=Kind.ADAPTER if told.adapter else Kind.CHECKPOINT if checkpoint else Kind.MODEL,
             state=state,
             stamp=listing.stamp(),
-            step=_step("" if checkpoint is None else checkpoint[1], own),
+            step=int(checkpoint[1]) if checkpoint and len(checkpoint[1]) < _LONG else told.step,
             format=_format(listing, others) if main is None else main.format if main.files else "",
-            family=_family(own),
+            family=told.family,
             created=_written(listing, chosen or others or listing.files),
             artifacts=_files(listing, listing.names, _roles(listing.names, chosen)),
             headers=tuple(weights.headers),
             records=tuple(own),
-            base=_base(own) or (None if checkpoint is None else self._base_of_run(listing.path.parent)),
+            base=told.base or (self._base_of_run(listing.path.parent) if checkpoint else None),
             problems=tuple(problems),
         )
 
@@ -161,7 +164,8 @@ class Recogniser:
     ) -> Generator[None, None, Found]:
         """The version that a weight file, or a split one, is by itself. `shared` tells of all that lie there."""
         read = yield from self._sets.read(listing, weights, {})
-        own = [*shared, *read.records]
+        own = (*shared, *read.records)
+        told = _told(own) if own else _SILENT
         name, model = self.names.of(place)
         return Found(
             path=place,
@@ -170,14 +174,14 @@ class Recogniser:
             kind=Kind.MODEL,
             state=read.state,
             stamp=stamp,
-            step=_step("", own),
+            step=told.step,
             format=weights.format,
-            family=_family(own),
+            family=told.family,
             created=_written(listing, weights.files),
             artifacts=_files(listing, weights.files, (Role.WEIGHTS,) * len(weights.files)),
             headers=tuple(read.headers),
-            records=tuple(own),
-            base=_base(own),
+            records=own,
+            base=told.base,
             problems=tuple(read.problems),
         )
 
@@ -285,8 +289,28 @@ def _arranged(sets: Sequence[WeightSet], whole: bool) -> tuple[WeightSet | None,
     return main, loose + quantised
 
 
-def _family(own: Iterable[Record]) -> str:
-    return next((family for record in own if (family := record.evidence.facts.get("family"))), "")
+class _Told(NamedTuple):
+    """What the records of a version tell of it as a whole."""
+
+    adapter: bool = False
+    step: int | None = None
+    family: str = ""
+    base: Lineage | None = None
+
+
+_SILENT = _Told()
+
+
+def _told(own: Sequence[Record]) -> _Told:
+    evidence = [record.evidence for record in own]
+    declared = [lineage for one in evidence for lineage in one.lineage]
+    adapters = (one for one in declared if one.relation is Relation.ADAPTER)
+    return _Told(
+        adapter=any(record.reader.startswith("adapter_config") for record in own),
+        step=next((one.step for one in evidence if one.step is not None), None),
+        family=next((family for one in evidence if (family := one.facts.get("family"))), ""),
+        base=next(adapters, declared[0] if declared else None),
+    )
 
 
 def _format(listing: Listing, unread_files: Sequence[str]) -> str:
@@ -311,19 +335,6 @@ def _downloading(listing: Listing) -> bool:
     return any(snapshot.folder.parents[1].glob("blobs/*.incomplete"))
 
 
-def _kind(checkpoint: bool, own: Iterable[Record]) -> Kind:
-    if any(record.reader.startswith("adapter_config") for record in own):
-        return Kind.ADAPTER
-    return Kind.CHECKPOINT if checkpoint else Kind.MODEL
-
-
-def _step(digits: str, own: Iterable[Record]) -> int | None:
-    """The step that the folder's name gives in `digits`, else the one that a record gives."""
-    if 0 < len(digits) < 19:
-        return int(digits)
-    return next((record.evidence.step for record in own if record.evidence.step is not None), None)
-
-
 def _files(listing: Listing, names: tuple[str, ...], roles: tuple[Role, ...]) -> Files:
     return Files(names, *listing.sizes_and_times(names), roles)
 
@@ -335,10 +346,4 @@ def _roles(names: tuple[str, ...], weights: frozenset[str]) -> tuple[Role, ...]:
 
 def _written(listing: Listing, names: Iterable[str]) -> float | None:
     """When the newest of the files was written, seconds since 1970."""
-    return max((listing.files[name].st_mtime for name in names), default=None)
-
-
-def _base(own: Iterable[Record]) -> Lineage | None:
-    declared = [lineage for record in own for lineage in record.evidence.lineage]
-    adapters = (one for one in declared if one.relation is Relation.ADAPTER)
-    return next(adapters, declared[0] if declared else None)
+    return max([listing.files[name].st_mtime for name in names], default=None)

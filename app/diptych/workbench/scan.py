@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -65,15 +67,16 @@ def scan(catalog: Catalog, paths: Sequence[Path]) -> Job[ScanReport]:
         if not is_there(root) and root not in remembered:
             raise NotFound(f"{display.path(root)}: no such folder")
     sweep = _Sweep(catalog)
-    for root in roots:
-        if root.is_dir():
-            yield from sweep.folder(root)
-        elif is_there(root):
-            yield from sweep.file(root)
-        else:
-            sweep.problems.append(Problem(display.path(root), "is not there; its versions are kept as offline"))
-            sweep.changes |= catalog.missing(root, ())
-    yield from sweep.join()
+    with _only_new_garbage():
+        for root in roots:
+            if root.is_dir():
+                yield from sweep.folder(root)
+            elif is_there(root):
+                yield from sweep.file(root)
+            else:
+                sweep.problems.append(Problem(display.path(root), "is not there; its versions are kept as offline"))
+                sweep.changes |= catalog.missing(root, ())
+        yield from sweep.join()
     folders = [root for root in roots if root.is_dir()]
     sweep.lose(folders)
     met = catalog.tally(folders, sweep.present)
@@ -81,6 +84,23 @@ def scan(catalog: Catalog, paths: Sequence[Path]) -> Job[ScanReport]:
     seconds = time.monotonic() - started
     problems = tuple(dict.fromkeys((*sweep.problems, *met.problems)))
     return ScanReport(changes, met.versions, sweep.files, problems, seconds)
+
+
+@contextmanager
+def _only_new_garbage() -> Iterator[None]:
+    """Keep the collector of garbage to what is made from now on.
+
+    A scan makes many objects, so the collector would go through all modules and classes again and again, each time
+    holding the interpreter for as long as it takes to read hundreds of folders. The window has seen to it at its start.
+    """
+    if gc.get_freeze_count():
+        yield
+        return
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def own_files(catalog: Catalog) -> OwnFiles:
