@@ -6,6 +6,7 @@ import os
 import resource
 import shutil
 import socket
+import stat
 import threading
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -90,10 +91,8 @@ def test_a_socket_is_told(workbench: Workbench, tmp_path: Path, monkeypatch: pyt
 
 def test_a_device_is_told(workbench: Workbench, tmp_path: Path) -> None:
     make_model(tmp_path / "tiny")
-    try:
-        os.mknod(tmp_path / "tiny" / "model-2.safetensors", 0o600 | 0o020000, os.makedev(1, 3))
-    except PermissionError:
-        pytest.skip("only root makes devices")
+    # the one device that Linux lets everybody make: it stands for a deleted file in layered file systems
+    os.mknod(tmp_path / "tiny" / "model-2.safetensors", stat.S_IFCHR | 0o600, os.makedev(0, 0))
     assert told(scan(workbench, tmp_path)) == ["model-2.safetensors: is not a regular file"]
 
 
@@ -159,10 +158,7 @@ def test_a_sparse_terabyte_costs_nothing(workbench: Workbench, tmp_path: Path) -
     file = tmp_path / "huge" / "model.safetensors"
     file.parent.mkdir()
     file.write_bytes(header_bytes(entry))
-    try:
-        os.truncate(file, file.stat().st_size + size)
-    except OSError:
-        pytest.skip("the file system holds no file of a terabyte")
+    os.truncate(file, file.stat().st_size + size)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     scan(workbench, tmp_path)
     (version,) = versions(workbench).values()
