@@ -6,9 +6,11 @@ It is a function of what it is given, so that a worker can arrange rows that are
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from heapq import merge
+from operator import itemgetter
+from typing import Any, TypeAlias
 
 from diptych.domain.sheet import Row, Sheet
 from diptych.job import Job, Tick
@@ -165,15 +167,24 @@ def _lead(rows: tuple[Row, ...]) -> int:
     return min(max(len(cell.text.partition(".")[0]) for cell in numbers), _MOST_LEAD)
 
 
-def _sorted(rows: list[Row], by: Callable[[Row], float | str | None], descending: bool) -> list[Row]:
+def _sorted(rows: list[Row], by: Callable[[Row], Value], descending: bool) -> list[Row]:
     """Numbers before texts, each in order; what has no value last in either direction."""
     valued = [(by(row), row) for row in rows]
     numbers = [(value, row) for value, row in valued if isinstance(value, _NUMBERS) and not math.isnan(value)]
     texts = [(value, row) for value, row in valued if isinstance(value, str)]
-    known = [row for _, row in sorted(numbers, key=lambda pair: pair[0], reverse=descending)]
-    known += [row for _, row in sorted(texts, key=lambda pair: pair[0], reverse=descending)]
+    known = [row for _, row in _in_order(numbers, descending)]
+    known += [row for _, row in _in_order(texts, descending)]
     placed = {id(row) for row in known}
     return known + [row for row in rows if id(row) not in placed]
+
+
+def _in_order(pairs: Sequence[tuple[Any, Row]], descending: bool) -> Iterable[tuple[Any, Row]]:
+    """Pairs by their values: parts are sorted, then merged, since one long sort would hold up the window."""
+    parts = [
+        sorted(pairs[begin : begin + _TOGETHER], key=itemgetter(0), reverse=descending)
+        for begin in range(0, len(pairs), _TOGETHER)
+    ]
+    return parts[0] if len(parts) == 1 else merge(*parts, key=itemgetter(0), reverse=descending)
 
 
 def _haystack(row: Row) -> str:

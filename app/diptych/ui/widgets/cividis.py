@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 from PySide6.QtGui import QColor
 
@@ -14,8 +15,9 @@ CIVIDIS = (
 """Evenly spaced stops of the colour map cividis (Nunez, Anderton and Renslow 2018), in between them linear."""
 
 
+@lru_cache(maxsize=16_384)
 def cividis(share: float) -> QColor:
-    """The colour at a share of the scale, 0 to 1."""
+    """The colour at a share of the scale, 0 to 1; one object for all who ask: change a copy of it."""
     at = min(max(share, 0.0), 1.0) * (len(CIVIDIS) - 1)
     low = min(int(at), len(CIVIDIS) - 2)
     first, second = QColor(CIVIDIS[low]), QColor(CIVIDIS[low + 1])

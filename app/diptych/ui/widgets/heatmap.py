@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QPainter, QPen, QResizeEvent, QWheelEvent
-from PySide6.QtWidgets import QAbstractItemView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QTableView, QWidget
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPen, QResizeEvent, QWheelEvent
+from PySide6.QtWidgets import QAbstractItemView, QTableView, QWidget
 
 from diptych.ui.theme import Theme
 from diptych.ui.widgets.heatheads import LEAST, Layers, Modules
@@ -54,8 +54,6 @@ class HeatMap(QTableView):
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._delegate = _PatchDelegate(self)
-        self.setItemDelegate(self._delegate)
         self._across = Layers(theme, self, lambda: self.heat.columns)
         self.setHorizontalHeader(self._across)
         self._down = Modules(theme, self, lambda: self.heat.rows)
@@ -159,6 +157,29 @@ class HeatMap(QTableView):
             self.fit()
             self.scrollTo(self.currentIndex())
 
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the fields in view, and the cursor around one of them.
+
+        Done here rather than by a delegate, since hundreds of layers are thousands of fields.
+        """
+        painter = QPainter(self.viewport())
+        first, last = (self.columnAt(x) for x in (event.rect().left(), event.rect().right()))
+        columns = range(max(first, 0), last + 1 if last >= 0 else self.heat.columnCount())
+        across = [(column, self.columnViewportPosition(column), self.columnWidth(column)) for column in columns]
+        for row in range(self.heat.rowCount()):
+            y, height = self.rowViewportPosition(row), self.rowHeight(row)
+            for column, x, width in across:
+                patch = self.heat.patch_at(row, column)
+                if patch is not None:
+                    paint_patch(painter, QRect(x, y, width, height), patch, self.heat.scale, self.theme)
+        current = self.currentIndex()
+        if self.heat.patch(current) is not None:
+            cell = QRectF(self.visualRect(current)).adjusted(0.5, 0.5, -1.5, -1.5)
+            painter.setPen(QPen(self.theme.color("surface"), 3))
+            painter.drawRect(cell)
+            painter.setPen(QPen(self.theme.color("focus" if self.hasFocus() else "muted"), 2))
+            painter.drawRect(cell)
+
     def wheelEvent(self, event: QWheelEvent) -> None:
         """With Ctrl the wheel zooms about the pointer, sideways it scrolls, else it is the page's."""
         turned = event.angleDelta()
@@ -229,26 +250,3 @@ class HeatMap(QTableView):
             for column in range(self.heat.columnCount())
         )
         return [index for index in indexes if self.heat.patch(index) is not None]
-
-
-class _PatchDelegate(QStyledItemDelegate):
-    def __init__(self, view: HeatMap) -> None:
-        super().__init__(view)
-        self._view = view
-
-    def paint(
-        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> None:
-        view, theme = self._view, self._view.theme
-        patch = view.heat.patch(index)
-        if patch is None:
-            return
-        cell = paint_patch(painter, option.rect, patch, view.heat.scale, theme)
-        if option.state & QStyle.StateFlag.State_Selected:
-            painter.save()
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(theme.color("surface"), 3))
-            painter.drawRect(cell.adjusted(0.5, 0.5, -0.5, -0.5))
-            painter.setPen(QPen(theme.color("focus" if view.hasFocus() else "muted"), 2))
-            painter.drawRect(cell.adjusted(0.5, 0.5, -0.5, -0.5))
-            painter.restore()

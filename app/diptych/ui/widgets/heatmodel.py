@@ -63,6 +63,10 @@ class HeatModel(QAbstractTableModel):
         """The patch of a field; None where the model has no such tensor."""
         return self._patches.get((index.row(), index.column())) if index.isValid() else None
 
+    def patch_at(self, row: int, column: int) -> Patch | None:
+        """The same by row and column."""
+        return self._patches.get((row, column))
+
     def rowCount(self, parent: QModelIndex | QPersistentModelIndex = _ROOT) -> int:
         return 0 if parent.isValid() else len(self.rows)
 

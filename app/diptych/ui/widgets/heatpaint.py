@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from PySide6.QtCore import QRect, QRectF, Qt
+from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QPainter
 
 from diptych import display
@@ -23,35 +23,39 @@ _BRIGHT = 0.45
 """From this share of the scale on, black ink is read better on a colour than white."""
 
 
-def paint_patch(painter: QPainter, rect: QRect, patch: Patch, scale: Scale, theme: Theme) -> QRectF:
-    """Paint a field; what it fills of `rect` is returned, for a cursor around it."""
+def paint_patch(painter: QPainter, rect: QRect, patch: Patch, scale: Scale, theme: Theme) -> None:
+    """Paint a field: its colour, the worst of many as a band above it, its sign or, where there is room, its number."""
+    cell = rect.adjusted(0, 0, -1 if rect.width() > 5 else 0, -1)
     wide = rect.width() >= _TIGHT
-    cell = QRectF(rect).adjusted(0, 0, -1 if rect.width() > 5 else 0, -1)
-    painter.save()
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing, wide)
-    painter.setPen(Qt.PenStyle.NoPen)
-    ink = theme.color(patch.tone)
-    if patch.value is not None and patch.symbol != "=" and not (patch.worst is not None and patch.value == 0):
-        ink = _fill(painter, cell, scale.share(patch.value), wide)
+    color, ink = _colors(patch, scale, theme)
+    if wide:
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(color)
+        painter.drawRoundedRect(cell, 2, 2)
     else:
-        painter.setBrush(theme.color("hover"))
-        painter.drawRoundedRect(cell, 2 if wide else 0, 2 if wide else 0)
+        painter.fillRect(cell, color)
+    band = 0
     if patch.worst is not None and patch.symbol != "=":
-        band = QRectF(cell.x(), cell.y(), cell.width(), round(cell.height() / 3))
-        painter.setBrush(cividis(scale.share(patch.worst)))
-        painter.drawRect(band)
-    if patch.symbol and wide:
-        _write(painter, cell, patch.symbol, ink, theme)
-    elif patch.symbol and patch.symbol != "=":
-        painter.setBrush(ink)
-        painter.drawRect(QRectF(cell.x(), cell.center().y() - 2, max(cell.width(), 2), 4))
-    elif patch.value is not None and rect.width() >= theme.px(_NUMBERED):
-        low = QRectF(cell.x(), cell.y() + (round(cell.height() / 3) if patch.worst is not None else 0),
-                     cell.width(), cell.height())  # fmt: skip
-        low.setBottom(cell.bottom())
-        _write(painter, low, figure(patch.value), ink, theme)
-    painter.restore()
-    return cell
+        band = round(cell.height() / 3)
+        painter.fillRect(cell.x(), cell.y(), cell.width(), band, cividis(scale.share(patch.worst)))
+    text = patch.symbol
+    if not text and patch.value is not None and rect.width() >= theme.px(_NUMBERED):
+        text = figure(patch.value)
+    if text and wide:
+        painter.setPen(ink)
+        painter.setFont(theme.font(Size.CAPTION))
+        painter.drawText(cell.adjusted(0, band, 0, 0), Qt.AlignmentFlag.AlignCenter, text)
+    elif text and text != "=":
+        painter.fillRect(cell.x(), cell.center().y() - 2, max(cell.width(), 2), 4, ink)
+
+
+def _colors(patch: Patch, scale: Scale, theme: Theme) -> tuple[QColor, QColor]:
+    """The colour of a field and of the ink on it; what is the same for most stays grey."""
+    if patch.value is None or patch.symbol == "=" or (patch.worst is not None and patch.value == 0):
+        return theme.color("hover"), theme.color(patch.tone)
+    share = scale.share(patch.value)
+    return cividis(share), QColor("#FFFFFF" if share < _BRIGHT else "#000000")
 
 
 def figure(value: float) -> str:
@@ -72,16 +76,3 @@ def thinned(names: Sequence[str], widths: Sequence[float], metrics: QFontMetrics
         name if (int(name) % every == 0 if name.isdigit() else metrics.horizontalAdvance(name) <= room + 6) else ""
         for name, room in zip(names, widths, strict=True)
     ]
-
-
-def _fill(painter: QPainter, cell: QRectF, share: float, wide: bool) -> QColor:
-    """Fill a field with the colour of a share; the colour of ink that is read on it."""
-    painter.setBrush(cividis(share))
-    painter.drawRoundedRect(cell, 2 if wide else 0, 2 if wide else 0)
-    return QColor("#FFFFFF" if share < _BRIGHT else "#000000")
-
-
-def _write(painter: QPainter, cell: QRectF, text: str, ink: QColor, theme: Theme) -> None:
-    painter.setPen(ink)
-    painter.setFont(theme.font(Size.CAPTION))
-    painter.drawText(cell, Qt.AlignmentFlag.AlignCenter, text)

@@ -22,6 +22,7 @@ class PairList(RowList):
 
     def fit(self) -> None:
         """Take the height of the place."""
+        self._size_rows()
 
 
 class _PairDelegate(QStyledItemDelegate):

@@ -13,7 +13,15 @@ from PySide6.QtCore import (
     Signal,
 )
 from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent, QPainter, QPen, QResizeEvent, QWheelEvent
-from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+    QWidget,
+)
 
 from diptych.ui.theme import Theme
 from diptych.ui.tokens import Size
@@ -27,8 +35,11 @@ SHOWN = 12
 """Rows of a table within a report."""
 
 
-class RowList(QListView):
-    """Shows the `Line`s of a model. Within a report it is as high as its rows and leaves the wheel to the page."""
+class RowList(QTableView):
+    """Shows the `Line`s of a model. Within a report it is as high as its rows and leaves the wheel to the page.
+
+    A table of one column, since a list of Qt's asks for every line that it has before it shows one.
+    """
 
     moved = Signal(QModelIndex)
     """The cursor is on another line."""
@@ -49,7 +60,11 @@ class RowList(QListView):
         self._within_report = True
         self._columns: Columns | None = None
         self.setAccessibleName(name)
-        self.setUniformItemSizes(True)
+        self.setShowGrid(False)
+        self.setTabKeyNavigation(False)
+        self.setHorizontalHeader(_hidden(Qt.Orientation.Horizontal))
+        self.horizontalHeader().setStretchLastSection(True)
+        self.setVerticalHeader(_hidden(Qt.Orientation.Vertical))
         self.setMouseTracking(True)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
@@ -59,7 +74,7 @@ class RowList(QListView):
         self.setItemDelegate(self._delegate)
         self.doubleClicked.connect(self.opened)
         self.set_within_report(True)
-        theme.changed.connect(self.doItemsLayout)
+        theme.changed.connect(self._size_rows)
 
     def set_within_report(self, within: bool) -> None:
         """Whether the list is part of a scrolling page, or a page of its own."""
@@ -70,11 +85,15 @@ class RowList(QListView):
 
     def fit(self) -> None:
         """Take the height of the rows, up to the limit of a report."""
+        self._size_rows()
         if not self._within_report:
             self.setMinimumHeight(3 * self.theme.row)
             self.setMaximumHeight(16777215)
             return
         self.setFixedHeight(min(self._count(), SHOWN) * self.theme.row)
+
+    def _size_rows(self) -> None:
+        self.verticalHeader().setDefaultSectionSize(self.theme.row)
 
     def columns(self) -> Columns:
         """Where the columns stand at the present width."""
@@ -143,6 +162,8 @@ class RowList(QListView):
             self.left_over.emit(1)
         elif key == Qt.Key.Key_Up and index.row() <= 0:
             self.left_over.emit(-1)
+        elif key in (Qt.Key.Key_Home, Qt.Key.Key_End) and self._count():
+            self.set_cursor(self.model().index(0 if key == Qt.Key.Key_Home else self._count() - 1, 0))
         elif event.text() and event.text().isprintable():
             event.ignore()  # single letters are the page's actions, not a search within the list
         else:
@@ -155,6 +176,15 @@ class RowList(QListView):
     def _bar_width(self) -> int:
         bar = self.verticalScrollBar()
         return bar.width() if not self._within_report and bar.isVisible() else 0
+
+
+def _hidden(orientation: Qt.Orientation) -> QHeaderView:
+    """An edge of the table that is not shown, with lines of one height."""
+    header = QHeaderView(orientation)
+    header.setMinimumSectionSize(1)
+    header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+    header.hide()
+    return header
 
 
 class _LineDelegate(QStyledItemDelegate):
