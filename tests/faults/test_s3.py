@@ -188,7 +188,7 @@ def rewritten(setting: Setting, monkeypatch: pytest.MonkeyPatch, when: str) -> P
     return weights
 
 
-@pytest.mark.parametrize(("when", "memory"), [("before", 80 << 20), ("before", 0), ("after", 0)])
+@pytest.mark.parametrize(("when", "memory"), [("before", 64 << 20), ("before", 0), ("after", 0)])
 def test_a_file_that_is_written_to_meanwhile_leaves_nothing(
     setting: Setting, ceph: Ceph, monkeypatch: pytest.MonkeyPatch, when: str, memory: int
 ) -> None:

@@ -23,10 +23,10 @@ from diptych.remotes.body import Body
 from diptych.remotes.s3_bucket import Bucket, Stored
 from diptych.remotes.s3_login import UNSIGNED
 
-PART = 16 << 20
+PART = 8 << 20
 _MOST_PARTS = 9000  # S3 takes ten thousand
-_ABREAST = 4
-_MEMORY = 80 << 20
+_ABREAST = 6
+_MEMORY = 64 << 20
 """What parts may take up: the one that is hashed, and those on their way."""
 _PATIENCE = 0.1
 
