@@ -34,13 +34,14 @@ from diptych.domain.shipping import (
     Wishes,
 )
 from diptych.domain.version import Version
-from diptych.errors import Conflict, Damaged, NotFound, Refused
+from diptych.errors import Conflict, Damaged, Refused
 from diptych.job import Job, Tick
 from diptych.remotes.beneath import open_file
+from diptych.remotes.fetching import fetch_all, require_range
 from diptych.remotes.folder_shelf import MANIFEST, Shelf
 from diptych.remotes.folder_verify import verify
 from diptych.remotes.folder_write import copy, lack_of_room, write
-from diptych.remotes.landing import Landing
+from diptych.remotes.landing import Arrival, Landing
 from diptych.remotes.manifest import Manifest, planned, removed
 from diptych.remotes.names import safe_name
 from diptych.remotes.network import Network
@@ -145,11 +146,7 @@ class Folder:
     def read(self, ref: str, name: str, start: int, length: int) -> Job[bytes]:
         """A range of one file; a file that is read from end to end is checked by its digest."""
         folder, manifest = yield from self._shelf.resolve(ref)
-        file = manifest.file(name)
-        if file is None:
-            raise NotFound(f"{visible(name)}: not in {visible(ref)} of {self.address}")
-        if start < 0 or length < 0 or start + length > file.bytes:
-            raise Refused(f"{visible(name)}: has {file.bytes:,} bytes, fewer than were asked for")
+        file = require_range(manifest.file(name), name, start, length, f"{visible(ref)} of {self.address}")
         with self._shelf.connected(), open_file(self._root / folder, name) as source:
             content = os.pread(source.fileno(), length, start)
             as_told = os.fstat(source.fileno()).st_size == file.bytes
@@ -161,16 +158,14 @@ class Folder:
     def pull(self, ref: str, folder: Path) -> Job[tuple[Delivered, ...]]:
         """Copy a version; files that an earlier try has copied are not copied again."""
         name, manifest = yield from self._shelf.resolve(ref)
-        total, done = sum(file.bytes for file in manifest.files), 0
-        with self._shelf.connected(), Landing(folder) as landing:
-            for file in manifest.files:
-                if not landing.has(file):
-                    with open_file(self._root / name, file.name) as source, landing.receive(file) as take:
-                        for _ in copy(source, take, file.bytes, self._rate):
-                            yield Tick(f"fetching {file.name}", done + take.received, total, "bytes")
-                done += file.bytes
-                yield Tick(f"Fetched {file.name}", done, total, "bytes")
-            landing.finish()
+
+        def fetch(file: Delivered, take: Arrival) -> Job[None]:
+            with open_file(self._root / name, file.name) as source:
+                for _ in copy(source, take, file.bytes, self._rate):
+                    yield Tick(f"fetching {file.name}")
+
+        with self._shelf.connected():
+            yield from fetch_all(folder, manifest.files, fetch)
         return manifest.files
 
     def verify(self, receipt: Receipt) -> Job[Verified]:

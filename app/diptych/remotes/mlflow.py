@@ -27,9 +27,10 @@ from diptych.domain.shipping import (
     Voyage,
     Wishes,
 )
-from diptych.errors import Damaged, NotFound, Refused
+from diptych.errors import Damaged, Refused
 from diptych.job import Job, Tick
-from diptych.remotes.landing import Landing
+from diptych.remotes.fetching import fetch_all, require_range
+from diptych.remotes.landing import Arrival
 from diptych.remotes.manifest import Manifest, planned, removed
 from diptych.remotes.mlflow_evidence import MANIFEST, MODEL_FILE, version_tags
 from diptych.remotes.mlflow_push import Making
@@ -152,27 +153,19 @@ class MLflow:
         """A range of one file."""
         number = yield from self._registered.number(ref)
         artifacts, files = yield from self._registered.contents(number)
-        file = next((each for each in files if each.name == name), None)
-        if file is None:
-            raise NotFound(f"{visible(name)}: not in {visible(ref)} of {self.address}")
-        if start < 0 or length < 0 or start + length > file.bytes:
-            raise Refused(f"{visible(name)}: has {file.bytes:,} bytes, fewer than were asked for")
+        found = next((each for each in files if each.name == name), None)
+        file = require_range(found, name, start, length, f"{visible(ref)} of {self.address}")
         return (yield from artifacts.read(file, start, length, f"reading {visible(name)}"))
 
     def pull(self, ref: str, folder: Path) -> Job[tuple[Delivered, ...]]:
         """Fetch a version; files that an earlier try has fetched are not fetched again."""
         number = yield from self._registered.number(ref)
         artifacts, files = yield from self._registered.contents(number)
-        total, done = sum(file.bytes for file in files), 0
-        with Landing(folder) as landing:
-            for file in files:
-                if not landing.has(file):
-                    with landing.receive(file) as take:
-                        for tick in artifacts.fetch(file, take, f"fetching {file.name}"):
-                            yield Tick(tick.text, done + take.received, total, "bytes")
-                done += file.bytes
-                yield Tick(f"Fetched {file.name}", done, total, "bytes")
-            landing.finish()
+
+        def fetch(file: Delivered, take: Arrival) -> Job[None]:
+            yield from artifacts.fetch(file, take, f"fetching {file.name}")
+
+        yield from fetch_all(folder, files, fetch)
         return files
 
     def verify(self, receipt: Receipt) -> Job[Verified]:

@@ -23,10 +23,11 @@ from diptych.domain.shipping import (
     Voyage,
     Wishes,
 )
-from diptych.errors import Damaged, NotFound, Refused
+from diptych.errors import Damaged, Refused
 from diptych.job import Job, Tick
 from diptych.remotes.arriving import Piece
-from diptych.remotes.landing import Landing
+from diptych.remotes.fetching import fetch_all, require_range
+from diptych.remotes.landing import Arrival
 from diptych.remotes.manifest import Manifest, planned, removed
 from diptych.remotes.network import Network
 from diptych.remotes.s3_bucket import Bucket, Stored
@@ -125,11 +126,8 @@ class S3:
 
     def read(self, ref: str, name: str, start: int, length: int) -> Job[bytes]:
         """A range of one file; a file that is read from end to end is checked by its digest."""
-        file = (yield from self._version(ref)).file(name)
-        if file is None:
-            raise NotFound(f"{visible(name)}: not in {visible(ref)} of {self.address}")
-        if start < 0 or length < 0 or start + length > file.bytes:
-            raise Refused(f"{visible(name)}: has {file.bytes:,} bytes, fewer than were asked for")
+        found = (yield from self._version(ref)).file(name)
+        file = require_range(found, name, start, length, f"{visible(ref)} of {self.address}")
         piece = Piece(length)
         what = f"reading {visible(name)}"
         yield from self._store.bucket.fetch(self._store.blob(file.sha256), piece, start, length, what)
@@ -138,17 +136,12 @@ class S3:
     def pull(self, ref: str, folder: Path) -> Job[tuple[Delivered, ...]]:
         """Fetch a version; files that an earlier try has fetched are not fetched again."""
         files = (yield from self._version(ref)).files
-        total, done = sum(file.bytes for file in files), 0
-        with Landing(folder) as landing:
-            for file in files:
-                if not landing.has(file):
-                    with landing.receive(file) as take:
-                        key, what = self._store.blob(file.sha256), f"fetching {file.name}"
-                        for tick in self._store.bucket.fetch(key, take, 0, file.bytes, what):
-                            yield Tick(tick.text, done + take.received, total, "bytes")
-                done += file.bytes
-                yield Tick(f"Fetched {file.name}", done, total, "bytes")
-            landing.finish()
+
+        def fetch(file: Delivered, take: Arrival) -> Job[None]:
+            key, what = self._store.blob(file.sha256), f"fetching {file.name}"
+            yield from self._store.bucket.fetch(key, take, 0, file.bytes, what)
+
+        yield from fetch_all(folder, files, fetch)
         return files
 
     def verify(self, receipt: Receipt) -> Job[Verified]:
