@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
+from diptych.compare.spectra import told
 from diptych.job import finish
+from diptych.tensors import spectrum as module
 from diptych.tensors.spectrum import MOST, spectrum
 
 
@@ -28,6 +32,46 @@ def test_the_largest_values_are_right_to_a_thousandth(shape: tuple[int, int], ki
     kept = exact[:MOST] > exact[0] * 1e-4
     np.testing.assert_allclose(found.values[: kept.sum()], exact[:MOST][kept], rtol=1e-3)
     assert found.energy == pytest.approx(float((exact**2).sum()), rel=1e-5)
+
+
+def test_values_that_are_equal_are_all_found() -> None:
+    random = np.random.default_rng(7)
+    left, right = (np.linalg.qr(random.normal(size=(900, 50)))[0] for _ in range(2))
+    matrix = (left @ right.T + 1e-5 * random.normal(size=(900, 900))).astype(np.float32)
+    exact = np.linalg.svd(matrix.astype(np.float64), compute_uv=False)[:MOST]
+    np.testing.assert_allclose(finish(spectrum(matrix)).values, exact, rtol=1e-3)
+
+
+def test_a_matrix_of_few_directions_ends_the_search() -> None:
+    found = finish(spectrum(low_rank(900, 1000, 3)))
+    assert found.low_rank == 3
+    assert found.values[3] < 1e-4 * found.values[0]
+
+
+def test_values_that_did_not_settle_are_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    matrix = np.random.default_rng(8).normal(size=(900, 1000)).astype(np.float32)
+    settled = finish(spectrum(matrix))
+    assert settled.settled
+    assert "settle" not in told(settled)
+    monkeypatch.setattr(module, "_MOST", 256)
+    stopped = finish(spectrum(matrix))
+    exact = np.linalg.svd(matrix.astype(np.float64), compute_uv=False)[:MOST]
+    assert not stopped.settled
+    assert (stopped.values <= exact * (1 + 1e-6)).all()
+    assert stopped.values[-1] * (1 + 3 * stopped.error) > exact[-1]
+    assert "may be" in told(stopped)
+
+
+@pytest.mark.parametrize("shape", [(512, 6000), (2500, 2000)])
+def test_a_search_can_be_given_up_within_a_moment(shape: tuple[int, int]) -> None:
+    matrix = np.random.default_rng(9).standard_normal(shape, np.float32)
+    for _ in range(3):  # another program may hold this one up, but not each time
+        longest, last = 0.0, time.monotonic()
+        for _ in spectrum(matrix):
+            longest, last = max(longest, time.monotonic() - last), time.monotonic()
+        if longest < 0.2:
+            break
+    assert longest < 0.2
 
 
 @pytest.mark.parametrize("rank", [1, 8, 16, 32])

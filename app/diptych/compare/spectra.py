@@ -128,6 +128,9 @@ def told(spectrum: Spectrum) -> str:
     half = spectrum.rank_at(0.9)
     held = f"{half} directions hold 90 % of the change" if half else "more than 64 directions hold 90 % of the change"
     stable = f"effective rank {display.number(spectrum.stable_rank, 3)}"
+    if not spectrum.settled:
+        left = display.number(100 * spectrum.error, 2)
+        stable += f"; the values lie too close to settle: the smallest of those told may be {left} % larger"
     if rank is None:
         return f"{held}; {stable}"
     share = _percent(float(spectrum.shares[rank - 1]))
