@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import TypeAlias, cast
 
 from rapidfuzz.distance import Indel
@@ -41,9 +42,35 @@ _WORDS = re.compile(
 Run: TypeAlias = "tuple[bool, int, int, int, int]"
 """Whether it changed, then begin and end on the left and on the right."""
 
+Agreement: TypeAlias = "tuple[int, int, int, int]"
+"""A run that both sides have: begin and end on the left and on the right."""
 
 _ASCII_WORDS = re.compile(r"\w+|\s+|[^\w\s]", re.ASCII)
 """The same for plain ASCII, twice as fast."""
+
+
+class _Pieces(dict[str, tuple[str, ...]]):
+    """Of each piece without blanks that was met its words and signs, and the blank after it.
+
+    Answers bring the same pieces again and again. A word that is known is not made anew, nor is its hash.
+    """
+
+    _MOST = 1 << 16
+
+    def __missing__(self, piece: str) -> tuple[str, ...]:
+        if len(self) >= self._MOST:
+            self.clear()
+        if not piece.isascii():
+            found = (*_WORDS.findall(piece), " ")
+        elif piece.isalnum():
+            found = piece, " "
+        else:
+            found = (*_ASCII_WORDS.findall(piece), " ")
+        self[piece] = found
+        return found
+
+
+_pieces = _Pieces()
 
 
 @lru_cache(maxsize=512)
@@ -52,36 +79,32 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(_by_blanks(text) or (_ASCII_WORDS if text.isascii() else _WORDS).findall(text))
 
 
-@lru_cache(maxsize=1 << 16)
-def _parts(chunk: str) -> tuple[str, ...]:
-    """The words and signs of a piece without blanks; answers bring the same pieces again and again."""
-    return tuple((_ASCII_WORDS if chunk.isascii() else _WORDS).findall(chunk))
-
-
 def _by_blanks(text: str) -> list[str]:
-    """The words of a text in which single blanks and line breaks part the pieces, as in most; empty for any other.
+    """The words of a text whose lines have single blanks between pieces, as most do; empty for any other.
 
     Words never reach across blanks, so that pieces which were met before need not be looked through again.
     """
     found: list[str] = []
-    breaks = ""
+    blanks = ""
     for number, line in enumerate(text.split("\n")):
         if number:
-            breaks += "\n"
-        if not line:
-            continue
-        if breaks:
-            found.append(breaks)
-            breaks = ""
+            blanks += "\n"
         pieces = line.split()
-        if " ".join(pieces) != line:
+        if not pieces:
+            blanks += line
+            continue
+        body = " ".join(pieces)
+        start = line.find(body)
+        if start < 0:
             return []
-        for piece in pieces:
-            found += _parts(piece)
-            found.append(" ")
+        blanks += line[:start]
+        if blanks:
+            found.append(blanks)
+        found += chain.from_iterable(map(_pieces.__getitem__, pieces))
         found.pop()
-    if breaks:
-        found.append(breaks)
+        blanks = line[start + len(body) :]
+    if blanks:
+        found.append(blanks)
     return found
 
 
@@ -93,8 +116,8 @@ def word_diff(left: str, right: str) -> Spans:
     ours, theirs = words(left), words(right)
     if len(ours) + len(theirs) > _BUDGET:
         return _by_lines(left, right)
-    runs, different = _runs(ours, theirs)
-    return Spans(*_spans(ours, theirs, runs), different / (len(ours) + len(theirs)))
+    kept, different = _agreements(ours, theirs)
+    return Spans(*_spans(ours, theirs, kept), different / (len(ours) + len(theirs)))
 
 
 def changed_share(left: str, right: str) -> float:
@@ -107,13 +130,13 @@ def changed_share(left: str, right: str) -> float:
     return float(Indel.normalized_distance(ours, theirs))
 
 
-def _runs(left: Sequence[str], right: Sequence[str]) -> tuple[list[Run], int]:
-    """Equal and changed runs in turn, and how many words of both sides differ in the minimal edit.
+def _agreements(left: Sequence[str], right: Sequence[str]) -> tuple[list[Agreement], int]:
+    """The runs that both sides have, in order, and how many words of both sides differ in the minimal edit.
 
-    A lone blank between two replacements is taken into the change, so that a phrase reads as one. Pure insertions and
-    deletions stay as small as they are.
+    A lone blank between two replacements is left out of the runs, so that a phrase reads as one change. Pure insertions
+    and deletions stay as small as they are.
     """
-    runs: list[Run] = []
+    kept: list[Agreement] = []
     i = k = equal = 0
     after_lone_blank = False
     # the blocks unpack like tuples, which is several times as fast as reading their attributes
@@ -121,22 +144,33 @@ def _runs(left: Sequence[str], right: Sequence[str]) -> tuple[list[Run], int]:
     for j, m, size in blocks:
         replaces = j > i and m > k
         if replaces and after_lone_blank:
-            runs.pop()
-            _, i, _, k, _ = runs.pop()
-        if j > i or m > k:
-            runs.append((True, i, j, k, m))
+            kept.pop()
         i, k = j + size, m + size
         if size:
-            runs.append((False, j, i, m, k))
+            kept.append((j, i, m, k))
             equal += size
         after_lone_blank = size == 1 and replaces and left[j].isspace()
-    return runs, len(left) + len(right) - 2 * equal
+    return kept, len(left) + len(right) - 2 * equal
 
 
-def _spans(left: Sequence[str], right: Sequence[str], runs: list[Run]) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
-    ours = tuple([Span("".join(left[i:j]), changed) for changed, i, j, _, _ in runs if j > i])
-    theirs = tuple([Span("".join(right[k:m]), changed) for changed, _, _, k, m in runs if m > k])
-    return ours, theirs
+def _spans(
+    left: Sequence[str], right: Sequence[str], kept: list[Agreement]
+) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
+    """Both sides cut where the runs that agree begin and end; what agrees is one span for both."""
+    ours: list[Span] = []
+    theirs: list[Span] = []
+    i = k = 0
+    for j, after_left, m, after_right in (*kept, (len(left), len(left), len(right), len(right))):
+        if j > i:
+            ours.append(Span("".join(left[i:j]), True))
+        if m > k:
+            theirs.append(Span("".join(right[k:m]), True))
+        if after_left > j:
+            same = Span("".join(left[j:after_left]), False)
+            ours.append(same)
+            theirs.append(same)
+        i, k = after_left, after_right
+    return tuple(ours), tuple(theirs)
 
 
 def _by_lines(left: str, right: str) -> Spans:
@@ -173,10 +207,14 @@ def _line_runs(left: Sequence[str], right: Sequence[str]) -> Iterator[Run]:
     if head:
         yield False, 0, head, 0, head
     inner = left[head : len(left) - tail], right[head : len(right) - tail]
+    i = k = head
     if len(inner[0]) * len(inner[1]) <= _CELLS:
-        for changed, i, j, k, m in _runs(*inner)[0]:
-            yield changed, head + i, head + j, head + k, head + m
-    else:
-        yield True, head, len(left) - tail, head, len(right) - tail
+        for j, after_left, m, after_right in _agreements(*inner)[0]:
+            if head + j > i or head + m > k:
+                yield True, i, head + j, k, head + m
+            i, k = head + after_left, head + after_right
+            yield False, head + j, i, head + m, k
+    if i < len(left) - tail or k < len(right) - tail:
+        yield True, i, len(left) - tail, k, len(right) - tail
     if tail:
         yield False, len(left) - tail, len(left), len(right) - tail, len(right)

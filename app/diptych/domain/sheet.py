@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from diptych.domain.evidence import Plain
 from diptych.domain.version import Source
@@ -147,8 +148,7 @@ class Grid:
     """What the colour means (`‖B−A‖ ∕ ‖A‖`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A run of text, and whether the other side has it too."""
 
     text: str
