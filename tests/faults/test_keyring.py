@@ -88,6 +88,16 @@ def test_a_keyring_that_asks_is_waited_for_tick_by_tick_and_left_at_once(
         assert children_of(os.getpid()) == []
 
 
+def test_a_keyring_that_is_only_slow_is_not_said_to_ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "_UNHURRIED", -1.0)
+    said: list[str] = []
+    with session(tmp_path, "unlocked") as environment:
+        enter(environment, monkeypatch)
+        finish(credentials.put("hub", SECRET), lambda tick: said.append(tick.text))
+        assert finish(credentials.get("hub"), lambda tick: said.append(tick.text)) == SECRET
+    assert set(said) == {"Asking the keyring"}
+
+
 def children_of(parent: int) -> list[str]:
     """Command lines of the processes that ask a keyring on our behalf."""
     found = []

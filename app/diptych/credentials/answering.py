@@ -2,14 +2,15 @@
 
 A keyring blocks its caller for as long as it asks the user something, and no library can take the call back. In a child
 of its own the call ends when the child is ended, and the secret passes through pipes that nobody else can read. The
-request is `verb NUL name NUL value` on standard input; the answer is `begun NUL condition NUL backend NUL value`, where
-`begun` arrives before the keyring is asked.
+request is `verb NUL name NUL value` on standard input; the answer is `condition NUL backend NUL value`, and before it
+`begun NUL` arrives when a keyring is asked that may ask the user in its turn.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -45,14 +46,14 @@ def main() -> int:
     verb, name, value = sys.stdin.buffer.read().decode("utf-8").split("\0", 2)
     pipe = os.dup(1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whatever a keyring prints is no answer
-    os.write(pipe, f"{BEGUN}\0".encode())
-    condition, backend, found = _answer(verb, name, value)
+    condition, backend, found = _answer(verb, name, value, lambda: os.write(pipe, f"{BEGUN}\0".encode()))
     with os.fdopen(pipe, "wb") as answer:
         answer.write(f"{condition}\0{backend}\0{found}".encode())
     return 0
 
 
-def _answer(verb: str, name: str, value: str) -> tuple[Condition, str, str]:
+def _answer(verb: str, name: str, value: str, begin: Callable[[], object]) -> tuple[Condition, str, str]:
+    """What the keyring says; `begin` is called before one is asked that may ask the user first."""
     from keyring.errors import InitError, KeyringLocked, NoKeyringError
 
     title = ""
@@ -64,6 +65,8 @@ def _answer(verb: str, name: str, value: str) -> tuple[Condition, str, str]:
         standing = _standing(backend)
         if verb == "look" or standing is Condition.MUTE:
             return standing, title, ""
+        if standing is not Condition.READY or not _tells(backend):
+            begin()
         return Condition.READY, title, _act(backend, verb, name, value)
     except NoKeyringError:
         return Condition.NONE, title, ""
@@ -124,9 +127,14 @@ def _module(backend: KeyringBackend) -> str:
     return type(backend).__module__
 
 
+def _tells(backend: KeyringBackend) -> bool:
+    """Whether a keyring can say that it is locked without asking for its password."""
+    return _module(backend) in ("keyring.backends.SecretService", "keyring.backends.libsecret")
+
+
 def _standing(backend: KeyringBackend) -> Condition:
-    """How the keyring stands, without making it ask: only Secret Service can tell."""
-    if _module(backend) not in ("keyring.backends.SecretService", "keyring.backends.libsecret"):
+    """How the keyring stands, without making it ask: one that cannot tell counts as ready."""
+    if not _tells(backend):
         return Condition.READY
     import secretstorage
     from jeepney import MessageType, message_bus
