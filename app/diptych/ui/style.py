@@ -53,6 +53,7 @@ def style_sheet(p: Palette, scale: float = 1.0) -> str:
     QLineEdit, QComboBox, QSpinBox {{ padding: 0 {px(Space.S)}; min-height: {px(28)}; }}
     QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QComboBox:focus, QSpinBox:focus
         {{ border: 1px solid {p.focus}; }}
+    QLineEdit:disabled {{ background: {p.raised}; color: {p.muted}; }}
     QLineEdit QToolButton {{ min-height: 0; padding: 0; border: none; background: transparent; }}
     QToolButton[role="chip"] {{ background: {p.raised}; color: {p.muted}; border: 1px solid {p.hairline};
         border-radius: {px(Space.XS)}; padding: 0 {px(Space.XS)}; min-height: {px(20)};

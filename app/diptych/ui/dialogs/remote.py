@@ -60,7 +60,10 @@ class RemoteDialog(QDialog):
         self._form.addRow("", self.told)
         self.name = self._field("Name", "what you call it")
         every = {key: meaning for kind in REMOTES for key, meaning in kind.options.items()}
-        self.options = {key: self._field(key.capitalize(), meaning) for key, meaning in every.items()}
+        ordered = sorted(
+            every, key=lambda key: key == "verify"
+        )  # where a registry is comes before what it is told to do
+        self.options = {key: self._field(key.capitalize(), every[key]) for key in ordered}
         self.ca_file = QLineEdit()
         self.ca_file.setPlaceholderText("certificates to trust beside the usual ones")
         self.ca_file.setAccessibleName("Certificates")
