@@ -128,3 +128,10 @@ def test_a_fold_shows_its_worst_above_its_median(theme: Theme, qtbot: QtBot) -> 
     assert top == cividis(made.heat.scale.share(0.1))
     assert low == cividis(made.heat.scale.share(1e-4))
     assert top != low
+
+
+def test_the_cursor_goes_around_its_field_and_not_over_it(theme: Theme, qtbot: QtBot) -> None:
+    made = shown(theme, qtbot, 12)
+    made.set_cursor(1, 3)
+    colour = made.viewport().grab().toImage().pixelColor(made.visualRect(made.currentIndex()).topLeft() + QPoint(6, 5))
+    assert colour == cividis(made.heat.scale.share(1e-4))

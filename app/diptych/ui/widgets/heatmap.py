@@ -175,6 +175,7 @@ class HeatMap(QTableView):
         current = self.currentIndex()
         if self.heat.patch(current) is not None:
             cell = QRectF(self.visualRect(current)).adjusted(0.5, 0.5, -1.5, -1.5)
+            painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(self.theme.color("surface"), 3))
             painter.drawRect(cell)
             painter.setPen(QPen(self.theme.color("focus" if self.hasFocus() else "muted"), 2))

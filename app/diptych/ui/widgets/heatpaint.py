@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from PySide6.QtCore import QRect, QRectF, Qt
+from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QPainter
 
 from diptych import display
@@ -23,11 +23,8 @@ _BRIGHT = 0.45
 """From this share of the scale on, black ink is read better on a colour than white."""
 
 
-def paint_patch(painter: QPainter, rect: QRect, patch: Patch, scale: Scale, theme: Theme) -> QRectF:
-    """Paint a field: its colour, the worst of many as a band above it, its sign or, where there is room, its number.
-
-    What it fills of `rect` is returned, for a cursor around it.
-    """
+def paint_patch(painter: QPainter, rect: QRect, patch: Patch, scale: Scale, theme: Theme) -> None:
+    """Paint a field: its colour, the worst of many as a band above it, its sign or, where there is room, its number."""
     cell = rect.adjusted(0, 0, -1 if rect.width() > 5 else 0, -1)
     wide = rect.width() >= _TIGHT
     color, ink = _colors(patch, scale, theme)
@@ -51,7 +48,6 @@ def paint_patch(painter: QPainter, rect: QRect, patch: Patch, scale: Scale, them
         painter.drawText(cell.adjusted(0, band, 0, 0), Qt.AlignmentFlag.AlignCenter, text)
     elif text and text != "=":
         painter.fillRect(cell.x(), cell.center().y() - 2, max(cell.width(), 2), 4, ink)
-    return QRectF(cell)
 
 
 def _colors(patch: Patch, scale: Scale, theme: Theme) -> tuple[QColor, QColor]:

@@ -60,6 +60,7 @@ class RowList(QTableView):
         self._within_report = True
         self._columns: Columns | None = None
         self.setAccessibleName(name)
+        self.setProperty("role", "lines")
         self.setShowGrid(False)
         self.setTabKeyNavigation(False)
         self.setHorizontalHeader(_hidden(Qt.Orientation.Horizontal))
@@ -75,6 +76,13 @@ class RowList(QTableView):
         self.doubleClicked.connect(self.opened)
         self.set_within_report(True)
         theme.changed.connect(self._size_rows)
+
+    def setModel(self, model: QAbstractItemModel | None) -> None:
+        super().setModel(model)
+        if model is not None:
+            for header in (self.horizontalHeader(), self.verticalHeader()):
+                # one that shares the selection asks every line whether it is selected
+                header.setSelectionModel(QItemSelectionModel(model, self))
 
     def set_within_report(self, within: bool) -> None:
         """Whether the list is part of a scrolling page, or a page of its own."""
