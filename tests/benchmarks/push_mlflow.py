@@ -87,16 +87,20 @@ def main() -> None:
                 file.write(piece)
         server = MLflow(Path(folder, "server"), users=False)
         try:
-            ours, theirs = [], []
+            given = str(server.port), str(path)
+            programs: dict[str, tuple[Path | str, ...]] = {
+                "ours": (sys.executable, __file__, "--push", *given, sha256.hexdigest()),
+                "theirs": (PROGRAM.with_name("python"), "-c", _CLIENT, *given),
+            }
+            found: dict[str, list[tuple[float, float]]] = {name: [] for name in programs}
             for at in range(chosen.rounds):
-                words = ("--push", str(server.port), str(path), sha256.hexdigest(), f"ours-{at}")
-                ours.append(measured(sys.executable, __file__, *words))
-                program = PROGRAM.with_name("python")
-                theirs.append(measured(program, "-c", _CLIENT, str(server.port), str(path), f"theirs-{at}"))
-                for stored in (Path(folder, "server") / "art").rglob(path.name):
-                    stored.unlink()
+                for name, words in list(programs.items())[:: -1 if at % 2 else 1]:
+                    found[name].append(measured(*words, f"{name}-{at}"))
+                    for stored in (Path(folder, "server") / "art").rglob(path.name):
+                        stored.unlink()
         finally:
             server.close()
+    ours, theirs = found["ours"], found["theirs"]
     for title, each in (("ours", ours), ("mlflow's client", theirs)):
         seconds = statistics.median(second for second, _ in each)
         memory = max(most for _, most in each) / 1e6

@@ -94,7 +94,7 @@ def main() -> None:
         memory: dict[str, float] = dict.fromkeys(contenders, 0)
         again = "?"
         for at in range(chosen.rounds):
-            for name, (python, script) in contenders.items():
+            for name, (python, script) in list(contenders.items())[:: -1 if at % 2 else 1]:
                 registry = Registry(Path(folder) / f"registry-{at}-{len(name)}", auth={})
                 try:
                     ran = subprocess.run(

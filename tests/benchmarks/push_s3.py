@@ -120,14 +120,18 @@ def main() -> None:
                 digest.update(piece)
                 stream.write(piece)
         peers = environment_with_peers(folder / "peers")
-        contenders = {"ours": (sys.executable, OURS), "boto3": (peers, BOTO3), "obstore": (peers, OBSTORE)}
+        contenders: dict[str, tuple[Path | str, str]] = {
+            "ours": (sys.executable, OURS),
+            "boto3": (peers, BOTO3),
+            "obstore": (peers, OBSTORE),
+        }
         found: dict[str, list[tuple[float, int]]] = {name: [] for name in contenders}
         ceph = Ceph(folder / "ceph")
-        place = [f"http://127.0.0.1:{ceph.port}", USER, PASSWORD, BUCKET]
+        known = [f"http://127.0.0.1:{ceph.port}", USER, PASSWORD, BUCKET]
         try:
             for number in range(chosen.rounds + 1):
                 for name, (python, script) in list(contenders.items())[:: -1 if number % 2 else 1]:
-                    took = measure(python, script, [*place, name, str(file), digest.hexdigest()])
+                    took = measure(python, script, [*known, name, str(file), digest.hexdigest()])
                     if number:
                         found[name].append(took)
                     ceph.empty()
