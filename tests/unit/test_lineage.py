@@ -2,118 +2,21 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from breeding import Farm, Told, breed, moved, network
 from diptych.compare.blends import blend
+from diptych.compare.signs import signs
 from diptych.domain.lineage import Edge, Origin, Verdict
-from diptych.domain.version import Relation
+from diptych.domain.version import Relation, Version
 from diptych.errors import NotFound
 from diptych.job import finish
 from diptych.workbench import Workbench
-from making import MOMENT, make_model, make_tokenizer, weights, write_json, write_safetensors
-
-Tensors = Mapping[str, np.ndarray]
-TARGETS = (("q_proj", "v_proj"), ("q_proj", "k_proj"), ("o_proj",), ("gate_proj", "up_proj"), ("down_proj", "v_proj"))
-Told = tuple[str, frozenset[str], Relation]
-
-
-def network(seed: int) -> dict[str, np.ndarray]:
-    return dict(weights(2, seed, hidden=32, vocabulary=64))
-
-
-def moved(tensors: Tensors, by: float, seed: int, only: str = "") -> dict[str, np.ndarray]:
-    """Every matrix (or those that `only` names) moved by a relative `by` in a direction of its own."""
-    chance = np.random.default_rng(seed)
-    found = {}
-    for name, values in tensors.items():
-        size = by * np.linalg.norm(values) / np.sqrt(values.size) if values.ndim > 1 and only in name else 0.0
-        found[name] = (values + size * chance.standard_normal(values.shape)).astype(np.float32)
-    return found
-
-
-def mixed(*parts: tuple[float, Tensors]) -> dict[str, np.ndarray]:
-    return {name: sum(share * tensors[name] for share, tensors in parts).astype(np.float32) for name in parts[0][1]}
-
-
-class Farm:
-    """Writes models into one folder, each an hour after the one before."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._hour = 0
-
-    def model(self, name: str, tensors: Tensors, dtype: str = "F32") -> None:
-        self.date(make_model(self.folder / name, tensors=tensors, dtype=dtype, config={"hidden_size": 32}))
-
-    def checkpoint(self, run: str, step: int, tensors: Tensors) -> None:
-        folder = make_model(self.folder / run / f"checkpoint-{step}", tensors=tensors)
-        write_json(folder / "trainer_state.json", {"global_step": step, "log_history": []})
-        self.date(folder)
-
-    def adapter(self, name: str, seed: int, base: Tensors, names: tuple[str, ...]) -> dict[str, np.ndarray]:
-        """Write an adapter that declares no base that is here, and return its effective change."""
-        chance, rank = np.random.default_rng(seed), 4
-        change, tensors = {}, {}
-        for module in (name for name in base if name.endswith(tuple(f"{one}.weight" for one in names))):
-            out, width = base[module].shape
-            down = chance.standard_normal((rank, width), np.float32) * np.float32(0.1)
-            up = chance.standard_normal((out, rank), np.float32) * np.float32(0.1)
-            stem = "base_model.model." + module.removesuffix(".weight")
-            tensors |= {f"{stem}.lora_A.weight": down, f"{stem}.lora_B.weight": up}
-            change[module] = up @ down
-        folder = self.folder / name
-        write_safetensors(folder / "adapter_model.safetensors", tensors)
-        settings = {"peft_type": "LORA", "r": rank, "lora_alpha": rank, "base_model_name_or_path": "org/not-here",
-                    "target_modules": list(names)}  # fmt: skip
-        write_json(folder / "adapter_config.json", settings)
-        make_tokenizer(folder)
-        self.date(folder)
-        return change
-
-    def date(self, folder: Path) -> None:
-        self._hour += 1
-        for file in folder.iterdir():
-            os.utime(file, (MOMENT + 3600 * self._hour,) * 2)
-
-
-def breed(folder: Path, seed: int) -> set[Told]:
-    """A family with everything in it, and strangers; returns the truth."""
-    farm = Farm(folder)
-    stem = f"f{seed}-"
-    base = network(seed)
-    farm.model(f"{stem}base", base)
-    one, two = moved(base, 0.05, seed + 1), moved(base, 0.08, seed + 2)
-    farm.model(f"{stem}chat", one)
-    farm.model(f"{stem}code", two)
-    farm.model(f"{stem}stranger", network(seed + 50))
-    truth = {
-        (f"{stem}chat", frozenset({f"{stem}base"}), Relation.FINE_TUNE),
-        (f"{stem}code", frozenset({f"{stem}base"}), Relation.FINE_TUNE),
-    }
-    here, before = moved(one, 0.03, seed + 3), f"{stem}chat"
-    for step in (100, 200, 300):
-        farm.checkpoint(f"{stem}run", step, here)
-        name = f"{stem}run/checkpoint-{step}"
-        truth.add((name, frozenset({before}), Relation.RESUMED if step > 100 else Relation.FINE_TUNE))
-        here, before = moved(here, 0.02, seed + step), name
-    farm.model(f"{stem}mix", mixed((0.3, one), (0.7, two)))
-    truth.add((f"{stem}mix", frozenset({f"{stem}chat", f"{stem}code"}), Relation.MERGE))
-    farm.model(f"{stem}half", two, "BF16")
-    truth.add((f"{stem}half", frozenset({f"{stem}code"}), Relation.CONVERTED))
-    change = farm.adapter(f"{stem}lora", seed + 4, base, TARGETS[seed // 1000 % len(TARGETS)])
-    farm.model(f"{stem}merged", {name: values + change.get(name, 0) for name, values in base.items()})
-    truth.add((f"{stem}merged", frozenset({f"{stem}base", f"{stem}lora"}), Relation.MERGE))
-    farm.model(f"{stem}copy", one)
-    write_json(folder / f"{stem}copy" / "config.json", {"model_type": "llama", "note": "a copy"})
-    farm.date(folder / f"{stem}copy")
-    truth.add((f"{stem}copy", frozenset({f"{stem}chat"}), Relation.IDENTICAL))
-    return truth
+from making import make_tokenizer, write_json
 
 
 def told(workbench: Workbench, edges: tuple[Edge, ...]) -> dict[Told, Edge]:
@@ -207,3 +110,74 @@ def test_without_fingerprints_nothing_is_inferred(workbench: Workbench, tmp_path
     finish(workbench.scan([tmp_path / "models"]))
     assert finish(workbench.infer_lineage()).edges == ()
     assert workbench.pedigree().fingerprints == 0
+
+
+# what lies beside the weights ----------------------------------------------------------------------------------------
+
+
+def inferred(workbench: Workbench, folder: Path) -> dict[str, Edge]:
+    """The inferred edges of a folder that is scanned and fingerprinted, by the name of the child."""
+    finish(workbench.scan([folder]))
+    finish(workbench.fingerprint())
+    edges = finish(workbench.infer_lineage()).edges
+    names = {version.id: version.name for version in workbench.page(limit=None)}
+    return {names[edge.child]: edge for edge in edges}
+
+
+def test_tokenizer_and_architecture_are_evidence(workbench: Workbench, tmp_path: Path) -> None:
+    farm = Farm(tmp_path / "models")
+    base = network(1)
+    farm.model("first", base)
+    farm.model("alike", moved(base, 0.05, 2))
+    farm.model("other", moved(base, 0.06, 3))
+    make_tokenizer(farm.folder / "other", extra=("another", "vocabulary"))
+    write_json(farm.folder / "other" / "config.json", {"model_type": "llama", "hidden_size": 32, "rope_theta": 500000})
+    farm.date(farm.folder / "other")
+    edges = inferred(workbench, farm.folder)
+    assert "the same tokenizer.json" in edges["alike"].evidence
+    assert any("settings of the architecture are equal" in words for words in edges["alike"].evidence)
+    assert "another tokenizer.json" in edges["other"].evidence
+    assert edges["other"].confidence < edges["alike"].confidence
+
+
+def test_a_record_that_names_the_parent_decides(workbench: Workbench, tmp_path: Path) -> None:
+    farm = Farm(tmp_path / "models")
+    base = network(1)
+    for step, by in ((100, 0.0), (200, 0.02)):
+        farm.checkpoint("first", step, moved(base, by, 5))
+    farm.checkpoint("second", 300, moved(moved(base, 0.02, 5), 0.03, 6))
+    found = signs(*(replace(version, hyperparameters=said) for version, said in zip(
+        _versions(workbench, farm.folder, "first/checkpoint-100", "second/checkpoint-300"),
+        ({}, {"train.resume_from_checkpoint": "/elsewhere/first/checkpoint-100"}), strict=True,
+    )))  # fmt: skip
+    assert found.named
+    assert found.resumed
+    assert found.words[-1] == (
+        "its training was resumed from /elsewhere/first/checkpoint-100, step 100, and came to step 300"
+    )
+
+
+def _versions(workbench: Workbench, folder: Path, *names: str) -> list[Version]:
+    finish(workbench.scan([folder]))
+    return [workbench.resolve(name) for name in names]
+
+
+def test_a_vocabulary_that_grew_is_of_kin_by_what_kept_its_shape(workbench: Workbench, tmp_path: Path) -> None:
+    farm = Farm(tmp_path / "models")
+    base = network(1)
+    farm.model("first", base)
+    more = moved(base, 0.04, 2)
+    name = "model.embed_tokens.weight"
+    more[name] = np.concatenate([more[name], np.ones((8, 32), np.float32)])
+    farm.model("grown", more)
+    farm.model("stranger", network(9))
+    for model, size in (("first", 64), ("grown", 72), ("stranger", 64)):
+        said = {"model_type": "llama", "hidden_size": 32, "vocab_size": size}
+        write_json(farm.folder / model / "config.json", said)
+        farm.date(farm.folder / model)
+    edges = inferred(workbench, farm.folder)
+    assert edges.keys() == {"grown"}
+    edge = edges["grown"]
+    assert edge.relation is Relation.FINE_TUNE
+    assert edge.parents == (workbench.resolve("first").id,)
+    assert "its vocabulary is 8 tokens larger" in edge.evidence

@@ -6,10 +6,14 @@ descends from the nearest one before it, as a copy, a cast, the next checkpoint,
 
 The confidence of an edge is a product of what could be wrong with it, each as a chance of being right:
 
-- that the two are of kin at all: `kinship.related`, from the cosine of their matrices;
-- that they are the right way round: 0.99 by the steps of one run, 0.9 by the times of files (copying may lose them),
-  0.65 by how central they are, 0.97 where rounding goes one way only;
+- that the two are of kin at all: `kinship.related`, from the cosine of their matrices, its odds multiplied by what
+  tokenizer, architecture and records of training say (`signs`);
+- that they are the right way round: 1 where a record of the child names the parent, 0.99 by the steps of one run, 0.9
+  by the times of files (copying may lose them), 0.65 by how central they are, 0.97 where rounding goes one way only;
 - that it is this parent and no other: from 0.5 where a second one is as near to 1 where it is a fifth farther away.
+
+These chances were set by hand and held against generated families of known descent; `tests/benchmarks/lineage.py`
+prints how often edges of each band of confidence are right. They are no probabilities for a library of another make.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ from numpy.typing import NDArray
 
 from diptych.compare.blends import Blend, blend
 from diptych.compare.kinship import ROUNDING, Kinship, bits, kinship, related
+from diptych.compare.signs import signs, weighed
 from diptych.display import number, plural, visible
 from diptych.domain.fingerprint import Fingerprint
 from diptych.domain.lineage import Edge
@@ -112,12 +117,17 @@ class _Family:
             return mixed
         return self._nearest(place, self._in_order(place, before), apart)
 
+    def _named(self, place: int, at: int) -> bool:
+        """Whether a record of one version names another as what it was made from."""
+        return signs(self._members[at].version, self._members[place].version).named
+
     def _in_order(self, place: int, before: list[int]) -> list[int]:
         """The nearest first; within the same run the checkpoint just before."""
         child = self._members[place].version
         run = [at for at in before if _same_run(self._members[at].version, child)]
         if not run:
-            return before
+            near, others = before[:_CANDIDATES], before[_CANDIDATES:]
+            return [*sorted(near, key=lambda at: not self._named(place, at)), *others]
         last = max(run, key=lambda at: self._members[at].version.step or 0)
         return [last, *(at for at in before if at != last)]
 
@@ -189,14 +199,16 @@ class _Family:
             return None
         same_run = _same_run(parent, child)
         rivals = [float(apart[other]) for other in before[1:2]]
-        choice = 1.0 if same_run else _choice(float(apart[at]), rivals)
-        confidence = related(found) * self._direction(at, place) * choice
+        beside = signs(parent, child)
+        choice = 1.0 if same_run or beside.named else _choice(float(apart[at]), rivals)
+        confidence = weighed(related(found), beside.odds) * self._direction(at, place) * choice
         if confidence < LEAST:
             return None
         self._parents[place] = at
         onward = 0.0 if same_run else self._onward(place, at)
-        relation = Relation.RESUMED if same_run or onward > _ONWARD else Relation.FINE_TUNE
-        evidence = [distance(found), *_identical(found), *self._course(place, at, onward)]
+        goes_on = same_run or beside.resumed or onward > _ONWARD
+        relation = Relation.RESUMED if goes_on else Relation.FINE_TUNE
+        evidence = [distance(found), *_identical(found), *self._course(place, at, onward), *beside.words]
         return Edge(child.id, (parent.id,), relation, confidence, tuple(evidence))
 
     def _course(self, place: int, at: int, onward: float) -> Iterator[str]:
@@ -213,7 +225,7 @@ class _Family:
                 yield f"one step {word} the beginning of the run"
         elif self._timed(at, place):
             yield "written after it"
-        else:
+        elif not self._named(place, at):
             yield "the order is a guess: the parent is the more central of the two"
         if onward > _ONWARD:
             yield f"goes on in the direction of that run (cosine {number(onward, 2)})"
@@ -233,7 +245,7 @@ class _Family:
         parent, child = self._members[at].version, self._members[place].version
         if _same_run(parent, child):
             return _BY_STEP
-        if child.base is not None and child.base.parent == parent.id:
+        if (child.base is not None and child.base.parent == parent.id) or self._named(place, at):
             return 1.0
         return _BY_TIME if self._timed(at, place) else _BY_CENTRE
 
@@ -252,6 +264,7 @@ def rounding(parent: Version, child: Version, found: Kinship, inside: int, band:
     words = (
         f"{inside} of {plural(found.matrices, 'matrix', 'matrices')} differ by what {child.dtype} costs "
         f"({number(band[0], 2)} to {number(band[1], 2)}): relative distance {number(found.distance, 2)}",
+        *signs(parent, child).words,
     )
     share = inside / found.matrices
     relation = Relation.QUANTIZED if quantised else Relation.CONVERTED

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from diptych import display
 from diptych.catalog import Catalog
 from diptych.compare import fitting
-from diptych.compare.descent import Weighed, descent, rounding
-from diptych.compare.kinship import ROUNDING, bits, kinship, renamed
+from diptych.compare.descent import LEAST, Weighed, descent, distance, rounding
+from diptych.compare.kinship import ROUNDING, bits, kinship, related, renamed
+from diptych.compare.signs import grown, signs, weighed
 from diptych.domain.fingerprint import Fingerprint
 from diptych.domain.lineage import Edge, Origin, Pedigree
 from diptych.domain.version import Relation, Version
@@ -18,6 +19,8 @@ from diptych.job import Job, Tick
 
 _KEPT = 48
 """Fingerprints held at a time: a large one takes some megabytes."""
+_BY_GROWTH = 0.95
+"""How sure it is that of two vocabularies the larger one is the later."""
 _STRANGERS = 64
 """Versions of other forms among which the original of a quantised one is looked for."""
 
@@ -72,6 +75,7 @@ def infer(catalog: Catalog) -> Job[LineageReport]:
     edges = yield from _merges(edges, adapters, known, prints)
     edges += yield from _bases(families, adapters, edges, prints)
     edges += yield from _elsewhere(families, adapters, edges, prints)
+    edges += yield from _grown(families, edges, prints)
     declared = {(one.child, one.parents, one.relation) for one in _declared(tuple(known.values()))}
     edges = [
         edge for edge in edges
@@ -204,6 +208,32 @@ def _elsewhere(
             inside, rounded = kin.within(band)
             if rounded and (best is None or kin.distance < best[0]):
                 best = kin.distance, rounding(original, child, kin, inside, band)
+        if best is not None:
+            found.append(best[1])
+    return found
+
+
+def _grown(families: Mapping[str, Sequence[Weighed]], edges: Sequence[Edge], prints: _Prints) -> Job[list[Edge]]:
+    """Fine-tunes whose vocabulary grew: of another form, but of kin in every matrix that has kept its shape."""
+    found: list[Edge] = []
+    children = {edge.child for edge in edges}
+    everybody = [(form, one.version) for form, family in families.items() for one in family]
+    for form, child in everybody:
+        if child.id in children:
+            continue
+        best: tuple[float, Edge] | None = None
+        smaller = [one for there, one in everybody if there != form and grown(one, child) > 0]
+        for parent in smaller[:_STRANGERS]:
+            yield Tick(f"Look for what {child.name} grew from")
+            one, other = prints(parent.id), prints(child.id)
+            kin = kinship(one, other) if one is not None and other is not None else None
+            if kin is None or (best is not None and best[0] <= kin.distance):
+                continue
+            beside = signs(parent, child)
+            sure = _BY_GROWTH * weighed(related(kin), beside.odds)
+            if sure >= LEAST:
+                words = (distance(kin), f"by the {kin.matrices:,} matrices that kept their shape", *beside.words)
+                best = kin.distance, Edge(child.id, (parent.id,), Relation.FINE_TUNE, sure, words)
         if best is not None:
             found.append(best[1])
     return found
