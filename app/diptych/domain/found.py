@@ -50,5 +50,5 @@ class Found:
         """Size of the weight files."""
         if isinstance(self.artifacts, Files):
             sizes = zip(self.artifacts.sizes, self.artifacts.roles, strict=True)
-            return sum(size for size, role in sizes if role is Role.WEIGHTS)
+            return sum([size for size, role in sizes if role is Role.WEIGHTS])
         return sum(artifact.bytes for artifact in self.artifacts if artifact.role is Role.WEIGHTS)

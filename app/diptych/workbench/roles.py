@@ -56,13 +56,11 @@ def _by_name(name: str) -> Role:
     return Role.RECORD if last.endswith(_RECORDS) or last == "training_args.bin" else Role.OTHER
 
 
-@lru_cache(maxsize=4096)
 def resumes(name: str) -> bool:
     """Whether the file only continues a training."""
     return bool(_RESUME.fullmatch(name))
 
 
-@lru_cache(maxsize=4096)
 def unread(name: str) -> bool:
     """Whether the file holds weights in a format that is not read yet."""
     return bool(_UNREAD.fullmatch(name)) and not resumes(name)
