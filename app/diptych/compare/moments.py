@@ -40,8 +40,8 @@ class Most:
     """The part of it that moved most; empty where it is one piece."""
 
     def __str__(self) -> str:
-        part = f" {display.visible(self.module)}" if self.module else ""
-        return f"{display.visible(self.row)}{part} ({display.number(self.moved.value, 2)})"
+        part = f", {display.visible(self.module)} most" if self.module else ""
+        return f"{display.visible(self.row)} ({display.number(self.moved.value, 2)}{part})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +61,31 @@ class Moment:
     broken: int
     """Tensors with NaN or infinite values."""
 
-    def __str__(self) -> str:
+    @property
+    def headline(self) -> str:
+        """How far it is from the others."""
         if self.before is None:
-            said = f"the start; {self.to_end} from the last checkpoint"
+            said = "the start"
         elif not self.stride.value and not self.stride.error:
-            said = f"the same weights as at step {self.before:,}; {self.from_start} from the start"
+            said = f"the same weights as at step {self.before:,}"
         else:
-            layers = f", most in {display.listing([str(one) for one in self.most])}" if self.most else ""
-            said = f"moved {self.stride} since step {self.before:,}{layers}; {self.from_start} from the start"
-            said += f", {self.to_end} to the end" if self.to_end.value else ", the end"
-        broken = f"; NaN or infinite values in {display.plural(self.broken, 'tensor')}" if self.broken else ""
-        return f"Step {self.step:,}: {said}{broken}"
+            said = f"moved {self.stride} since step {self.before:,}"
+        parts = [f"Step {self.step:,}: {said}"]
+        if self.before is not None:
+            parts.append(f"{self.from_start} from the start")
+        parts.append(f"{self.to_end} to the end" if self.to_end.value else "the end")
+        return " · ".join(parts)
+
+    @property
+    def layers(self) -> str:
+        """What moved most, and what is wrong."""
+        parts = [f"Moved most: {display.listing([str(one) for one in self.most])}"] if self.most else []
+        if self.broken:
+            parts.insert(0, f"NaN or infinite values in {display.plural(self.broken, 'tensor')}")
+        return " · ".join(parts)
+
+    def __str__(self) -> str:
+        return " · ".join(part for part in (self.headline, self.layers) if part)
 
 
 def moments(found: Timelapse) -> tuple[Moment, ...]:

@@ -88,7 +88,7 @@ def _modules(found: Timelapse) -> Iterator[str]:
     least, most = min(change, key=change.__getitem__), max(change, key=change.__getitem__)
     if change[most] >= _UNEVEN * change[least]:
         ends = f"{_name(most)} moved most ({_g(change[most])}), {_name(least)} least ({_g(change[least])})"
-        yield f"of the modules {ends}"
+        yield f"of the modules, {ends}"
 
 
 def _way(found: Timelapse) -> Iterator[str]:
@@ -98,7 +98,7 @@ def _way(found: Timelapse) -> Iterator[str]:
         return
     walked = np.cumsum(found.strides) / way
     half = found.steps[int(np.argmax(walked >= 0.5))]
-    text = f"half of the way was behind at step {half:,} of {found.steps[-1]:,}"
+    text = f"half of the way was done by step {half:,} of {found.steps[-1]:,}"
     if direct > 0:
         text += f"; the way is {_g(way / direct)} times the direct distance ({_g(direct)})"
     yield text

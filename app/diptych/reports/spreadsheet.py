@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from io import StringIO
+from itertools import chain, islice
 from pathlib import Path
 
 from diptych.domain.evidence import Plain
@@ -25,20 +26,26 @@ _BATCH = 500
 def write_table(sheet: Sheet, file: Path) -> Job[int]:
     """Write a sheet into a file, whole or not at all, and return the number of rows. `Refused` where it cannot be."""
     columns = _columns(sheet.rows)
+    lines = chain([line((*_FIXED, *columns))], (line(fields(row, columns)) for row in sheet.rows))
+    return write_lines(lines, file, len(sheet.rows), sheet.noun)
+
+
+def write_lines(lines: Iterator[str], file: Path, rows: int, noun: str) -> Job[int]:
+    """Write a head and `rows` lines into a file, whole or not at all, and return how many rows that are."""
     unfinished = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         with unfinished.open("w", encoding="utf-8", newline="") as out:
-            out.write(line((*_FIXED, *columns)))
-            for at in range(0, len(sheet.rows), _BATCH):
-                yield Tick("Writing the table", at, len(sheet.rows), sheet.noun)
-                out.writelines(line(fields(row, columns)) for row in sheet.rows[at : at + _BATCH])
+            out.write(next(lines))
+            for at in range(0, rows, _BATCH):
+                yield Tick("Writing the table", at, rows, noun)
+                out.writelines(islice(lines, _BATCH))
         unfinished.replace(file)
     except OSError as error:
         raise Refused(f"{file}: {error.strerror}", "Choose another place.") from None
     finally:
         with suppress(OSError):
             unfinished.unlink(missing_ok=True)
-    return len(sheet.rows)
+    return rows
 
 
 def fields(row: Row, columns: Sequence[str]) -> Iterator[Plain]:

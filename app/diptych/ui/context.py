@@ -56,6 +56,8 @@ class Context(QObject):
     """Show the library with this query."""
     lineage_asked = Signal(int)
     """Show what this version (key) descends from and gave rise to."""
+    timelapse_asked = Signal(str, object)
+    """Show how the weights of this run (its name) moved, at a step or None."""
     page_asked = Signal(str)
     """Show the page with this key."""
     delivered = Signal()

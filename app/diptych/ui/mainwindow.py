@@ -61,6 +61,7 @@ class MainWindow(QMainWindow):
         context.comparison_asked.connect(self.compare)
         context.library_asked.connect(self.show_library)
         context.lineage_asked.connect(self.show_lineage)
+        context.timelapse_asked.connect(self.show_timelapse)
         context.page_asked.connect(self.show_page)
         context.runner.changed.connect(self._count_jobs)
         self.show_page("library")
@@ -140,6 +141,12 @@ class MainWindow(QMainWindow):
             from diptych.ui.pages.lineage import LineagePage
 
             return LineagePage(context)
+        if key == "timelapse":
+            from diptych.ui.pages.timelapse import TimelapsePage
+
+            timelapse = TimelapsePage(context)
+            timelapse.left.connect(self.go_back)
+            return timelapse
         if key == "settings":
             from diptych.ui.pages.settings import SettingsPage
 
@@ -163,7 +170,7 @@ class MainWindow(QMainWindow):
         if isinstance(current, Page) and current is not page:
             self._back.append(current.key)
         self.stack.setCurrentWidget(page)
-        self.rail.select("library" if key in ("welcome", "version") else key)
+        self.rail.select("library" if key in ("welcome", "version", "timelapse") else key)
         self.context.inspected.emit(None)
         page.entered()
 
@@ -197,6 +204,15 @@ class MainWindow(QMainWindow):
         assert isinstance(page, LineagePage)
         self.show_page("lineage")
         page.show_version(key)
+
+    def show_timelapse(self, model: str, step: object = None) -> None:
+        """Show how the weights of a run moved."""
+        from diptych.ui.pages.timelapse import TimelapsePage
+
+        page = self.page("timelapse")
+        assert isinstance(page, TimelapsePage)
+        self.show_page("timelapse")
+        page.show_run(model, step if isinstance(step, int) else None)
 
     def compare(self, left: object, right: object) -> None:
         """Open a comparison of two versions, paths or references."""

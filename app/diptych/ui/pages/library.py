@@ -223,6 +223,19 @@ class LibraryPage(Page):
         """Show where the selected version comes from."""
         self.context.lineage_asked.emit(self.selection.keys()[0])
 
+    def run_here(self) -> tuple[str, int | None]:
+        """The run under the cursor, and the step where that is one of its checkpoints; an empty name for neither."""
+        group, version = self.model.group(self.table.currentIndex().row()), self.selection.current()
+        if group is not None:
+            return group.model, None
+        return (version.model, version.step) if version is not None and version.step is not None else ("", None)
+
+    def show_timelapse(self) -> None:
+        """Show how the weights of the run under the cursor moved."""
+        model, step = self.run_here()
+        if model:
+            self.context.timelapse_asked.emit(model, step)
+
     def _selection_changed(self) -> None:
         keys = self.selection.keys()
         self.bar.show_selection(len(keys), self.selection.only(keys), self.selection.sides(keys))
@@ -345,6 +358,8 @@ LibraryPage.actions_table = (
     Action("library.push", "Push", lambda page: page.selection.push(), ("P",), "push", when=_one),
     Action("library.push_to", "Push to…", lambda page: page.selection.push_to(), ("Shift+P",), "push", when=_one),
     Action("library.lineage", "Show lineage", LibraryPage.show_lineage, ("G",), "lineage", when=_one),
+    Action("library.timelapse", "Time-lapse of the run", LibraryPage.show_timelapse, ("Shift+T",), "activity",
+           when=lambda page: bool(page.run_here()[0])),
     Action("library.copy", "Copy name", lambda page: page.selection.copy_names(), ("Ctrl+C",), "copy", when=_any),
     Action("library.copy_id", "Copy id", lambda page: page.selection.copy_ids(), ("Ctrl+Shift+C",), "fingerprint",
            when=_any),

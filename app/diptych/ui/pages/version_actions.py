@@ -17,6 +17,14 @@ def _known(page: VersionPage) -> bool:
     return page.version is not None
 
 
+def _checkpoint(page: VersionPage) -> bool:
+    return page.version is not None and page.version.step is not None
+
+
+def _timelapse(page: VersionPage) -> None:
+    page.with_version(lambda version: page.context.timelapse_asked.emit(version.model, version.step))
+
+
 def _to_version(verb: Callable[[Verbs, Version], object]) -> Callable[[VersionPage], None]:
     """A verb done to the version on show."""
     return lambda page: page.with_version(lambda version: verb(page.verbs, version))
@@ -34,6 +42,7 @@ ACTIONS = (
     Action(
         "version.fingerprint", "Fingerprint weights", _to_version(Verbs.fingerprint), (), "fingerprint", when=_known
     ),
+    Action("version.timelapse", "Time-lapse of the run", _timelapse, ("Shift+T",), "activity", when=_checkpoint),
     Action("version.copy", "Copy", lambda page: page.copy(), ("Ctrl+C",), "copy", when=_known),
     Action("version.copy_id", "Copy id", _to_version(Verbs.copy_id), ("Ctrl+Shift+C",), "fingerprint", when=_known),
     Action("version.reveal", "Reveal in folder", lambda page: page.reveal(), (), "folder", when=_known),

@@ -91,9 +91,13 @@ class VersionHeader(QWidget):
         self.base.setProperty("role", "link")
         self.base.clicked.connect(self.base_asked)
         self._base_word = label("", "muted")
+        self.timelapse = QPushButton("Time-lapse")
+        self.timelapse.setProperty("role", "link")
+        self.timelapse.setToolTip("How the weights of this run moved  Shift+T")
+        self.timelapse.clicked.connect(self._show_timelapse)
         row = QHBoxLayout()
         row.setSpacing(Space.S)
-        for widget in (self.id, self.facts, self._base_word, self.base):
+        for widget in (self.id, self.facts, self._base_word, self.base, self.timelapse):
             row.addWidget(widget)
         row.addStretch(1)
         return row
@@ -162,6 +166,7 @@ class VersionHeader(QWidget):
         self._state_word.setText(version.state.value.capitalize())
         problem = f"  {version.problems[0]}" if version.problems else ""
         self._reason.set_text(STATE_REASONS.get(version.state, "") + problem)
+        self.timelapse.setVisible(version.step is not None)
         self._base_word.setText(f"· {version.base.relation}" if version.base else "")
         self.base.setVisible(version.base is not None)
         if version.base is not None:
@@ -177,6 +182,10 @@ class VersionHeader(QWidget):
         self.note.setText(display.elide(note, NOTE_LETTERS) if note else "Write a note  N")
         self.note.setToolTip(plain_tip(version.note) if note else "Write a note")
         self.note.setAccessibleName(f"Note: {note}" if note else "Write a note")
+
+    def _show_timelapse(self) -> None:
+        if self._version is not None:
+            self._context.timelapse_asked.emit(self._version.model, self._version.step)
 
     def _copy_id(self) -> None:
         if self._version is not None:
