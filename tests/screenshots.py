@@ -12,15 +12,20 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from diptych.domain.evidence import Evidence, HyperParameter, Metric
 from diptych.domain.found import Found, Record
 from diptych.domain.tensor import Header, Layout
 from diptych.domain.version import Kind, Problem, Source, State
 from diptych.job import finish
 from diptych.places import resources
-from diptych.ui.gallery import LARGE, SMALL, opened, picture
+from diptych.ui.gallery import LARGE, SMALL, opened, picture, settle
 from diptych.ui.mainwindow import MainWindow
+from diptych.ui.pages.compare import ComparePage
+from diptych.ui.panes.weights import WeightsPane
 from diptych.workbench import Workbench
+from making import write_safetensors
 
 PAIR = ("base-pretrain/checkpoint-600", "sft/checkpoint-200")
 UGLY_NAMES = (
@@ -73,6 +78,40 @@ def shoot(workbench: Workbench, folder: Path, prefix: str, pages: dict[str, Call
                     picture(window, folder / f"{prefix}-{name}-{appearance}-{size.width()}.png")
 
 
+def mixture(folder: Path, moved: bool) -> Path:
+    """A mixture of 60 layers with 128 experts each, in tiny tensors under long names; two thirds of it moved."""
+    fixed, chance = np.random.default_rng(1), np.random.default_rng(2)
+    stem = "a_wrapper_that_somebody_thought_was_a_good_idea_at_the_time.and_another_one.model.layers"
+    own = ("self_attn.q_proj", "self_attn.o_proj", "input_layernorm", "mlp.gate")
+    experts = [f"mlp.experts.{at}.{name}_proj" for at in range(128) for name in ("gate", "up", "down")]
+    tensors = {}
+    for number, name in enumerate(f"{stem}.{layer}.{each}.weight" for layer in range(60) for each in (*own, *experts)):
+        values = fixed.standard_normal((2, 4)).astype(np.float32)
+        if moved and number % 3:
+            values += chance.standard_normal((2, 4)).astype(np.float32) * np.float32(10 ** chance.uniform(-4, -1))
+        tensors[name] = values
+    write_safetensors(folder / "model.safetensors", tensors)
+    return folder
+
+
+def weights(left: object, right: object, act: Callable[[WeightsPane], object]) -> Callable[[MainWindow], object]:
+    """Show the weights of two versions on the whole page, and do something there."""
+
+    def show(window: MainWindow) -> None:
+        window.compare(left, right)
+        page = window.findChild(ComparePage)
+        assert page is not None
+        settle(lambda: page.view is not None and not page.view.facets.busy())
+        assert page.view is not None
+        page.view.focus_section("weights")
+        pane = page.view.sections["weights"].pane
+        assert isinstance(pane, WeightsPane)
+        pane.select(pane.changes()[len(pane.changes()) // 2])
+        act(pane)
+
+    return show
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
@@ -95,6 +134,8 @@ def main() -> None:
             "version": lambda window: window.show_version(sample.resolve(PAIR[1]).key),
             "settings": lambda window: window.show_page("settings"),
             "compare": lambda window: window.compare(*PAIR),
+            "weights": weights(*PAIR, lambda pane: pane.zoom(1)),
+            "values": weights(*PAIR, lambda pane: pane.show_values()),
         })  # fmt: skip
         ugly = Workbench.open(Path(place) / "ugly.db")
         fill(ugly, options.rows)
@@ -104,6 +145,11 @@ def main() -> None:
             "library": lambda window: window.show_page("library"),
             "version": lambda window: window.show_version(keys[0]),
             "compare": lambda window: window.compare(left, right),
+        })  # fmt: skip
+        sides = [mixture(Path(place) / side / "a-mixture-of-experts", side == "b") for side in ("a", "b")]
+        shoot(ugly, options.folder, "mixture", {
+            "weights": weights(*sides, lambda pane: None),
+            "layer": weights(*sides, lambda pane: [pane.zoom(1) for _ in range(8) if not pane.line]),
         })  # fmt: skip
         for workbench in (empty, sample, ugly):
             workbench.catalog.close()
