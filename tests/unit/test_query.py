@@ -263,10 +263,10 @@ def test_the_two_plans_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         sort, descending = chance.choice(("mmlu", "gsm8k", "name", "lr", "family", "base")), chance.random() < 0.5
         limit, offset = chance.choice((None, 3, 20)), chance.choice((0, 1, 4))
         answers = []
-        for few in (0, 2000):
+        for few in (0, 1, 2000):
             monkeypatch.setattr("diptych.catalog.search._FEW", few)
             answers.append(with_both.keys(text, sort, descending, limit, offset))
-        assert answers[0] == answers[1], (text, sort, descending, limit, offset)
+        assert answers[0] == answers[1] == answers[2], (text, sort, descending, limit, offset)
     with_both.close()
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from diptych.catalog.texts import restored, stored
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
+
+_LISTS = 256
+"""Lists of names that are remembered at most."""
 
 
 class Names:
@@ -24,10 +27,12 @@ class Names:
         self._names: dict[int, str] = {}
         self._keys: dict[str, int] = {}
         self._last = 0
+        self._lists: dict[tuple[int, ...], tuple[str, ...]] = {}
 
     def forget(self) -> None:
         """Drop what a transaction that was rolled back may have added."""
         self._names, self._keys, self._last = {}, {}, 0
+        self._lists.clear()
 
     def refresh(self, connection: Connection) -> None:
         """Learn the names that others have added."""
@@ -36,11 +41,20 @@ class Names:
             self._keys[text] = key
             self._last = max(self._last, key)
 
-    def names(self, connection: Connection, keys: Iterable[int]) -> Mapping[int, str]:
-        """The known names, with those of `keys` surely among them unless the catalog is damaged."""
-        if not self._names.keys() >= set(keys):
-            self.refresh(connection)
-        return self._names
+    def names(self, connection: Connection, keys: Sequence[int]) -> tuple[str, ...]:
+        """The names of `keys`, in their order; a `KeyError` for a number that was never given.
+
+        Version after version brings the same list.
+        """
+        asked = tuple(keys)
+        found = self._lists.get(asked)
+        if found is None:
+            if not self._names.keys() >= set(asked):
+                self.refresh(connection)
+            if len(self._lists) >= _LISTS:
+                self._lists.clear()
+            found = self._lists[asked] = tuple(map(self._names.__getitem__, asked))
+        return found
 
     def all(self, connection: Connection) -> Mapping[str, int]:
         """Every name with its number."""

@@ -176,11 +176,9 @@ def values(
     if not shown:
         return {}, {}
     metric_keys, measured, param_keys, settings = json.loads(shown)
-    metric_names = metric.names(connection, metric_keys)
-    param_names = param.names(connection, param_keys)
     return (
-        dict(zip(map(metric_names.__getitem__, metric_keys), measured, strict=True)),
-        dict(zip(map(param_names.__getitem__, param_keys), settings, strict=True)),
+        dict(zip(metric.names(connection, metric_keys), measured, strict=True)),
+        dict(zip(param.names(connection, param_keys), settings, strict=True)),
     )
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _FEW = 2000
 """Up to so many versions are listed and sorted in no time."""
+_NEWEST = (1 << 63) - 1
+"""No version has so large a key."""
 _COLUMNS = {
     "created": "v.created",
     "name": "v.sort_name",
@@ -170,8 +172,7 @@ class Search:
 
     def _remembered(self, one: Condition) -> str:
         """A test against the members, kept in memory: SQLite would sort them into a table first, which takes longer."""
-        members = {key for (key,) in self._connection.execute(one.members, one.values)}
-        self._connection.create_function("remembered", 1, members.__contains__)
+        self._connection.create_function("remembered", 1, _Remembered(self._connection, one))
         return "remembered(v.key)"
 
     def _size(self, one: Condition, most: int) -> int | None:
@@ -242,6 +243,34 @@ class Search:
     def _run(self, parts: Sequence[str], values: Sequence[Value], limit: int | None, offset: int) -> list[int]:
         bounds = (-1 if limit is None else max(0, limit), max(0, offset))
         return [key for (key,) in self._connection.execute(" ".join(parts), (*values, *bounds))]
+
+
+class _Remembered:
+    """Whether a version is among the members of a full-text condition; older ones are read when one is asked about.
+
+    A page of the newest versions needs the newest members alone.
+    """
+
+    def __init__(self, connection: Connection, one: Condition) -> None:
+        self._connection = connection
+        self._sql = " ".join((one.members, "AND rowid < ? ORDER BY rowid DESC LIMIT ?"))
+        self._values = one.values
+        self._last = _NEWEST
+        self._keys: set[int] = set()
+        self._read(_FEW)
+
+    def __call__(self, key: int) -> bool:
+        if key < self._last:
+            self._read(-1)
+        return key in self._keys
+
+    def _read(self, most: int) -> None:
+        rows = self._connection.execute(self._sql, (*self._values, self._last, most)).fetchall()
+        self._keys.update(key for (key,) in rows)
+        if len(rows) != most:
+            self._last = 0
+        elif rows:
+            self._last = rows[-1][0]
 
 
 def _source(order: _Order) -> tuple[str, tuple[Value, ...]]:
