@@ -152,13 +152,10 @@ def _verify(session: Session, options: Namespace) -> int:
             }
         )
         return _DRIFTED if verified.drifted else 0
-    for note in verified.notes:
-        session.terminal.say(display.visible(note))
     for name, standing, found in verified.files:
         if standing != "same":
             session.terminal.say(display.visible(f"{name}: {standing.value}{f', {found}' if found else ''}"))
-    same = sum(standing == "same" for _, standing, _ in verified.files)
-    session.terminal.say(f"{same} of {display.plural(len(verified.files), 'file')} as delivered")
+    session.terminal.say(display.visible(str(verified)))
     return _DRIFTED if verified.drifted else 0
 
 

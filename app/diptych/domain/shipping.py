@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, TypeAlias, runtime_checkable
 
+from diptych import display
 from diptych.domain.address import Address
 from diptych.domain.evidence import DatasetRef
 from diptych.domain.version import Role, Version
@@ -211,6 +212,10 @@ class Verified:
     """Name, standing, and what was found, for people; sorted by name."""
     notes: tuple[str, ...] = ()
     """What else moved: "tag v1 points to another commit now"."""
+
+    def __str__(self) -> str:
+        same = sum(standing is Standing.SAME for _, standing, _ in self.files)
+        return " · ".join([f"{same:,} of {display.plural(len(self.files), 'file')} as delivered", *self.notes])
 
     @property
     def drifted(self) -> bool:

@@ -20,7 +20,7 @@ from diptych.domain.version import Version
 from diptych.job import Job, Tick, finish
 from diptych.ui.context import Alert, Context
 from diptych.ui.dialogs.receipt import ReceiptDialog
-from diptych.ui.pages.activity import ActivityPage, JobRow, Pace, phases
+from diptych.ui.pages.activity import ActivityPage, JobRow, Pace, outcome, phases
 from diptych.ui.pages.deliveries import Deliveries
 from diptych.ui.pages.pushing import Pushes
 from diptych.ui.pages.settings_remotes import RemotesSection
@@ -100,7 +100,13 @@ def test_a_receipt_shows_what_the_remote_calls_it_and_what_has_changed(
 
 
 def test_a_delivery_that_was_changed_is_told(
-    pushes: Pushes, workbench: Workbench, version: Version, alerts: list[Alert], share: Path, qtbot: QtBot
+    context: Context,
+    pushes: Pushes,
+    workbench: Workbench,
+    version: Version,
+    alerts: list[Alert],
+    share: Path,
+    qtbot: QtBot,
 ) -> None:
     (targeted,) = finish(workbench.plan_push(version, [("share", Wishes())]))
     kept = finish(workbench.push(targeted))
@@ -110,6 +116,8 @@ def test_a_delivery_that_was_changed_is_told(
     qtbot.waitUntil(lambda: bool(alerts))
     assert "config.json differs" in alerts[0].message
     assert alerts[0].serious
+    (looked,) = [job for job in context.runner.jobs if not job.quiet]
+    assert outcome(looked) == f"{len(kept.receipt.files) - 1} of {len(kept.receipt.files)} files as delivered"
 
 
 def test_a_push_shows_its_phases_and_can_pause(context: Context, qtbot: QtBot) -> None:

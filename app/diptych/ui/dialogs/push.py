@@ -102,6 +102,8 @@ class PushDialog(QDialog):
             item.setCheckState(Qt.CheckState.Checked if picked else Qt.CheckState.Unchecked)
             item.setToolTip(str(remote.address))
             self.targets.addItem(item)
+            if picked:
+                self.targets.setCurrentItem(item)  # which brings it into view
         left.addWidget(self.targets)
         left.addStretch(1)
         row.addLayout(left, 3)

@@ -28,7 +28,6 @@ from diptych.ui.context import Context
 from diptych.ui.pages.pushing import opening
 from diptych.ui.runner import Running
 from diptych.ui.tokens import Space
-from diptych.ui.widgets.cautions import Cautions
 from diptych.ui.widgets.label import Elided, label
 from diptych.ui.widgets.tallrows import TallRows
 
@@ -79,8 +78,6 @@ class ReceiptDialog(QDialog):
             head.setSectionResizeMode(column, QHeaderView.ResizeMode.Interactive)
             self.files.setColumnWidth(column, theme.px(width))
         layout.addWidget(self.files, 1)
-        self.cautions = Cautions(theme)
-        layout.addWidget(self.cautions)
         self.said = Elided()
         layout.addWidget(self.said)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
@@ -141,8 +138,7 @@ class ReceiptDialog(QDialog):
             for column, text in ((0, item.text(0)), (2, sha256), (3, display.visible(found))):
                 item.setToolTip(column, text.replace("<", "\u2039").replace(">", "\u203a"))
             self.files.addTopLevelItem(item)
-        self.cautions.show_texts(verified.notes if verified else ())
-        self.said.set_text(_said(verified))
+        self.said.set_text(f"{verified}, looked at just now" if verified else "")
 
     def _copy(self) -> None:
         QGuiApplication.clipboard().setText(json.dumps(receipt_as_plain(self._kept.receipt), indent=1))
@@ -151,13 +147,6 @@ class ReceiptDialog(QDialog):
 def _is_same(standings: dict[str, tuple[Standing, str]], name: str) -> bool:
     """Whether a file is as it was delivered, or was not looked at; those that are not come first."""
     return name not in standings or standings[name][0] is Standing.SAME
-
-
-def _said(verified: Verified | None) -> str:
-    if verified is None:
-        return ""
-    same = sum(standing is Standing.SAME for _, standing, _ in verified.files)
-    return f"{same:,} of {display.plural(len(verified.files), 'file')} as delivered, looked at just now"
 
 
 def _facts(kept: Kept) -> Iterator[tuple[str, str]]:

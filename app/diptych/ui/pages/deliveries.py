@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
@@ -84,6 +85,7 @@ class Deliveries(QWidget):
             _buttons(
                 ("play", "Resume", lambda: self._resume(one)),
                 ("remove", "Give up, and have the remote forget what arrived", lambda: self._give_up(one)),
+                texts=("Resume", "Give up"),
             ),
         ]  # fmt: skip
 
@@ -108,13 +110,17 @@ class Deliveries(QWidget):
         self._context.runner.start(title, self._context.workbench.give_up_push(one), lambda _none: self.read())
 
 
-def _buttons(*acts: tuple[str, str, Callable[[], object]]) -> QWidget:
+def _buttons(*acts: tuple[str, str, Callable[[], object]], texts: Sequence[str] = ()) -> QWidget:
+    """A row of buttons: symbol, what it does, and what is done; with `texts`, these stand beside the symbols."""
     row = QWidget()
     line = QHBoxLayout(row)
     line.setContentsMargins(0, 0, 0, 0)
     line.setSpacing(0)
-    for symbol, text, do in acts:
+    for place, (symbol, text, do) in enumerate(acts):
         button = QToolButton()
+        if texts:
+            button.setText(texts[place])
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         button.setIcon(icon(symbol))
         button.setToolTip(text)
         button.setAccessibleName(text)

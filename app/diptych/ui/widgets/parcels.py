@@ -32,7 +32,7 @@ class Parcels(QTreeWidget):
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self.setAccessibleName("Files")
-        self.setHeaderLabels(["File", "Size", "   What happens", "Why"])
+        self.setHeaderLabels(["File", "Size", "What happens", "Why"])
         self.setRootIsDecorated(False)
         self.setUniformRowHeights(True)
         self.setItemDelegate(TallRows(theme, self))
@@ -56,7 +56,7 @@ class Parcels(QTreeWidget):
         items = []
         for row in rows:
             item = QTreeWidgetItem(
-                [display.visible(row.name), display.size(row.bytes), f"   {row.fate}", display.visible(row.reason)]
+                [display.visible(row.name), display.size(row.bytes), row.fate, display.visible(row.reason)]
             )
             item.setData(0, Qt.ItemDataRole.UserRole, row.name)
             item.setCheckState(0, Qt.CheckState.Checked if row.goes else Qt.CheckState.Unchecked)
