@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from diptych import display
 from diptych.catalog import Catalog
 from diptych.compare import fitting
-from diptych.compare.descent import LEAST, Weighed, descent, distance, rounding
+from diptych.compare.descent import LEAST, TOLD, Weighed, descent, distance, rounding
 from diptych.compare.kinship import ROUNDING, bits, kinship, related, renamed
 from diptych.compare.signs import grown, signs, weighed
 from diptych.domain.fingerprint import Fingerprint
@@ -79,7 +79,7 @@ def infer(catalog: Catalog) -> Job[LineageReport]:
     declared = {(one.child, one.parents, one.relation) for one in _declared(tuple(known.values()))}
     edges = [
         edge for edge in edges
-        if (edge.child, edge.parents, edge.relation) not in declared
+        if edge.confidence >= TOLD and (edge.child, edge.parents, edge.relation) not in declared
     ]  # fmt: skip
     catalog.lineages.replace(edges)
     return LineageReport(len(vectors), tuple(edges))

@@ -15,7 +15,7 @@ from diptych.job import Job, Tick
 from diptych.ui.actions import Action
 from diptych.ui.context import Alert, Context
 from diptych.ui.models.facts import FactsModel
-from diptych.ui.pages.lineage_graph import RUN, drawing, table
+from diptych.ui.pages.lineage_graph import RUN, Drawing, drawing, table
 from diptych.ui.pages.page import Page
 from diptych.ui.pages.version_section import lay_out, watch
 from diptych.ui.tokens import Space
@@ -46,6 +46,10 @@ class LineagePage(Page):
         self._versions: dict[str, Version] = {}
         self._opened: set[str] = set()
         self._about: int | None = None
+        self._keys: frozenset[str] = frozenset()
+        """The nodes of the graph."""
+        self._wanted = ""
+        """The node to go to when it is there."""
         self._build()
 
     def _build(self) -> None:
@@ -121,10 +125,11 @@ class LineagePage(Page):
 
     def read(self) -> None:
         """Read the pedigree anew."""
-        self.context.runner.start("Read lineage", _read(self.context.workbench, self._about), self._show, quiet=True)
+        job = _read(self.context.workbench, self._about, frozenset(self._opened))
+        self.context.runner.start("Read lineage", job, self._show, quiet=True)
 
-    def _show(self, found: Pedigree) -> None:
-        self.found = found
+    def _show(self, read: tuple[Pedigree, Drawing]) -> None:
+        self.found = found = read[0]
         self._versions = {one.id: one for one in found.versions}
         inferred = sum(edge.origin is Origin.INFERRED for edge in found.edges)
         about = next((one for one in found.versions if one.key == self._about), None)
@@ -135,7 +140,7 @@ class LineagePage(Page):
         facts = table(found)
         self.model.show_facts(facts)
         lay_out(self.table, facts, self.context)
-        self._draw()
+        self._put(read[1])
         if not found.edges:
             self.hint.setText(_LOOKED if found.fingerprints else _HOW)
             self.stack.setCurrentIndex(2)
@@ -146,13 +151,21 @@ class LineagePage(Page):
         self._show_evidence()
 
     def _draw(self) -> None:
-        shown = drawing(self.found, self._opened)
-        self.graph.show_graph(shown.nodes, shown.arrows)
+        """Lay out what is known, with other runs folded than before."""
+        job = drawing(self.found, frozenset(self._opened))
+        self.context.runner.start("Lay out lineage", job, self._put, quiet=True)
+
+    def _put(self, shown: Drawing) -> None:
+        self._keys = frozenset(node.key for node in shown.nodes)
+        self.graph.show_graph(shown.nodes, shown.arrows, shown.layout)
+        if self._wanted in self._keys:
+            self.graph.go_to(self._wanted)
+            self._wanted = ""
 
     def _place(self, version: Version) -> str:
         """The key of the node that stands for a version, which may be its run."""
         run = RUN + version.model
-        return run if run in {node.key for node in drawing(self.found, self._opened).nodes} else version.id
+        return run if run in self._keys else version.id
 
     def toggle_table(self) -> None:
         """Show the edges as a table, or as a graph again."""
@@ -228,9 +241,9 @@ class LineagePage(Page):
     def _open_node(self, key: str) -> None:
         if key.startswith(RUN):
             self._opened.add(key.removeprefix(RUN))
-            self._draw()
             run = [one for one in self.found.versions if one.model == key.removeprefix(RUN) and one.step is not None]
-            self.graph.go_to(min(run, key=lambda one: one.step or 0).id)
+            self._wanted = min(run, key=lambda one: one.step or 0).id
+            self._draw()
         elif version := self._versions.get(key):
             self.context.version_asked.emit(version.key)
 
@@ -275,11 +288,12 @@ class LineagePage(Page):
             self.read()
 
 
-def _read(workbench: Workbench, about: int | None) -> Job[Pedigree]:
-    """The pedigree of all, or of one version while that is in the catalog."""
+def _read(workbench: Workbench, about: int | None, opened: frozenset[str]) -> Job[tuple[Pedigree, Drawing]]:
+    """The pedigree of all, or of one version while that is in the catalog, and how it is drawn."""
     yield Tick("Read lineage")
     chosen = workbench.versions([about]) if about is not None else []
-    return workbench.pedigree(chosen[0] if chosen else None)
+    found = workbench.pedigree(chosen[0] if chosen else None)
+    return found, (yield from drawing(found, opened))
 
 
 def _button(text: str, act: object) -> QPushButton:

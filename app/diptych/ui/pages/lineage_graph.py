@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from diptych import display
 from diptych.domain.lineage import Edge, Origin, Pedigree, Verdict
 from diptych.domain.version import Version
+from diptych.job import Job, Tick
 from diptych.ui.context import Inspection
 from diptych.ui.models.facts import Facts, Title
 from diptych.ui.widgets.cells import Align, Cell
-from diptych.ui.widgets.graphlayout import Arrow, Node
+from diptych.ui.widgets.graphlayout import Arrow, Layout, Node, laying_out
 
 RUN = "run "
 """Before the key of a node that stands for a whole run."""
@@ -25,10 +26,12 @@ class Drawing:
 
     nodes: tuple[Node, ...]
     arrows: tuple[Arrow, ...]
+    layout: Layout
 
 
-def drawing(found: Pedigree, opened: Collection[str]) -> Drawing:
+def drawing(found: Pedigree, opened: Collection[str]) -> Job[Drawing]:
     """The nodes and arrows of a pedigree. Checkpoints of one run are one node, unless the run is among `opened`."""
+    yield Tick("Lay out the lineage")
     sizes = Counter(one.model for one in found.versions if one.step is not None)
     place: dict[str, str] = {}
     runs: dict[str, list[Version]] = defaultdict(list)
@@ -54,7 +57,13 @@ def drawing(found: Pedigree, opened: Collection[str]) -> Drawing:
                     edge.origin is Origin.INFERRED and edge.verdict is not Verdict.CONFIRMED,
                     edge.verdict is Verdict.REJECTED,
                 )  # fmt: skip
-    return Drawing(tuple(nodes), tuple(arrows.values()))
+    work = laying_out(nodes, tuple(arrows.values()))
+    while True:
+        try:
+            next(work)
+        except StopIteration as stop:
+            return Drawing(tuple(nodes), tuple(arrows.values()), stop.value)
+        yield Tick("Lay out the lineage")
 
 
 def note(version: Version) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QFontMetrics,
     QKeyEvent,
@@ -20,7 +21,7 @@ from PySide6.QtWidgets import QWidget
 
 from diptych.ui.theme import Theme
 from diptych.ui.tokens import RADIUS, Size, Space
-from diptych.ui.widgets.graphlayout import Arrow, Node, lay_out
+from diptych.ui.widgets.graphlayout import Arrow, Layout, Node, lay_out
 
 WIDTH, HEIGHT = 192, 44
 GAP_X, GAP_Y = 136, 16
@@ -45,6 +46,7 @@ class Graph(QWidget):
         self._nodes: dict[str, Node] = {}
         self._boxes: dict[str, QRectF] = {}
         self._arrows: Sequence[Arrow] = ()
+        self._ways: dict[str, list[QPointF]] = {}
         self._name = name
         self._current = ""
         self.zoom = 1.0
@@ -58,15 +60,13 @@ class Graph(QWidget):
 
     # content
 
-    def show_graph(self, nodes: Sequence[Node], arrows: Sequence[Arrow]) -> None:
-        """Replace all; the current node stays where it is still there."""
+    def show_graph(self, nodes: Sequence[Node], arrows: Sequence[Arrow], layout: Layout | None = None) -> None:
+        """Replace all; the current node stays where it is still there. A large graph comes with its layout."""
         self._nodes = {node.key: node for node in nodes}
         self._arrows = [one for one in arrows if one.source in self._nodes and one.target in self._nodes]
-        px = self._theme.px
-        self._boxes = {
-            key: QRectF(px(WIDTH + GAP_X) * column, px(HEIGHT + GAP_Y) * row, px(WIDTH), px(HEIGHT))
-            for key, (column, row) in lay_out(nodes, self._arrows).items()
-        }
+        placed = layout if layout is not None else lay_out(nodes, self._arrows)
+        self._boxes = {key: self._cell(slot) for key, slot in placed.nodes.items()}
+        self._ways = {one.key: self._way(one, placed) for one in self._arrows}
         if self._current not in self._nodes:
             self._current = ""
             self._fitted = False
@@ -74,6 +74,20 @@ class Graph(QWidget):
             self._begin()
         self._tell()
         self.update()
+
+    def _cell(self, slot: tuple[int, float]) -> QRectF:
+        """The box of a node in a slot."""
+        px, (column, row) = self._theme.px, slot
+        return QRectF(px(WIDTH + GAP_X) * column, px(HEIGHT + GAP_Y) * row, px(WIDTH), px(HEIGHT))
+
+    def _way(self, arrow: Arrow, placed: Layout) -> list[QPointF]:
+        """The points that an arrow passes: out of one box, straight through its lanes between boxes, into the other."""
+        source, target = self._boxes[arrow.source], self._boxes[arrow.target]
+        way = [QPointF(source.right(), source.center().y())]
+        for slot in placed.lanes.get(arrow.key, ()):
+            lane = self._cell(slot)
+            way += [QPointF(lane.left(), lane.center().y()), QPointF(lane.right(), lane.center().y())]
+        return [*way, QPointF(target.left(), target.center().y())]
 
     @property
     def current(self) -> str:
@@ -214,21 +228,44 @@ class Graph(QWidget):
         painter.translate(self._offset)
         painter.scale(self.zoom, self.zoom)
         seen = QRectF(-self._offset / self.zoom, QRectF(self.rect()).size() / self.zoom)
+        if self.zoom < _READABLE:
+            self._paint_small(painter, seen)
+            return
         for arrow in self._arrows:
-            self._paint_arrow(painter, arrow, seen)
+            way = self._ways[arrow.key]
+            if _touches(way, seen):
+                self._paint_arrow(painter, arrow, way)
         for key, box in self._boxes.items():
             if box.intersects(seen):
                 self._paint_node(painter, self._nodes[key], box)
 
-    def _paint_arrow(self, painter: QPainter, arrow: Arrow, seen: QRectF) -> None:
-        source, target = self._boxes[arrow.source], self._boxes[arrow.target]
-        if not source.united(target).intersects(seen):
-            return
-        begin = QPointF(source.right(), source.center().y())
-        end = QPointF(target.left(), target.center().y())
-        bend = max(abs(end.x() - begin.x()) / 2, GAP_X / 2)
-        path = QPainterPath(begin)
-        path.cubicTo(begin + QPointF(bend, 0), end - QPointF(bend, 0), end)
+    def _paint_small(self, painter: QPainter, seen: QRectF) -> None:
+        """The whole from afar: boxes without words and straight lines, a few calls for thousands of them."""
+        theme = self._theme
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, on=False)
+        lines = [
+            QLineF(one, other)
+            for arrow in self._arrows if _touches(way := self._ways[arrow.key], seen)
+            for one, other in pairwise(way)
+        ]  # fmt: skip
+        painter.setPen(QPen(theme.color("muted"), 0))
+        painter.drawLines(lines)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(theme.color("faint"))
+        painter.drawRects([box for box in self._boxes.values() if box.intersects(seen)])
+        if self._current:
+            painter.setBrush(theme.color("focus"))
+            painter.drawRect(self._boxes[self._current])
+
+    def _paint_arrow(self, painter: QPainter, arrow: Arrow, way: Sequence[QPointF]) -> None:
+        path = QPainterPath(way[0])
+        for number, (begin, end) in enumerate(pairwise(way)):
+            if number % 2:  # through a lane
+                path.lineTo(end)
+                continue
+            bend = QPointF(max(abs(end.x() - begin.x()) / 2, GAP_X / 2), 0)
+            path.cubicTo(begin + bend, end - bend, end)
+        end = way[-1]
         near = self._current in (arrow.source, arrow.target)
         pen = QPen(self._theme.color("text" if near else "faint" if arrow.faint else "muted"), 1.6 if near else 1.1)
         if arrow.dashed:
@@ -239,8 +276,11 @@ class Graph(QWidget):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(pen.color())
         painter.drawPolygon([end, end + QPointF(-7, -3.5), end + QPointF(-7, 3.5)])
-        if arrow.text and self.zoom >= _READABLE:
-            self._paint_words(painter, arrow.text, path.pointAtPercent(0.75), end.x(), near)
+        if arrow.text:
+            last = QPainterPath(way[-2])
+            bend = QPointF(max(abs(end.x() - way[-2].x()) / 2, GAP_X / 2), 0)
+            last.cubicTo(way[-2] + bend, end - bend, end)
+            self._paint_words(painter, arrow.text, last.pointAtPercent(0.75), end.x(), near)
 
     def _paint_words(self, painter: QPainter, text: str, middle: QPointF, right: float, near: bool) -> None:
         font = self._theme.font(Size.CAPTION)
@@ -256,17 +296,12 @@ class Graph(QWidget):
 
     def _paint_node(self, painter: QPainter, node: Node, box: QRectF) -> None:
         theme, here = self._theme, node.key == self._current
-        small = self.zoom < _READABLE
-        painter.setBrush(
-            theme.color("focus" if here and small else "faint" if small else "selected" if here else "raised")
-        )
+        painter.setBrush(theme.color("selected" if here else "raised"))
         pen = QPen(theme.color("focus" if here else "hairline"), 2 if here and self.hasFocus() else 1)
         painter.setPen(pen)
         if node.stacked:
             painter.drawRoundedRect(box.translated(4, 4), RADIUS, RADIUS)
         painter.drawRoundedRect(box, RADIUS, RADIUS)
-        if small:
-            return
         inner = box.adjusted(Space.S, Space.XS, -Space.S, -Space.XS)
         half = inner.height() / 2
         lines = ((node.title, Size.BODY, "text", 0.0), (node.note, Size.CAPTION, "muted", half))
@@ -277,3 +312,12 @@ class Graph(QWidget):
             fitting = QFontMetrics(font).elidedText(text, Qt.TextElideMode.ElideMiddle, int(inner.width()))
             area = QRectF(inner.left(), inner.top() + down, inner.width(), half)
             painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, fitting)
+
+
+def _touches(way: Sequence[QPointF], seen: QRectF) -> bool:
+    """Whether an arrow may be in sight."""
+    left, right = way[0].x(), way[-1].x()
+    if max(left, right) < seen.left() or min(left, right) > seen.right():
+        return False
+    heights = [point.y() for point in way]
+    return max(heights) >= seen.top() and min(heights) <= seen.bottom()

@@ -1,12 +1,20 @@
-"""Places for the nodes of a graph of descent: generations from left to right, kin near one another."""
+"""Places for the nodes of a graph of descent: generations from left to right, kin near one another.
+
+An arrow that skips generations takes a narrow lane through each of them, so that it passes no box behind
+(Sugiyama, Tagawa and Toda 1981).
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 _SWEEPS = 4
+_LANE = 0.3
+"""Rows that an arrow takes where it passes a generation."""
+_PAUSE = 512
+"""Nodes that are placed between two pauses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,30 +41,82 @@ class Arrow:
     tip: str = ""
 
 
-Slots = Mapping[str, tuple[int, float]]
-"""Generation and row of each node, by key."""
+Slot = tuple[int, float]
+"""Generation and row."""
 
 
-def lay_out(nodes: Sequence[Node], arrows: Sequence[Arrow]) -> Slots:
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where everything stands."""
+
+    nodes: Mapping[str, Slot] = field(default_factory=dict)
+    """By the key of the node."""
+    lanes: Mapping[str, Sequence[Slot]] = field(default_factory=dict)
+    """By the key of an arrow that skips generations: where it passes each of them."""
+
+
+def lay_out(nodes: Sequence[Node], arrows: Sequence[Arrow]) -> Layout:
+    """The layout of a graph, at once; see `laying_out`."""
+    work = laying_out(nodes, arrows)
+    while True:
+        try:
+            next(work)
+        except StopIteration as stop:
+            layout: Layout = stop.value
+            return layout
+
+
+def laying_out(nodes: Sequence[Node], arrows: Sequence[Arrow]) -> Generator[None, None, Layout]:
     """Generation by the longest way from a root, rows by the middle of the kin; arrows back in a circle do not count.
 
     Groups that no arrow joins stand below one another, the largest first; nodes without any come last, in a block.
+    Yields now and then.
     """
     keys = [node.key for node in nodes]
     below, above = _kin(keys, arrows)
     generations = _generations(keys, below, above)
-    slots: dict[str, tuple[int, float]] = {}
-    row = 0.0
+    yield
     lone = [key for key in keys if not below[key] and not above[key]]
-    for group in _groups(keys, below, above):
+    lanes = _with_lanes(arrows, generations, below, above)
+    passing = {lane: arrow for arrow, places in lanes.items() for lane in places}
+    slots: dict[str, Slot] = {}
+    row, placed = 0.0, 0
+    for group in _groups([*keys, *passing], below, above):
         if len(group) > 1:
-            rows = _rows(group, generations, below, above)
+            rows = _rows(group, generations, below, above, passing)
             slots |= {key: (generations[key], row + rows[key]) for key in group}
             row += max(rows.values()) + 1.5
+        placed += len(group)
+        if placed >= _PAUSE:
+            placed = 0
+            yield
     columns = max((place for place, _ in slots.values()), default=3) + 1
     for number, key in enumerate(lone):
         slots[key] = (number % columns, row + number // columns)
-    return slots
+    return Layout(
+        {key: slots[key] for key in keys},
+        {arrow: [slots[lane] for lane in places] for arrow, places in lanes.items()},
+    )
+
+
+def _with_lanes(
+    arrows: Sequence[Arrow], generations: dict[str, int], below: dict[str, list[str]], above: dict[str, list[str]]
+) -> dict[str, list[str]]:
+    """Put a lane for each generation that an arrow skips between its ends; the lanes of each arrow, from its source."""
+    lanes: dict[str, list[str]] = {}
+    for arrow in arrows:
+        source, target = arrow.source, arrow.target
+        if target not in below.get(source, ()) or generations[target] - generations[source] < 2:
+            continue
+        way = [f"\0{arrow.key}\0{place}" for place in range(generations[source] + 1, generations[target])]
+        below[source].remove(target)
+        above[target].remove(source)
+        for one, other in zip((source, *way), (*way, target), strict=True):
+            below.setdefault(one, []).append(other)
+            above.setdefault(other, []).append(one)
+        generations |= {lane: generations[source] + 1 + number for number, lane in enumerate(way)}
+        lanes[arrow.key] = way
+    return lanes
 
 
 def _kin(keys: Sequence[str], arrows: Sequence[Arrow]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
@@ -115,8 +175,9 @@ def _rows(
     generations: Mapping[str, int],
     below: Mapping[str, Sequence[str]],
     above: Mapping[str, Sequence[str]],
+    lanes: Mapping[str, str],
 ) -> dict[str, float]:
-    """Rows within a group: each column sorted by the middle of its neighbours, swept to and fro."""
+    """Rows within a group: each column sorted by the middle of its neighbours, swept to and fro. Lanes are narrow."""
     columns: dict[int, list[str]] = defaultdict(list)
     for key in group:
         columns[generations[key]].append(key)
@@ -130,6 +191,8 @@ def _rows(
             }
             free = -1e9
             for key in sorted(columns[number], key=lambda key: (wanted[key], rows[key])):
-                rows[key] = free = max(wanted[key], free + 1)
+                half = (_LANE if key in lanes else 1.0) / 2
+                rows[key] = max(wanted[key], free + half)
+                free = rows[key] + half
     top = min(rows.values())
     return {key: row - top for key, row in rows.items()}
