@@ -10,6 +10,8 @@ from PySide6.QtGui import QColor, QFontMetrics, QWheelEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from diptych.domain.sheet import Grid, GridCell, Status
+from diptych.ui.models.heat import Fields
 from diptych.ui.theme import Theme
 from diptych.ui.tokens import Size
 from diptych.ui.widgets.cividis import cividis
@@ -135,3 +137,27 @@ def test_the_cursor_goes_around_its_field_and_not_over_it(theme: Theme, qtbot: Q
     made.set_cursor(1, 3)
     colour = made.viewport().grab().toImage().pixelColor(made.visualRect(made.currentIndex()).topLeft() + QPoint(6, 5))
     assert colour == cividis(made.heat.scale.share(1e-4))
+
+
+def test_layers_of_two_stacks_keep_their_numbers_where_there_is_no_room(theme: Theme) -> None:
+    metrics = QFontMetrics(theme.font(Size.CAPTION))
+    names = [f"{stack} {layer}" for stack in ("enc", "dec") for layer in range(24)]
+    assert thinned(names, [60.0] * 48, metrics) == names
+    narrow = [name for name in thinned(names, [14.0] * 48, metrics) if name]
+    assert narrow[0] == "0"
+    assert 4 < len(narrow) < 48
+    assert all(name.isdigit() for name in narrow)
+
+
+@pytest.mark.parametrize(
+    ("rows", "shown"),
+    [
+        (("embed", "layer 0", "layer 1", "norm"), ("embed", "0", "1", "norm")),
+        (("a_wrapper and_another 0", "a_wrapper and_another 1"), ("0", "1")),
+        (("encoder 0", "decoder 0"), ("enc 0", "dec 0")),
+        (("layer", "expert 0", "expert 1"), ("layer", "0", "1")),
+    ],
+)
+def test_columns_are_named_by_the_number_of_their_layer(rows: tuple[str, ...], shown: tuple[str, ...]) -> None:
+    cells = tuple(GridCell(row, "q", Status.DIFFERS, 0.1, (row,)) for row in rows)
+    assert Fields.of(Grid(rows, ("q",), cells, "x")).columns == shown

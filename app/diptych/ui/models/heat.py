@@ -34,11 +34,13 @@ class Fields:
         layers = {name: at for at, name in enumerate(grid.rows)}
         names = {name: at for at, name in enumerate(grid.columns)}
         placed = {(names[cell.column], layers[cell.row]): cell for cell in grid.cells}
-        apart = [display.visible(name) for name in grid.rows if _number(name) is None][:_SHOWN_APART]
+        numbered = {name: number for name in grid.rows if (number := _number(name))}
+        stacks = {stack for stack, _ in numbered.values()}
+        apart = [display.visible(name) for name in grid.rows if name not in numbered][:_SHOWN_APART]
         return cls(
             grid,
             tuple(" · ".join(apart) if name == modules.WHOLE else display.visible(name) for name in grid.columns),
-            tuple(_number(name) or display.visible(name) for name in grid.rows),
+            tuple(_short(name, numbered.get(name), len(stacks) > 1) for name in grid.rows),
             {spot: cell for spot, cell in placed.items() if cell.keys},
             {spot: _patch(cell, grid.legend) for spot, cell in placed.items()},
         )
@@ -93,12 +95,18 @@ def _patch(cell: GridCell, legend: str) -> Patch:
     return Patch(display.visible(f"{name}: {said}{several}"), value, cell.symbol, tone, worst)
 
 
-def _number(name: str) -> str | None:
-    """The number of a layer (`layer 3`) or expert; with its stack where a network has two; None for the others."""
+def _number(name: str) -> tuple[str, str] | None:
+    """The stack and the number of a layer or an expert; None for what is neither."""
     stack, _, number = name.rpartition(" ")
-    if not number.isdigit() or name == folding.OWN:
-        return None
-    return number if stack in ("", "layer", "expert") else f"{display.visible(stack)[:3]} {number}"
+    return (stack, number) if number.isdigit() and name != folding.OWN else None
+
+
+def _short(name: str, number: tuple[str, str] | None, several: bool) -> str:
+    """What stands above a column: the number of its layer, with its stack where there are several (`dec 3`)."""
+    if number is None:
+        return display.visible(name)
+    stack = number[0] if several and number[0] not in ("", "layer") else ""
+    return f"{display.visible(stack)[:3]} {number[1]}".strip()
 
 
 def _changed(cell: GridCell) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from PySide6.QtCore import QRect, Qt, QTimer
-from PySide6.QtGui import QImage, QKeyEvent, QResizeEvent
+from PySide6.QtGui import QImage, QKeyEvent, QPalette, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from diptych import display
@@ -26,7 +26,7 @@ from diptych.ui.widgets.heatlegend import Legend
 from diptych.ui.widgets.heatmap import HeatMap
 from diptych.ui.widgets.heatmodel import scale_for
 from diptych.ui.widgets.heatpicture import picture
-from diptych.ui.widgets.label import label
+from diptych.ui.widgets.label import Elided
 from diptych.ui.widgets.link import Link
 from diptych.workbench.comparing import Comparison
 
@@ -57,7 +57,7 @@ class WeightsPane(Pane):
         self.up = Link(theme, "all layers", theme.font())
         self.up.setAccessibleName("Back to all layers")
         self.up.clicked.connect(self._fold)
-        self.crumb = label(role="muted")
+        self.crumb = Elided(color=QPalette.ColorRole.PlaceholderText)
         self.line = ""
         """The line of the grid that is unfolded on the map; empty: all lines."""
         self._whole: Fields | None = None
@@ -211,7 +211,7 @@ class WeightsPane(Pane):
         self.map.heat.show(self._fields.rows, self._fields.columns, self._fields.patches, scale)
         self.legend.explain(grid.legend, self._fields.signs())
         tensors = sum(len(cell.keys) for cell in self._fields.cells.values())
-        self.crumb.setText(f"›  {display.visible(self.line)}  ·  {display.plural(tensors, 'tensor')}")
+        self.crumb.set_text(f"›  {display.visible(self.line)}  ·  {display.plural(tensors, 'tensor')}")
         self._crumbs.setVisible(bool(self.line))
         self._fit_rows()
 
@@ -222,8 +222,7 @@ class WeightsPane(Pane):
         crumbs.setContentsMargins(0, 0, 0, 0)
         crumbs.setSpacing(Space.S)
         crumbs.addWidget(self.up)
-        crumbs.addWidget(self.crumb)
-        crumbs.addStretch(1)
+        crumbs.addWidget(self.crumb, 1)
         self._crumbs = QWidget()
         self._crumbs.setLayout(crumbs)
         map_side = QVBoxLayout()

@@ -67,12 +67,19 @@ def figure(value: float) -> str:
 
 
 def thinned(names: Sequence[str], widths: Sequence[float], metrics: QFontMetrics) -> list[str]:
-    """The names as they are written above columns: numbers that are too many give way to every nth."""
-    numbers = [width for name, width in zip(names, widths, strict=True) if name.isdigit()]
-    longest = metrics.horizontalAdvance("0" * max(3, *(len(name) for name in names if name.isdigit()), 0))
-    width = sum(numbers) / max(len(numbers), 1)
+    """The names as they are written above columns: numbers that are too many give way to every nth.
+
+    A name that ends in a number (`dec 3`) gives way to that number first.
+    """
+    numbers = [name.rpartition(" ")[2] for name in names]
+    counted = [width for number, width in zip(numbers, widths, strict=True) if number.isdigit()]
+    longest = metrics.horizontalAdvance("0" * max(3, *(len(number) for number in numbers if number.isdigit()), 0))
+    width = sum(counted) / max(len(counted), 1)
     every = next((n for n in _EVERY if n * width > longest + 6), _EVERY[-1]) if longest > width else 1
-    return [
-        name if (int(name) % every == 0 if name.isdigit() else metrics.horizontalAdvance(name) <= room + 6) else ""
-        for name, room in zip(names, widths, strict=True)
-    ]
+    shown = []
+    for name, number, room in zip(names, numbers, widths, strict=True):
+        if number.isdigit() and (name == number or metrics.horizontalAdvance(name) > room):
+            shown.append(number if int(number) % every == 0 else "")
+        else:
+            shown.append(name if metrics.horizontalAdvance(name) <= room + 6 else "")
+    return shown
