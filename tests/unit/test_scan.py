@@ -499,16 +499,20 @@ def test_a_cancelled_scan_keeps_what_it_stored_and_loses_nothing(
 @pytest.mark.parametrize("frozen", [False, True])
 def test_the_collector_of_garbage_is_left_as_it_was(workbench: Workbench, tmp_path: Path, frozen: bool) -> None:
     make_model(tmp_path / "tiny")
+    usual = gc.get_threshold()
     if frozen:
         gc.freeze()
     try:
         scan(workbench, tmp_path)
-        assert bool(gc.get_freeze_count()) is frozen
-        job = workbench.scan([tmp_path])
+        assert (bool(gc.get_freeze_count()), gc.get_threshold()) == (frozen, usual)
+        job, other = (workbench.scan([tmp_path]) for _ in range(2))
         next(job)
+        next(other)
         assert gc.get_freeze_count()
+        assert gc.get_threshold() > usual
         job.close()
-        assert bool(gc.get_freeze_count()) is frozen
+        other.close()
+        assert (bool(gc.get_freeze_count()), gc.get_threshold()) == (frozen, usual)
     finally:
         gc.unfreeze()
 

@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 PACE = 0.03
 """Seconds between two ticks: more often than anybody looks."""
+_PATIENCE = 10_000
+"""Objects that are made between two visits of the collector of garbage."""
 _BATCH = 1000
 _BATCH_SECONDS = 0.5
 """Finds are stored at the latest after this time, so that they appear while the scan goes on."""
@@ -88,19 +90,25 @@ def scan(catalog: Catalog, paths: Sequence[Path]) -> Job[ScanReport]:
 
 @contextmanager
 def _only_new_garbage() -> Iterator[None]:
-    """Keep the collector of garbage to what is made from now on.
+    """Keep the collector of garbage to what is made from now on, and let it come less often.
 
-    A scan makes many objects, so the collector would go through all modules and classes again and again, each time
-    holding the interpreter for as long as it takes to read hundreds of folders. The window has seen to it at its start.
+    A scan makes many objects and hardly any garbage, so the collector would go through all modules and classes again
+    and again, each time holding the interpreter for as long as it takes to read hundreds of folders. What others have
+    seen to, as the window does at its start, is left as it is.
     """
-    if gc.get_freeze_count():
-        yield
-        return
-    gc.freeze()
+    usual = gc.get_threshold()
+    frozen, patient = gc.get_freeze_count() > 0, not 0 < usual[0] < _PATIENCE
+    if not frozen:
+        gc.freeze()
+    if not patient:
+        gc.set_threshold(_PATIENCE, *usual[1:])
     try:
         yield
     finally:
-        gc.unfreeze()
+        if not patient:
+            gc.set_threshold(*usual)
+        if not frozen:
+            gc.unfreeze()
 
 
 def own_files(catalog: Catalog) -> OwnFiles:
