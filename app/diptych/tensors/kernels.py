@@ -46,6 +46,8 @@ _PLACES = 9
 """As many as there are sums."""
 _ROUNDED = 1 + 2.0**-23
 """By how much more than its float32 a change can be, at most."""
+_EXACT_F16, _EXACT_E4M3 = 1.0, 2.0**15
+"""2^24 times the smallest value: changes up to here are whole multiples of it that fit into float32."""
 _HIGH = 1e37
 _LOW = 1e-28
 """Sums of squares of one block beyond which float32 is not to be trusted to one part in ten million."""
@@ -120,6 +122,38 @@ def measure(a: Words, b: Words) -> Measured:
     return changed, left, right, change, top
 
 
+@njit(nogil=True, fastmath=_FAST)
+def measure_narrow(
+    a: NDArray[Bits], b: NDArray[Bits], width: int, exponent: int, factor: np.float32, limit: int
+) -> Measured:
+    """The same of a type of `width` bits, so many of them the exponent, that float32 holds when shifted into place.
+
+    The exponent is then corrected by a multiplication with `factor`, right for subnormals too. From `limit` on codes
+    without their sign mean no number; a block with one of them comes to NaN.
+    """
+    sign, mask = np.uint32(32 - width), np.uint32((1 << (width - 1)) - 1)
+    place = np.uint32(24 - width + exponent)
+    changed = np.uint32(0)
+    left = right = change = np.float32(0)
+    top = largest = np.uint32(0)
+    for i in range(a.shape[0]):
+        code, other = np.uint32(a[i]), np.uint32(b[i])
+        size, size_other = np.uint32(code & mask), np.uint32(other & mask)
+        largest = max(largest, max(size, size_other))
+        high, high_other = np.uint32(np.uint32(code ^ size) << sign), np.uint32(np.uint32(other ^ size_other) << sign)
+        x = np.uint32(high | np.uint32(size << place)).view(np.float32) * factor
+        y = np.uint32(high_other | np.uint32(size_other << place)).view(np.float32) * factor
+        d = abs(np.float32(y - x))
+        changed = np.uint32(changed + np.uint32(code != other))
+        left += x * x
+        right += y * y
+        change += d * d
+        top = max(top, np.float32(d).view(np.uint32))
+    if largest >= np.uint32(limit):
+        left = np.float32(np.nan)
+    return changed, left, right, change, top
+
+
 @njit(nogil=True)
 def noted(measured: Measured, sums: Sums) -> bool:
     """Add what a block has come to, but for its largest change; False, and nothing is added, beyond float32."""
@@ -134,9 +168,18 @@ def noted(measured: Measured, sums: Sums) -> bool:
 
 
 @njit(nogil=True)
-def may_be_largest(top: np.uint32, sums: Sums) -> bool:
-    """Whether a change with these bits, rounded as the difference of two float32 is, may be the largest so far."""
-    return bool(np.float64(np.uint32(top).view(np.float32)) * _ROUNDED >= sums[MAX]) and top != np.uint32(0)
+def told(measured: Measured, easy: bool, exact: float, sums: Sums) -> bool:
+    """Whether nothing is left to be done for a block, whose largest change is taken over where that is possible.
+
+    Changes up to `exact` are not rounded. Others may be, so that one which might be the largest so far is not known.
+    """
+    if not easy:
+        return False
+    top = np.float64(np.uint32(measured[4]).view(np.float32))
+    if top <= exact:
+        sums[MAX] = max(sums[MAX], top)
+        return True
+    return bool(top * _ROUNDED < sums[MAX])
 
 
 @njit(nogil=True)
@@ -149,13 +192,12 @@ def add_largest(x: Values, y: Values, count: int, sums: Sums) -> None:
 
 
 @njit(nogil=True)
-def add_block(x: Values, y: Values, count: int, changed: int, sums: Sums) -> None:
-    """Add one block of values of which so many differ."""
-    _, left, right, change, top = measure(x.view(np.uint32)[:count], y.view(np.uint32)[:count])
-    if not noted((np.uint32(changed), left, right, change, top), sums):
-        add_carefully(x, y, count, changed, sums)
-    elif may_be_largest(top, sums):
+def settle(x: Values, y: Values, count: int, measured: Measured, easy: bool, sums: Sums) -> None:
+    """Add of a block what float32 could not tell, from its values: the largest change, or all of it."""
+    if easy:
         add_largest(x, y, count, sums)
+    else:
+        add_carefully(x, y, count, int(measured[0]), sums)
 
 
 @njit(nogil=True)
@@ -213,14 +255,11 @@ def add_bf16(a: Place, b: Place, count: int, found: Place, room: Place) -> None:
         right = carray(b, (count,))[start : start + BLOCK]
         measured = measure_bf16(left, right)
         easy = noted(measured, sums)
-        if easy and not may_be_largest(measured[4], sums):
+        if told(measured, easy, 0.0, sums):
             continue
         widen_bf16(left, x)
         widen_bf16(right, y)
-        if easy:
-            add_largest(x, y, left.shape[0], sums)
-        else:
-            add_carefully(x, y, left.shape[0], int(measured[0]), sums)
+        settle(x, y, left.shape[0], measured, easy, sums)
 
 
 @cfunc(_entry("uint16"), error_model="numpy")
@@ -231,9 +270,13 @@ def add_f16(a: Place, b: Place, count: int, found: Place, room: Place) -> None:
     for start in range(0, count, BLOCK):
         left = carray(a, (count,))[start : start + BLOCK]
         right = carray(b, (count,))[start : start + BLOCK]
+        measured = measure_narrow(left, right, 16, 5, np.float32(2.0**112), 0x7C00)
+        easy = noted(measured, sums)
+        if told(measured, easy, _EXACT_F16, sums):
+            continue
         widen_f16(left, x)
         widen_f16(right, y)
-        add_block(x, y, left.shape[0], count_changed(left, right), sums)
+        settle(x, y, left.shape[0], measured, easy, sums)
 
 
 @cfunc(_entry("uint32"), error_model="numpy")
@@ -246,28 +289,35 @@ def add_f32(a: Place, b: Place, count: int, found: Place, room: Place) -> None:
         right = carray(b, (count,))[start : start + BLOCK]
         measured = measure(left, right)
         easy = noted(measured, sums)
-        if easy and not may_be_largest(measured[4], sums):
+        if told(measured, easy, 0.0, sums):
             continue
         widen_f32(left, x)
         widen_f32(right, y)
-        if easy:
-            add_largest(x, y, left.shape[0], sums)
-        else:
-            add_carefully(x, y, left.shape[0], int(measured[0]), sums)
+        settle(x, y, left.shape[0], measured, easy, sums)
 
 
-@cfunc(_entry("uint8", "CPointer(float32), "), error_model="numpy")
-def add_f8(a: Place, b: Place, count: int, codes: Place, found: Place, room: Place) -> None:
-    """Add any type of eight bits by the 256 values of its `codes`."""
+@cfunc(_entry("uint8", "CPointer(float32), intp, "), error_model="numpy")
+def add_f8(a: Place, b: Place, count: int, codes: Place, reckoned: int, found: Place, room: Place) -> None:
+    """Add any type of eight bits by the 256 values of its `codes`; E4M3 is faster `reckoned` from its bits."""
     sums, space = carray(found, (_PLACES,)), carray(room, (2 * STRIDE,))
     x, y, table = space[:STRIDE], space[STRIDE:], carray(codes, (256,))
     for start in range(0, count, BLOCK):
         left = carray(a, (count,))[start : start + BLOCK]
         right = carray(b, (count,))[start : start + BLOCK]
-        changed = count_changed(left, right)
+        if reckoned:
+            measured = measure_narrow(left, right, 8, 4, np.float32(2.0**120), 0x7F)
+        else:
+            widen_f8(left, table, x)
+            widen_f8(right, table, y)
+            words = x.view(np.uint32)[: left.shape[0]]
+            _, squares, others, change, top = measure(words, y.view(np.uint32)[: left.shape[0]])
+            measured = (np.uint32(count_changed(left, right)), squares, others, change, top)
+        easy = noted(measured, sums)
+        if told(measured, easy, _EXACT_E4M3 if reckoned else 0.0, sums):
+            continue
         widen_f8(left, table, x)
         widen_f8(right, table, y)
-        add_block(x, y, left.shape[0], changed, sums)
+        settle(x, y, left.shape[0], measured, easy, sums)
 
 
 ENTRIES = (add_bf16, add_f16, add_f32, add_f8)

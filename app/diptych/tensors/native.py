@@ -53,7 +53,7 @@ class Arithmetic:
         name, kind = _KINDS.get(dtype, ("f8", "u1"))
         left, right = _aligned(a, kind), _aligned(b, kind)
         room = np.empty(2 * STRIDE, np.float32)
-        codes = () if table is None else (table,)
+        codes = () if table is None else (table, int(dtype == "F8_E4M3"))
         self._call(f"add_{name}", left, right, len(left), *codes, sums, room)
 
     def print(self, dtype: str, raw: Raw, table: Values | None, first: int, sums: Sums, sketch: Sums) -> None:
