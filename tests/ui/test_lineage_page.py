@@ -14,12 +14,13 @@ from PySide6.QtGui import QPixmap, QWheelEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from diptych.domain.lineage import Verdict
-from diptych.domain.version import Version
+from diptych.domain.lineage import Edge, Origin, Pedigree, Verdict
+from diptych.domain.version import Kind, Lineage, Relation, Source, State, Version
 from diptych.job import finish
 from diptych.ui.actions import bind
 from diptych.ui.context import Context
 from diptych.ui.pages.lineage import LineagePage
+from diptych.ui.pages.lineage_graph import drawing
 from diptych.ui.theme import Theme
 from diptych.ui.widgets.graph import Graph
 from diptych.ui.widgets.graphlayout import Arrow, Node, lay_out, laying_out
@@ -219,6 +220,22 @@ def test_no_arrow_passes_behind_a_box(theme: Theme, qtbot: QtBot) -> None:
                 assert all(not box.top() < begin.y() < box.bottom() for box in crossed)
             else:  # a bend, which has the space between two columns for itself
                 assert all(box.right() <= begin.x() or box.left() >= end.x() for box in boxes.values())
+
+
+def test_two_edges_to_one_version_are_two_arrows() -> None:
+    source = Source("config.json")
+    base = Lineage(Relation.FINE_TUNE, "first", None, source, "1" * 64)
+    versions = tuple(
+        Version(key, str(key) * 64, f"v{key}", "m", Kind.MODEL, State.COMPLETE, None, base=base) for key in (1, 2, 3)
+    )
+    edges = (
+        Edge("3" * 64, ("1" * 64,), Relation.FINE_TUNE, 1.0, origin=Origin.DECLARED),
+        Edge("3" * 64, ("2" * 64,), Relation.FINE_TUNE, 0.9),
+        Edge("2" * 64, ("1" * 64,), Relation.FINE_TUNE, 0.9),
+    )
+    shown = finish(drawing(Pedigree(versions, edges, 3), frozenset()))
+    assert len({arrow.key for arrow in shown.arrows}) == len(shown.arrows) == 3
+    assert len(shown.layout.lanes) == 1
 
 
 def large(count: int) -> tuple[list[Node], list[Arrow]]:

@@ -53,7 +53,7 @@ def drawing(found: Pedigree, opened: Collection[str]) -> Job[Drawing]:
             source, target = place.get(parent, ""), place.get(edge.child, "")
             if source != target and (source, target) not in arrows:
                 arrows[source, target] = Arrow(
-                    f"{edge.child} {number}", source, target, words_on(edge, number),
+                    f"{source} {target}", source, target, words_on(edge, number),
                     edge.origin is Origin.INFERRED and edge.verdict is not Verdict.CONFIRMED,
                     edge.verdict is Verdict.REJECTED,
                 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -47,6 +48,8 @@ class Graph(QWidget):
         self._boxes: dict[str, QRectF] = {}
         self._arrows: Sequence[Arrow] = ()
         self._ways: dict[str, list[QPointF]] = {}
+        self._turn: dict[str, int] = {}
+        """Of arrows into one node, the place of each, so that their words do not cover one another."""
         self._name = name
         self._current = ""
         self.zoom = 1.0
@@ -67,6 +70,10 @@ class Graph(QWidget):
         placed = layout if layout is not None else lay_out(nodes, self._arrows)
         self._boxes = {key: self._cell(slot) for key, slot in placed.nodes.items()}
         self._ways = {one.key: self._way(one, placed) for one in self._arrows}
+        met: Counter[str] = Counter()
+        for one in self._arrows:
+            self._turn[one.key] = met[one.target]
+            met[one.target] += len(self._ways[one.key]) == 2
         if self._current not in self._nodes:
             self._current = ""
             self._fitted = False
@@ -231,10 +238,12 @@ class Graph(QWidget):
         if self.zoom < _READABLE:
             self._paint_small(painter, seen)
             return
-        for arrow in self._arrows:
-            way = self._ways[arrow.key]
-            if _touches(way, seen):
-                self._paint_arrow(painter, arrow, way)
+        in_sight = [arrow for arrow in self._arrows if _touches(self._ways[arrow.key], seen)]
+        for arrow in in_sight:
+            self._paint_arrow(painter, arrow, self._ways[arrow.key])
+        for arrow in in_sight:
+            if arrow.text:
+                self._paint_words(painter, arrow)
         for key, box in self._boxes.items():
             if box.intersects(seen):
                 self._paint_node(painter, self._nodes[key], box)
@@ -243,13 +252,11 @@ class Graph(QWidget):
         """The whole from afar: boxes without words and straight lines, a few calls for thousands of them."""
         theme = self._theme
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, on=False)
-        lines = [
-            QLineF(one, other)
-            for arrow in self._arrows if _touches(way := self._ways[arrow.key], seen)
-            for one, other in pairwise(way)
-        ]  # fmt: skip
-        painter.setPen(QPen(theme.color("muted"), 0))
-        painter.drawLines(lines)
+        in_sight = [arrow for arrow in self._arrows if _touches(self._ways[arrow.key], seen)]
+        for dashed, style in ((True, Qt.PenStyle.DashLine), (False, Qt.PenStyle.SolidLine)):
+            painter.setPen(QPen(theme.color("muted"), 0, style))
+            ways = [self._ways[arrow.key] for arrow in in_sight if arrow.dashed is dashed]
+            painter.drawLines([QLineF(one, other) for way in ways for one, other in pairwise(way)])
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.color("faint"))
         painter.drawRects([box for box in self._boxes.values() if box.intersects(seen)])
@@ -276,13 +283,21 @@ class Graph(QWidget):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(pen.color())
         painter.drawPolygon([end, end + QPointF(-7, -3.5), end + QPointF(-7, 3.5)])
-        if arrow.text:
-            last = QPainterPath(way[-2])
-            bend = QPointF(max(abs(end.x() - way[-2].x()) / 2, GAP_X / 2), 0)
-            last.cubicTo(way[-2] + bend, end - bend, end)
-            self._paint_words(painter, arrow.text, last.pointAtPercent(0.75), end.x(), near)
 
-    def _paint_words(self, painter: QPainter, text: str, middle: QPointF, right: float, near: bool) -> None:
+    def _words_at(self, arrow: Arrow) -> tuple[QPointF, float]:
+        """The middle of an arrow's words, and where they must end: in its last lane, or before the box it leads to."""
+        way = self._ways[arrow.key]
+        begin, end = way[-2], way[-1]
+        if len(way) > 2:
+            return (way[-3] + begin) / 2, begin.x()
+        bend = QPointF(max(abs(end.x() - begin.x()) / 2, GAP_X / 2), 0)
+        path = QPainterPath(begin)
+        path.cubicTo(begin + bend, end - bend, end)
+        return path.pointAtPercent(0.75 - 0.25 * (self._turn[arrow.key] % 3)), end.x()
+
+    def _paint_words(self, painter: QPainter, arrow: Arrow) -> None:
+        text, near = arrow.text, self._current in (arrow.source, arrow.target)
+        middle, right = self._words_at(arrow)
         font = self._theme.font(Size.CAPTION)
         metrics = QFontMetrics(font)
         width = metrics.horizontalAdvance(text) + Space.XS
