@@ -43,6 +43,14 @@ def test_a_card_tells_settings_results_and_id(workbench: Workbench, version: Ver
     assert {"about", "hyperparameters", "results"} <= set(card.written)
 
 
+def test_data_is_told_with_what_it_served_for(workbench: Workbench, version: Version) -> None:
+    told = made(workbench, version).text
+    assert "## Data\n" in told
+    assert "- org/arith" in told
+    assert "(evaluation)" in told
+    assert "Training data" not in told
+
+
 def test_generating_again_changes_nothing(workbench: Workbench, version: Version) -> None:
     first = made(workbench, version)
     cards.keep(workbench.catalog, version, first.text)

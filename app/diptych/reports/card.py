@@ -19,7 +19,7 @@ from diptych.reports import card_parts
 
 TITLES: Mapping[str, str] = {
     "about": "",
-    "data": "Training data",
+    "data": "Data",
     "hyperparameters": "Training hyperparameters",
     "results": "Results",
     "changes": "Changes since the parent",

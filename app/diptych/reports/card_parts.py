@@ -21,6 +21,7 @@ _SHARES = ("acc", "acc_norm", "exact_match", "em", "pass@1", "mcc_acc")
 _MOST_ROWS = 40
 _UNSET: tuple[object, ...] = (None, "", [], {}, False)
 """Values that say no more than that an option was not used."""
+_ROLES = {"train": "training", "eval": "evaluation"}
 _FIRST = (
     "learning_rate", "lr_scheduler_type", "warmup_steps", "warmup_ratio", "max_steps", "num_train_epochs",
     "per_device_train_batch_size", "gradient_accumulation_steps", "optim", "weight_decay", "max_grad_norm", "seed",
@@ -88,7 +89,8 @@ def data(dossier: Dossier) -> str:
         parts = [markdown(_model(one.name))]
         parts += [markdown(text) for text in (one.config, one.split) if text]
         parts += [f"revision `{_code(one.revision)}`"] if one.revision else []
-        rows.append(f"- {' · '.join(parts)}{f' ({markdown(one.role)})' if one.role else ''}")
+        role = _ROLES.get(one.role, one.role)
+        rows.append(f"- {' · '.join(parts)}{f' ({markdown(role)})' if role else ''}")
     return "\n".join(dict.fromkeys(rows))
 
 

@@ -6,12 +6,14 @@ from pathlib import Path
 
 from meeting import answer
 from PySide6.QtCore import QTimer
+from PySide6.QtGui import QTextFormat
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from diptych.domain.shipping import Wishes
 from diptych.domain.version import Version
 from diptych.job import finish
+from diptych.reports.card import Card
 from diptych.ui.context import Alert, Context
 from diptych.ui.dialogs.card import CardDialog
 from diptych.ui.dialogs.push import PushDialog
@@ -19,6 +21,7 @@ from diptych.ui.pages.activity import outcome
 from diptych.ui.pages.compare import opened
 from diptych.ui.pages.compare_header import choices
 from diptych.ui.pages.pushing import Pushes
+from diptych.ui.tokens import Size
 from diptych.workbench import Workbench
 from making import make_model
 
@@ -117,6 +120,32 @@ def test_a_card_that_is_kept_goes_with_the_next_push(
     assert targeted.plan.harmless
     finish(workbench.push(targeted))
     assert next(share.rglob("README.md")).read_text("utf-8") == "# By hand\n"
+
+
+def test_a_card_that_was_only_looked_at_keeps_its_line_ends(context: Context, qtbot: QtBot) -> None:
+    written = "---\r\nlicense: mit\r\n---\r\n# By hand\r\n"
+    dialog = CardDialog(context.theme, "tuned", Card(written, (), ()))
+    qtbot.addWidget(dialog)
+    assert dialog.text() == written
+    dialog.field.appendPlainText("more")
+    assert dialog.text().endswith("# By hand\n\nmore")
+
+
+def test_the_preview_of_a_card_takes_the_sizes_of_the_window(context: Context, qtbot: QtBot) -> None:
+    card = Card("# Title\n\nWords.\n\n## Part\n\n- one\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n", (), ())
+    dialog = CardDialog(context.theme, "tuned", card)
+    qtbot.addWidget(dialog)
+    dialog.preview.show_markdown(dialog.text())
+    block = dialog.preview.document().begin()
+    seen: dict[str, tuple[object, float]] = {}
+    while block.isValid():
+        looks = block.begin().fragment().charFormat() if block.text() else block.charFormat()
+        size = looks.property(QTextFormat.Property.FontPixelSize)
+        seen[block.text()] = (size, block.blockFormat().bottomMargin())
+        block = block.next()
+    assert (seen["Title"][0], seen["Part"][0]) == (Size.TITLE, Size.SECTION)
+    assert seen["Words."][1] > 0
+    assert seen["1"][1] == 0
 
 
 def test_a_delivery_can_be_one_side_of_a_comparison(workbench: Workbench, version: Version, share: Path) -> None:

@@ -28,7 +28,9 @@ class CardDialog(QDialog):
         if card.kept:
             said += f" Left as you wrote them: {display.listing(card.kept, 5)}."
         layout.addWidget(label(said, "muted", wrap=True))
+        self._card = card
         self.field = QPlainTextEdit(card.text)
+        self._shown = self.field.toPlainText()
         self.field.setAccessibleName("Model card")
         self.field.setFont(theme.code())
         self.preview = Markdown()
@@ -49,5 +51,6 @@ class CardDialog(QDialog):
         layout.addWidget(buttons)
 
     def text(self) -> str:
-        """The card as it stands in the field."""
-        return self.field.toPlainText()
+        """The card as it stands in the field; one that was not edited keeps its line ends, which a field does not."""
+        text = self.field.toPlainText()
+        return self._card.text if text == self._shown else text
