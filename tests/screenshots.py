@@ -26,6 +26,7 @@ from diptych.ui.pages.compare import ComparePage
 from diptych.ui.panes.weights import WeightsPane
 from diptych.workbench import Workbench
 from making import write_safetensors
+from walking import long_run
 
 PAIR = ("base-pretrain/checkpoint-600", "sft/checkpoint-200")
 UGLY_NAMES = (
@@ -129,6 +130,10 @@ def main() -> None:
         sample = Workbench.open(Path(place) / "sample.db")
         finish(sample.scan([sample.sample_library()]))
         finish(sample.hash())
+        shoot(sample, options.folder, "unread", {
+            "timelapse": lambda window: window.show_timelapse("base-pretrain"),
+        })  # fmt: skip
+        finish(sample.fingerprint())
         shoot(sample, options.folder, "sample", {
             "library": lambda window: window.show_page("library"),
             "version": lambda window: window.show_version(sample.resolve(PAIR[1]).key),
@@ -136,6 +141,7 @@ def main() -> None:
             "compare": lambda window: window.compare(*PAIR),
             "weights": weights(*PAIR, lambda pane: pane.zoom(1)),
             "values": weights(*PAIR, lambda pane: pane.show_values()),
+            "timelapse": lambda window: window.show_timelapse("base-pretrain"),
         })  # fmt: skip
         ugly = Workbench.open(Path(place) / "ugly.db")
         fill(ugly, options.rows)
@@ -151,7 +157,12 @@ def main() -> None:
             "weights": weights(*sides, lambda pane: None),
             "layer": weights(*sides, lambda pane: [pane.zoom(1) for _ in range(8) if not pane.line]),
         })  # fmt: skip
-        for workbench in (empty, sample, ugly):
+        long = Workbench.open(Path(place) / "long.db")
+        long_run(long, UGLY_NAMES[0], 100, 40, unread=(7, 8, 50))
+        shoot(long, options.folder, "long", {
+            "timelapse": lambda window: window.show_timelapse(UGLY_NAMES[0], 25_000),
+        })  # fmt: skip
+        for workbench in (empty, sample, ugly, long):
             workbench.catalog.close()
     if options.readme:
         shown = resources() / "screenshots"

@@ -258,6 +258,8 @@ class TimelapsePage(Page):
         title = f"Fingerprint {display.visible(self.model)}"
         self._making = self.context.runner.start(title, job, self._made, self._unmade, self._ticked)
         self._show_missing()
+        if self.lapse.shown is None:
+            self._show_nothing(self.lapse)
 
     def cancel(self) -> None:
         """Stop making fingerprints; those that were made stay."""

@@ -299,13 +299,14 @@ def picture_of(body: QWidget, theme: Theme, title: str) -> QImage:
 def _titled(title: str, unit: str, widget: QWidget) -> QBoxLayout:
     box = QVBoxLayout()
     box.setSpacing(Space.XS)
-    head = QHBoxLayout()
-    head.setContentsMargins(Space.S, 0, 0, 0)
-    head.setSpacing(Space.S)
+    head = QWidget()
+    head.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+    row = QHBoxLayout(head)
+    row.setContentsMargins(Space.S, 0, 0, 0)
+    row.setSpacing(Space.S)
     for words in (label(title, "section"), label(unit, "caption")):
-        words.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
-        head.addWidget(words, 0, Qt.AlignmentFlag.AlignBottom)
-    head.addStretch(1)
-    box.addLayout(head)
+        row.addWidget(words)
+    row.addStretch(1)
+    box.addWidget(head)
     box.addWidget(widget, 1)
     return box
