@@ -7,7 +7,6 @@ import re
 from PySide6.QtCore import QUrl
 from PySide6.QtGui import (
     QImage,
-    QPalette,
     QTextBlock,
     QTextCharFormat,
     QTextCursor,
@@ -18,14 +17,15 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QTextBrowser
 
 from diptych.display import visible
-from diptych.ui.tokens import Size, Space
+from diptych.ui.tokens import Space
 
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _HEAD = re.compile(r"\A---\r?\n.*?^---[ \t]*$", re.DOTALL | re.MULTILINE)
 _SAFE = QTextDocument.MarkdownFeature.MarkdownDialectGitHub | QTextDocument.MarkdownFeature.MarkdownNoHTML
 _LONGEST_LINE = 10_000
 """Qt lays out longer lines for minutes."""
-_HEADINGS = {1: Size.TITLE, 2: Size.SECTION}
+_HEADINGS = {1: 2, 2: 1}
+"""Steps of Qt above the size of the text that come nearest to the scale of the window."""
 
 
 class Markdown(QTextBrowser):
@@ -61,20 +61,17 @@ class Markdown(QTextBrowser):
         shape.setBottomMargin(Space.XS if level or block.textList() is not None else Space.S)
         cursor.setBlockFormat(shape)
         if level:
-            size = _HEADINGS.get(level, Size.BODY)
             looks = QTextCharFormat()
-            looks.setProperty(QTextFormat.Property.FontSizeAdjustment, 0)
-            looks.setProperty(QTextFormat.Property.FontPixelSize, int(size))
+            looks.setProperty(QTextFormat.Property.FontSizeAdjustment, _HEADINGS.get(level, 0))
             cursor.movePosition(QTextCursor.MoveOperation.EndOfBlock, QTextCursor.MoveMode.KeepAnchor)
             cursor.mergeCharFormat(looks)
 
     def _rule(self, table: QTextTable) -> None:
-        """Draw a table with hairlines."""
+        """Let a table stand without frames: its head is bold, and its columns have room."""
         shape = table.format()
         shape.setCellPadding(Space.XS)
         shape.setCellSpacing(0)
-        shape.setBorderCollapse(True)
-        shape.setBorderBrush(self.palette().brush(QPalette.ColorRole.Mid))
+        shape.setBorder(0)
         shape.setTopMargin(Space.XS)
         shape.setBottomMargin(Space.S)
         table.setFormat(shape)
