@@ -199,6 +199,21 @@ def test_two_adapters_differ_by_the_distance_of_their_products() -> None:
     assert (row.values["rank_left"], row.values["rank_right"]) == (4, 2)
 
 
+def test_an_adapter_with_nan_is_told_and_compared_by_the_rest() -> None:
+    ours, broken = thin(), thin()
+    name = next(name for name in broken if UP in name)
+    broken[name] = broken[name].copy()
+    broken[name].flat[0], broken[name].flat[1] = np.nan, np.inf
+    sheet = compared(adapter(ours), adapter(broken))
+    row = rows(sheet)[f"{UP}.weight".removeprefix("model.")]
+    assert row.status is Status.DIFFERS
+    assert row.note == "2 NaN or infinite in B, left out of the numbers"
+    assert row.values["nonfinite_right"] == 2
+    assert isinstance(row.values["relative_change"], float)
+    assert 0 < row.values["relative_change"] < 1
+    assert "NaN or infinite values in 1 module of B" in said(sheet)
+
+
 def test_a_module_that_only_one_adapter_changes_is_told() -> None:
     ours = thin()
     theirs = {name: array for name, array in ours.items() if "up_proj" not in name}

@@ -64,8 +64,9 @@ def compare(left: Dossier, right: Dossier) -> Job[Sheet]:
     keys = sorted(rows, key=lambda key: modules.place(key).order)
     found = tuple(rows[key] for key in keys)
     notes = ("both are adapters: rows are the modules that they change, measured by s·BA", *([note] if note else []))
-    return Sheet("weights", "Weights", "modules", found, _COLUMNS, grid=grid(keys, rows), clauses=tuple(_said(found)),
-                 notes=notes)  # fmt: skip
+    clauses = (*_broken(found), *_said(found))
+    heat = grid(keys, rows)
+    return Sheet("weights", "Weights", "modules", found, _COLUMNS, grid=heat, clauses=clauses, notes=notes)
 
 
 def _row(module: str, sides: tuple[Adapter, Adapter], changes: list[Factors | None]) -> Row:
@@ -88,6 +89,8 @@ def _row(module: str, sides: tuple[Adapter, Adapter], changes: list[Factors | No
 
 def _measure(left: Factors, right: Factors, values: dict[str, Plain]) -> tuple[Status, str]:
     """Put the numbers of a module that both change; how it stands, and what else there is to say."""
+    nonfinite = left.nonfinite, right.nonfinite
+    left, right = left.finite, right.finite
     norms = left.norm, right.norm
     apart = right.minus(left).norm
     if apart <= _ROUNDING * max(norms):
@@ -102,6 +105,11 @@ def _measure(left: Factors, right: Factors, values: dict[str, Plain]) -> tuple[S
         "rank_left": left.rank,
         "rank_right": right.rank,
     }
+    if any(nonfinite):
+        values |= {"nonfinite": sum(nonfinite), "nonfinite_left": nonfinite[0], "nonfinite_right": nonfinite[1]}
+        sides = zip("AB", nonfinite, strict=True)
+        told = ", ".join(f"{count:,} NaN or infinite in {side}" for side, count in sides if count)
+        return Status.DIFFERS, f"{told}, left out of the numbers"
     if left.lengths is None and right.lengths is None:
         return (Status.DIFFERS if apart else Status.SAME), ""
     if left.lengths is None or right.lengths is None:
@@ -146,6 +154,15 @@ def _whole(side: Adapter) -> dict[str, TensorInfo]:
     """The tensors that belong to no product."""
     thin = set(side.modules)
     return {t.name: t for module, found in side.tensors.items() if module not in thin for t in found}
+
+
+def _broken(rows: tuple[Row, ...]) -> list[Clause]:
+    found = []
+    for side, name in (("B", "nonfinite_right"), ("A", "nonfinite_left")):
+        if bad := [row for row in rows if row.values.get(name)]:
+            text = f"NaN or infinite values in {display.plural(len(bad), 'module')} of {side}"
+            found.append(Clause(text, "weights", bad[0].key, 2))
+    return found
 
 
 def _said(rows: tuple[Row, ...]) -> list[Clause]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,9 +57,26 @@ class Factors:
         """The change of this less that of `other`, as factors of both ranks together. Without lengths."""
         return Factors(np.hstack((self.b, -other.b)), np.vstack((self.a, other.a)))
 
+    @property
+    def nonfinite(self) -> int:
+        """How many values of the factors are NaN or infinite."""
+        return sum(int(np.count_nonzero(~np.isfinite(each))) for each in (self.b, self.a))
+
+    @property
+    def finite(self) -> Factors:
+        """The same with nought for values that are NaN or infinite."""
+        if not self.nonfinite:
+            return self
+        b, a = (np.nan_to_num(each, nan=0.0, posinf=0.0, neginf=0.0) for each in (self.b, self.a))
+        return replace(self, b=b, a=a)
+
     def spectrum(self) -> Spectrum:
-        """The singular values of the product, exact; a rank above the sides of the weight is no difficulty."""
-        r_b, r_a = np.linalg.qr(self.b)[1], np.linalg.qr(self.a.T)[1]
+        """The singular values of the product, exact; a rank above the sides of the weight is no difficulty.
+
+        Values of the factors that are not finite are left out.
+        """
+        b, a = self.finite.b, self.finite.a
+        r_b, r_a = np.linalg.qr(b)[1], np.linalg.qr(a.T)[1]
         values: NDArray[np.float64] = np.linalg.svd(r_b @ r_a.T, compute_uv=False)
         return Spectrum(self.shape, values[: min(self.rank, *self.shape)], float(np.sum(values**2)))
 
