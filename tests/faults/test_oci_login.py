@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from diptych.errors import NeedsSecret, Refused
 from diptych.job import finish
 from diptych.remotes.network import Network
 from diptych.remotes.oci import Oci
-from diptych.remotes.oci_login import challenges, related
+from diptych.remotes.oci_login import Login, challenges, related
 from stands import QUICK, Notes, files_of_a_model, fresh, shipment
 from stands.authority import Authority
 from stands.oci import PASSWORD, USER, Registry
@@ -92,6 +92,25 @@ def test_a_token_that_ends_during_a_push_is_renewed(tokens: Tokens, tmp_path: Pa
     finally:
         tokens.seconds = 300
     assert len(tokens.giver.requests) - before > 2
+
+
+def test_a_chunk_that_goes_again_with_a_new_token_is_counted_once(
+    tokens: Tokens, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers = Login.headers
+    chunks: list[str] = []
+
+    def spoiled(login: Login, method: str, url: str, given: Mapping[str, str]) -> Mapping[str, str]:
+        chunks.extend([url] if method == "PATCH" else [])
+        if method == "PATCH" and len(chunks) == 1:
+            return {"Authorization": "Bearer ended"}
+        return headers(login, method, url, given)
+
+    monkeypatch.setattr(Login, "headers", spoiled)
+    remote = _tokened(tokens, Secret(PASSWORD, USER))
+    push(remote, tmp_path / "source", files={"config.json": b"{}"})
+    remote.close()
+    assert chunks[0] == chunks[1]
 
 
 @pytest.mark.parametrize("secret", [None, Secret("wrong", USER)], ids=["none", "wrong"])

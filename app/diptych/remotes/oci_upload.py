@@ -95,8 +95,15 @@ class Upload:
     def _send_chunk(self) -> Job[None]:
         start, length = self.place, min(self._chunk, self.blob.bytes - self.place)
         yield from self._hash_until(start)
-        digest = self._known.copy()
-        body = self.blob.body(start, length, digest.update)
+        digest = self._known
+
+        def watch(piece: bytes) -> None:
+            nonlocal digest
+            if not body.sent:  # the chunk goes from its start, perhaps once more with another token
+                digest = self._known.copy()
+            digest.update(piece)
+
+        body = self.blob.body(start, length, watch)
         job = self.registry.wire.ask(
             "PATCH",
             self._session,
