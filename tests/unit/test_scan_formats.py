@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import gguf
@@ -13,7 +14,7 @@ from diptych.formats import open_weights
 from diptych.job import finish
 from diptych.workbench import Workbench
 from making import make_model, weights, write_json
-from making_torch import Tensor, called, write_torch
+from making_torch import Module, Tensor, called, torch_pickle, write_torch
 
 TINY = weights()
 SYSTEM = called("posix", "system", "touch CANARY")
@@ -175,3 +176,35 @@ def test_tied_tensors_have_fingerprints(workbench: Workbench, tmp_path: Path) ->
     finish(workbench.fingerprint())
     (version,) = workbench.versions(workbench.keys())
     assert version.hashed
+
+
+def test_torchscript_is_read_and_said_to_hold_code(workbench: Workbench, tmp_path: Path) -> None:
+    path = tmp_path / "lib" / "scripted" / "model.pt"
+    write_torch(path, Module("__torch__", "Model", {"weight": np.ones((2, 3), "f4")}))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("model/code/__torch__.py", b"import os\n")
+        archive.writestr("model/constants.pkl", torch_pickle(()))
+    report = finish(workbench.scan([tmp_path / "lib"]))
+    assert [problem.reason for problem in report.problems] == [
+        "holds code (TorchScript), which is never run here; its weights are read"
+    ]
+    (version,) = workbench.versions(workbench.keys())
+    assert (version.state, version.parameters) == (State.COMPLETE, 6)
+
+
+def test_turned_and_packed_tensors_are_compared_by_value_in_the_workbench(workbench: Workbench, tmp_path: Path) -> None:
+    values = np.random.default_rng(2).standard_normal((6, 4)).astype("f4")
+    turned = Tensor(values.T.tobytes(), "F32", (6, 4), (1, 6))
+    write_torch(tmp_path / "one" / "pytorch_model.bin", {"a": turned})
+    (tmp_path / "two").mkdir()
+    np.savez_compressed(tmp_path / "two" / "weights.npz", a=np.asfortranarray(values))
+    finish(workbench.scan([tmp_path / "one", tmp_path / "two"]))
+    finish(workbench.fingerprint())
+    comparison = workbench.compare(tmp_path / "one", tmp_path / "two")
+    (row,) = finish(comparison.sheet("weights")).rows
+    assert row.status.value == "same"
+    assert row.values["dtype_left"] == "F32"
+
+
+def test_a_state_of_an_earlier_release_is_understood() -> None:
+    assert State("format not read yet") is State.UNREAD
