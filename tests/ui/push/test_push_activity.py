@@ -46,6 +46,28 @@ def test_a_push_that_was_broken_off_can_be_resumed(
     qtbot.waitUntil(lambda: "Verify that it is still as delivered" in acts(shown))
 
 
+def test_a_push_that_was_cancelled_can_be_taken_up_at_once(
+    context: Context, workbench: Workbench, version: Version, qtbot: QtBot
+) -> None:
+    (targeted,) = finish(workbench.plan_push(version, [("share", Wishes())]))
+    page = ActivityPage(context)
+    qtbot.addWidget(page)
+
+    def endless() -> Job[object]:
+        begun = workbench.push(targeted)
+        tick = next(begun)
+        begun.close()
+        while True:
+            yield tick
+
+    running = context.runner.start(f"Push {version.name} to share", endless())
+    qtbot.waitUntil(lambda: running.tick.partial is not None)
+    running.cancel()
+    qtbot.waitUntil(lambda: "Resume" in acts(page.deliveries))
+    assert outcome(running) == "Cancelled. What had arrived stays."
+    qtbot.waitUntil(lambda: not context.runner.active)
+
+
 def test_what_was_delivered_and_where_to_is_read_in_a_worker(
     context: Context, workbench: Workbench, version: Version, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:

@@ -55,6 +55,7 @@ class ActivityPage(Page):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._rows: dict[Running, JobRow] = {}
+        self._over: set[Running] = set()
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         scroll = QScrollArea(self)
@@ -92,6 +93,10 @@ class ActivityPage(Page):
                 self._list.insertWidget(2, row)
                 self._empty.hide()
             self._rows[running].show_state()
+        over = {running for running in self._rows if not running.active}
+        if over - self._over:  # a push that was cancelled or failed can be taken up again
+            self._over = over
+            self.deliveries.read()
 
 
 class JobRow(QFrame):
@@ -234,7 +239,8 @@ def phases(tick: Tick, moved: str = "") -> str:
 def outcome(running: Running) -> str:
     """What a job came to, in one line."""
     if running.phase is Phase.CANCELLED:
-        return "Cancelled. What it had found stays."
+        pushing = isinstance(running.tick.partial, Voyage)
+        return f"Cancelled. What {'had arrived' if pushing else 'it had found'} stays."
     if isinstance(running.error, DiptychError):
         return f"{running.error.message} {running.error.hint}".strip()
     if running.error is not None:
