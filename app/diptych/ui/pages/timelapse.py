@@ -189,8 +189,10 @@ class TimelapsePage(Page):
             return
         # before the table comes into sight, since one without a current row chooses the first when it gets the focus
         self.table.setCurrentIndex(self.facts.index(self.place, 0))
-        self.stack.setCurrentIndex(_TABLE if as_table else _VIEWS)
-        self.entered()
+        wanted = _TABLE if as_table else _VIEWS
+        if self.stack.currentIndex() != wanted:  # else it was only read again, and the focus stays where it is
+            self.stack.setCurrentIndex(wanted)
+            self.entered()
 
     def _tell(self) -> None:
         """Mark the step everywhere and say what happened at it."""
