@@ -59,7 +59,7 @@ def _module(text: str, inner: str, name: str) -> binding.ModuleRef:
 
 
 def compile_to(file: Path) -> None:
-    """Write the library with its digest in front of its name, in one step, so that nobody finds half of it."""
+    """Write the library and its digest behind it, in one step, so that nobody finds half of it."""
     made = library()
     half = file.with_suffix(f".{os.getpid()}")
     half.write_bytes(made + hashlib.sha256(made).digest())
