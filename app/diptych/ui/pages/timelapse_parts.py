@@ -176,6 +176,7 @@ class Body(QWidget):
         told.setContentsMargins(Space.S, 0, Space.S, 0)
         told.setSpacing(0)
         for line in self.told:
+            line.setSizePolicy(line.sizePolicy().horizontalPolicy(), QSizePolicy.Policy.Fixed)
             told.addWidget(line)
         self.map = StepMap(theme, "Movement of every layer at every step")
         self.lines = StepLines(theme, "Distance from the start and to the end")

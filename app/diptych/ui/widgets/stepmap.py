@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _HEAD = 18
 _LEGEND = 26
-_LEAST, _TALLEST, _WIDEST = 3, 26, 96
+_LEAST, _TALLEST, _WIDEST = 3, 36, 120
 _LABEL = 160
 _GAPS = 6
 """From this size on fields stand apart."""
