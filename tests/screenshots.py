@@ -134,6 +134,7 @@ def main() -> None:
             "timelapse": lambda window: window.show_timelapse("base-pretrain"),
         })  # fmt: skip
         finish(sample.fingerprint())
+        finish(sample.infer_lineage())
         shoot(sample, options.folder, "sample", {
             "library": lambda window: window.show_page("library"),
             "version": lambda window: window.show_version(sample.resolve(PAIR[1]).key),
@@ -142,6 +143,7 @@ def main() -> None:
             "weights": weights(*PAIR, lambda pane: pane.zoom(1)),
             "values": weights(*PAIR, lambda pane: pane.show_values()),
             "timelapse": lambda window: window.show_timelapse("base-pretrain"),
+            "lineage": lambda window: window.show_page("lineage"),
         })  # fmt: skip
         ugly = Workbench.open(Path(place) / "ugly.db")
         fill(ugly, options.rows)
@@ -162,15 +164,18 @@ def main() -> None:
         shoot(long, options.folder, "long", {
             "timelapse": lambda window: window.show_timelapse(UGLY_NAMES[0], 25_000),
         })  # fmt: skip
-        for workbench in (empty, sample, ugly, long):
+        walk = Workbench.open(Path(place) / "walk.db")
+        long_run(walk, "pretrain", 40, 24)
+        shoot(walk, options.folder, "walk", {"timelapse": lambda window: window.show_timelapse("pretrain", 9_000)})
+        for workbench in (empty, sample, ugly, long, walk):
             workbench.catalog.close()
     if options.readme:
         shown = resources() / "screenshots"
         shown.mkdir(exist_ok=True)
-        for name in ("compare", "library"):
+        for picture_of in ("sample-compare", "sample-library", "walk-timelapse"):
             for appearance in ("light", "dark"):
-                source = options.folder / f"sample-{name}-{appearance}-{SMALL.width()}.png"
-                (shown / f"{name}-{appearance}.png").write_bytes(source.read_bytes())
+                source = options.folder / f"{picture_of}-{appearance}-{SMALL.width()}.png"
+                (shown / f"{picture_of.partition('-')[2]}-{appearance}.png").write_bytes(source.read_bytes())
 
 
 if __name__ == "__main__":

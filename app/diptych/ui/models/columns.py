@@ -212,7 +212,7 @@ FIXED: tuple[Column, ...] = (
            sorted(v.tags))))),
     Column("stars", "Stars", 88, lambda v: Cell(f"{v.stars} of 5 stars" if v.stars else "", stars=v.stars),
            sort="stars", falls=True),
-    Column("created", "Created", 84, lambda v: _when(v.created), lambda s: _when(s.created), "created", falls=True),
+    Column("created", "Created", 104, lambda v: _when(v.created), lambda s: _when(s.created), "created", falls=True),
     Column("id", "Id", 88, lambda v: Cell(v.short_id, color="muted", code=True), sort=""),
     Column("family", "Family", 88, lambda v: Cell(display.visible(v.family), color=tone(v)), sort="family"),
     Column("note", "Note", 160, lambda v: Cell(display.visible(v.note), color="muted")),
