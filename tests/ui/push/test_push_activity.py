@@ -177,13 +177,14 @@ def test_activity_shows_what_ran_before_it_was_looked_at(context: Context, qtbot
         yield Tick("Working")
         return "7 files verified"
 
-    running = context.runner.start("Push run to share", short())
-    qtbot.waitUntil(lambda: not running.active)
+    titles = [f"Push run {number} to share" for number in range(9)]
+    started = [context.runner.start(title, short()) for title in titles]
+    qtbot.waitUntil(lambda: not any(running.active for running in started))
     page = ActivityPage(context)
     qtbot.addWidget(page)
     page.entered()
+    qtbot.waitUntil(lambda: set(titles) <= {one.text() for one in page.findChildren(Elided)})
     qtbot.waitUntil(lambda: not context.runner.active)
-    assert "Push run to share" in [one.text() for one in page.findChildren(Elided)]
     assert not any("Nothing has run" in one.text() for one in page.findChildren(QLabel) if one.isVisibleTo(page))
 
 

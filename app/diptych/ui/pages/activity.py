@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 
+from PySide6.QtCore import QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QFrame,
@@ -44,6 +45,9 @@ _SYMBOLS = {
     Phase.CANCELLED: "cancel",
 }
 
+_AT_ONCE = 4
+"""Rows made in one turn of the event loop."""
+
 
 class ActivityPage(Page):
     """The list of jobs of this session, newest first."""
@@ -56,15 +60,18 @@ class ActivityPage(Page):
         super().__init__(context)
         self._rows: dict[Running, JobRow] = {}
         self._over: set[Running] = set()
+        self._more = QTimer(self)
+        self._more.setSingleShot(True)
+        self._more.timeout.connect(self.update_rows)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         scroll = QScrollArea(self)
         scroll.setWidgetResizable(True)
         scroll.setAccessibleName("Jobs")
         outer.addWidget(scroll)
-        body = QWidget(scroll)
-        scroll.setWidget(body)
-        self._list = QVBoxLayout(body)
+        self._body = QWidget(scroll)
+        scroll.setWidget(self._body)
+        self._list = QVBoxLayout(self._body)
         self._list.setContentsMargins(Space.XL, Space.XL, Space.XL, Space.XL)
         self._list.setSpacing(0)
         self._list.addWidget(label("Activity", "title"))
@@ -82,12 +89,17 @@ class ActivityPage(Page):
         self.deliveries.read()
 
     def update_rows(self) -> None:
-        """Show every job as it stands now."""
+        """Show every job as it stands now; of those that are new, a few at a time."""
+        made = 0
         for running in self.context.runner.jobs:
             if running.quiet:
                 continue
             if running not in self._rows:
-                row = JobRow(running)
+                if made == _AT_ONCE:
+                    self._more.start()
+                    break
+                made += 1
+                row = JobRow(running, self._body)
                 row.setMaximumWidth(MEASURE)
                 self._rows[running] = row
                 self._list.insertWidget(2, row)
@@ -102,8 +114,8 @@ class ActivityPage(Page):
 class JobRow(QFrame):
     """One job: name, where it stands, time left, Cancel; afterwards its outcome and the files it could not use."""
 
-    def __init__(self, running: Running) -> None:
-        super().__init__()
+    def __init__(self, running: Running, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
         self._running = running
         self._shown: Phase | None = None
         self._pace = Pace()
