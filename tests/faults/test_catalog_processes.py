@@ -6,9 +6,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from pathlib import Path
 
+import pysqlite3
 import pytest
 
 from diptych.catalog import Catalog
@@ -83,6 +85,18 @@ def test_two_processes_write_a_new_catalog_at_once_and_lose_nothing(tmp_path: Pa
         assert catalog.count() == 150
         assert len(catalog.versions([1])[0].tags) == 150
         assert catalog.check() == ""
+
+
+def test_a_new_catalog_that_another_process_is_making_is_waited_for(tmp_path: Path) -> None:
+    file = tmp_path / "catalog.db"
+    maker = pysqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    maker.execute("BEGIN IMMEDIATE")
+    done = threading.Timer(0.3, maker.execute, ["COMMIT"])
+    done.start()
+    with closing(Catalog(file)) as catalog:
+        assert catalog.check() == ""
+    done.join()
+    maker.close()
 
 
 @pytest.fixture(scope="module")

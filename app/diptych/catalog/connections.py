@@ -131,7 +131,7 @@ class Connections:
         else:
             connection = self._connection()
             if found == 0:
-                connection.execute("PRAGMA journal_mode = WAL")
+                _keep_log(connection)
                 migrations.create(connection)
             elif found < migrations.SCHEMA:
                 migrations.upgrade(connection, self.file)
@@ -221,6 +221,23 @@ def _translated(error: Exception, name: str) -> Exception:
 
 def _tells_damage(text: str) -> bool:
     return text.startswith(("no such table", "no such column", "Could not decode", "malformed", "vtable constructor"))
+
+
+def _keep_log(connection: Connection) -> None:
+    """Switch a new catalog to a write-ahead log.
+
+    SQLite does not wait for another process that is switching the same file, so we do.
+    """
+    deadline = time.monotonic() + _BUSY_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except pysqlite3.OperationalError as error:
+            if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _open(file: Path, mode: str) -> Connection:
