@@ -11,7 +11,7 @@ from diptych.compare import FACETS, verdict, word_diff
 from diptych.domain.dossier import Dossier
 from diptych.domain.evidence import Series
 from diptych.domain.rules import Rules
-from diptych.domain.sheet import Cell, Chart, Grid, GridCell, Line, Row, Sheet, Status
+from diptych.domain.sheet import Cell, Chart, Fold, Grid, GridCell, Line, Row, Sheet, Status
 from diptych.job import finish
 from diptych.reports import comparison_html
 from diptych.reports.heat import CIVIDIS, colour
@@ -146,6 +146,24 @@ def test_the_heat_map_uses_its_whole_ramp_on_a_logarithmic_scale() -> None:
     for place in (0.0, 0.5, 1.0):
         assert f"background: {colour(place)};" in text
     assert (colour(0), colour(1)) == (CIVIDIS[0], CIVIDIS[-1])
+
+
+def test_a_field_of_folded_experts_has_the_colours_that_the_window_gives_it() -> None:
+    names = [f"experts.{number}.up" for number in range(3)]
+    fold = Fold(3, 1, 1.0, names[2], 1e-3)
+    experts = GridCell("layer 0", "expert up", Status.DIFFERS, 0.7, tuple(names), "", fold)
+    other = GridCell("layer 0", "q", Status.DIFFERS, 1e-6, ("t",))
+    text = page(dossier(), dossier(), grid(experts, other))
+    assert f"linear-gradient({colour(1)} 33%, {colour(0.5)} 33%)" in text
+    assert "worst 1 (experts.2.up), median 0.001, 1 of 3 identical" in text
+    assert "▀ worst expert" in text
+    assert "0.7" not in text
+
+
+def test_experts_of_which_most_stood_still_are_quiet_below_the_worst() -> None:
+    fold = Fold(3, 2, 0.5, "e2", 0.0)
+    text = page(dossier(), dossier(), grid(GridCell("layer 0", "q", Status.DIFFERS, 0.3, ("e0", "e1", "e2"), "", fold)))
+    assert f"linear-gradient({colour(1)} 33%, var(--raised) 33%)" in text
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, 0.0, None])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from diptych import display
-from diptych.domain.sheet import Grid, GridCell
+from diptych.domain.sheet import Fold, Grid, GridCell
 from diptych.reports.markup import text
 
 CIVIDIS = (
@@ -17,11 +18,17 @@ CIVIDIS = (
 """The ramp in even steps, dark to bright; it reads the same without colour vision."""
 
 
+_QUIET = "var(--raised)"
+"""Behind what did not move."""
+
+
 def heat(grid: Grid) -> str:
-    """The grid as a table; a field's number is in its tooltip and in the table of rows."""
+    """The grid as a table; a field's number is in its tooltip and in the table of rows.
+
+    A field of folded experts has the colour of their median, and above it that of the worst as a band.
+    """
     cells = {(cell.row, cell.column): cell for cell in grid.cells}
-    values = [cell.value for cell in grid.cells if _coloured(cell)]
-    known = [value for value in values if value is not None]
+    known = [value for cell in grid.cells for value in _shown(cell) if _coloured(value)]
     low, high = (min(known), max(known)) if known else (1.0, 1.0)
     head = "".join(f"<th>{text(column)}</th>" for column in grid.columns)
     lines = "".join(
@@ -33,8 +40,19 @@ def heat(grid: Grid) -> str:
     return f'{_legend(grid, low, high, bool(known))}<table class="heat"><tr><th></th>{head}</tr>{lines}</table>'
 
 
-def _coloured(cell: GridCell) -> bool:
-    return cell.value is not None and math.isfinite(cell.value) and cell.value > 0 and cell.symbol != "="
+def _fold(cell: GridCell) -> Fold | None:
+    return None if cell.symbol else cell.fold
+
+
+def _shown(cell: GridCell) -> Sequence[float]:
+    """The values that a field shows as colours."""
+    if fold := _fold(cell):
+        return fold.median, fold.worst
+    return () if cell.value is None or cell.symbol == "=" else (cell.value,)
+
+
+def _coloured(value: float) -> bool:
+    return math.isfinite(value) and value > 0
 
 
 def _legend(grid: Grid, low: float, high: float, coloured: bool) -> str:
@@ -45,25 +63,32 @@ def _legend(grid: Grid, low: float, high: float, coloured: bool) -> str:
             f'<span class="ramp" style="background: linear-gradient(to right, {", ".join(CIVIDIS)})"></span>'
             f"{display.number(high, 2)} · "
         )
-    return f'<p class="note">{ramp}= identical · ╳ missing on a side · ≠ reshaped · ~ tied</p>'
+    folded = " · ▀ worst expert, below it the median" if any(map(_fold, grid.cells)) else ""
+    return f'<p class="note">{ramp}= identical · ╳ missing on a side · ≠ reshaped · ~ tied{folded}</p>'
 
 
 def _field(cell: GridCell | None, low: float, high: float) -> str:
     if cell is None:
         return "<td></td>"
     where = f"{cell.row} {cell.column}"
-    if cell.symbol and not _coloured(cell):
+    shown = _shown(cell)
+    if cell.symbol and not any(map(_coloured, shown)):
         return f'<td class="sym" title="{text(f"{where}: {cell.status}")}">{text(cell.symbol)}</td>'
-    if cell.value is None:
+    if not shown:
         return f'<td class="sym" title="{text(f"{where}: not compared")}">·</td>'
-    place = _place(cell.value, low, high)
-    ink = "#ffffff" if place < 0.55 else "#000000"
-    title = text(f"{where}: {display.number(cell.value, 3)}")
-    return f'<td style="background: {colour(place)}; color: {ink}" title="{title}">{text(_sign(cell))}</td>'
-
-
-def _sign(cell: GridCell) -> str:
-    return cell.symbol or ("" if cell.value is not None and math.isfinite(cell.value) else "NaN")
+    value = shown[0]
+    place = _place(value, low, high)
+    paper, ink = colour(place), "#ffffff" if place < 0.55 else "#000000"
+    title = f"{where}: {display.number(value, 3)}"
+    if fold := _fold(cell):
+        if fold.median == 0:
+            paper, ink = _QUIET, "inherit"
+        band = paper if fold.worst == 0 else colour(_place(fold.worst, low, high))
+        paper = f"linear-gradient({band} 33%, {paper} 33%)"
+        title = f"{where}: worst {display.number(fold.worst, 3)} ({fold.worst_key}), "
+        title += f"median {display.number(fold.median, 3)}, {fold.same:,} of {fold.count:,} identical"
+    sign = cell.symbol or ("" if math.isfinite(value) else "NaN")
+    return f'<td style="background: {paper}; color: {ink}" title="{text(title)}">{text(sign)}</td>'
 
 
 def _place(value: float, low: float, high: float) -> float:
