@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from diptych.domain.version import Relation, Version
 from diptych.errors import NotFound
 from diptych.job import finish
 from diptych.workbench import Workbench
-from making import make_tokenizer, write_json
+from making import MOMENT, make_tokenizer, write_json
 
 
 def told(workbench: Workbench, edges: tuple[Edge, ...]) -> dict[Told, Edge]:
@@ -110,6 +111,25 @@ def test_without_fingerprints_nothing_is_inferred(workbench: Workbench, tmp_path
     finish(workbench.scan([tmp_path / "models"]))
     assert finish(workbench.infer_lineage()).edges == ()
     assert workbench.pedigree().fingerprints == 0
+
+
+def test_what_was_exported_from_a_run_is_no_parent_of_its_checkpoints(workbench: Workbench, tmp_path: Path) -> None:
+    farm = Farm(tmp_path / "models")
+    steps = [moved(network(1), by, 5) for by in (0.0, 0.02, 0.03)]
+    for step, tensors in zip((100, 200, 300), steps, strict=True):
+        farm.checkpoint("run", step, tensors)
+    farm.model("final", steps[2])
+    write_json(farm.folder / "final" / "config.json", {"model_type": "llama", "note": "the last one, saved again"})
+    for file in farm.folder.rglob("*.*"):
+        os.utime(file, (MOMENT,) * 2)
+    edges = inferred(workbench, farm.folder)
+    names = {version.id: version.name.removeprefix("models/") for version in workbench.page(limit=None)}
+    assert {names[edge.child]: (edge.relation, names[edge.parents[0]]) for edge in edges.values()} == {
+        "run/checkpoint-200": (Relation.RESUMED, "run/checkpoint-100"),
+        "run/checkpoint-300": (Relation.RESUMED, "run/checkpoint-200"),
+        "final": (Relation.IDENTICAL, "run/checkpoint-300"),
+    }
+    assert edges["models/final"].confidence == 0.9
 
 
 # what lies beside the weights ----------------------------------------------------------------------------------------

@@ -92,7 +92,29 @@ def _ordered(family: Sequence[Weighed]) -> list[Weighed]:
         members = sorted((ordered[place] for place in places), key=lambda one: one.version.step or 0)
         for place, member in zip(places, members, strict=True):
             ordered[place] = member
-    return ordered
+    return _exports_last(ordered)
+
+
+def _exports_last(ordered: Sequence[Weighed]) -> list[Weighed]:
+    """The same, but what has the weights of a run's checkpoint and no step stands right behind that one.
+
+    The last checkpoint is saved once more at the end of a run, and copied out of it, far more often than the other way
+    round; as its own copy it is no parent of the checkpoints.
+    """
+    places = []
+    for place, one in enumerate(ordered):
+        source = next((at for at, other in enumerate(ordered) if _exported(one, other)), place)
+        places.append((source, source != place, place))
+    return [ordered[place] for _, _, place in sorted(places)]
+
+
+def _exported(copy: Weighed, checkpoint: Weighed) -> bool:
+    """Whether a version without a step may be a copy of a checkpoint: the same weights, and not written before it."""
+    if copy.version.step is not None or not checkpoint.version.step or copy.norm != checkpoint.norm:
+        return False
+    written, saved = copy.version.created, checkpoint.version.created
+    late = written is None or saved is None or written >= saved - MOMENT
+    return late and bool((copy.vector == checkpoint.vector).all())
 
 
 class _Family:
@@ -147,8 +169,11 @@ class _Family:
                 continue
             if found.same and at < place:
                 self._copies.add(place)
-                words = f"all {plural(found.tensors, 'tensor')} have the same bytes"
-                return Edge(child.id, (other.id,), Relation.IDENTICAL, self._direction(at, place), (words,))
+                told = [f"all {plural(found.tensors, 'tensor')} have the same bytes"]
+                sure = self._direction(at, place)
+                if sure == _BY_CENTRE:
+                    told.append("which of the two was first is a guess")
+                return Edge(child.id, (other.id,), Relation.IDENTICAL, sure, tuple(told))
             if found.same or bits(other.dtype) == bits(child.dtype):
                 continue
             if found.equal and at < place:
@@ -250,7 +275,8 @@ class _Family:
             return _BY_STEP
         if (child.base is not None and child.base.parent == parent.id) or self._named(place, at):
             return 1.0
-        return _BY_TIME if self._timed(at, place) else _BY_CENTRE
+        exported = _exported(self._members[place], self._members[at])
+        return _BY_TIME if exported or self._timed(at, place) else _BY_CENTRE
 
     def _timed(self, at: int, place: int) -> bool:
         before, after = self._members[at].version.created, self._members[place].version.created
@@ -295,7 +321,7 @@ def mixture(child: Version, parents: Sequence[Version], found: Blend, direction:
 def distance(found: Kinship) -> str:
     """How far apart two versions lie, in words."""
     if found.equal:
-        return "equal values"
+        return "no distance that fingerprints tell"
     return (
         f"relative distance {number(found.distance, 2)} ({number(found.low, 2)} to {number(found.high, 2)}); "
         f"strangers of this form lie {number(found.strangers, 2)} apart"
