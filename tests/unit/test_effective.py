@@ -137,6 +137,13 @@ def test_a_rank_of_its_own_scales_a_module_by_its_own() -> None:
     assert rows(sheet)[f"{UP}.weight"].values["rank"] == 2
 
 
+@pytest.mark.parametrize("pattern", [UP, f"^{UP}", "layers.0.mlp.up_proj", "up_proj", r".*\.0\..*up_proj"])
+def test_a_pattern_is_held_against_the_full_name_of_the_module(pattern: str) -> None:
+    sheet = compared(model(weights()), adapter(thin(), {"adapter.alpha_pattern": {pattern: 32}}))
+    found = rows(sheet)
+    assert (found[f"{UP}.weight"].values["scale"], found[f"{Q}.weight"].values["scale"]) == (8.0, 2.0)
+
+
 def test_mlx_multiplies_from_the_other_side() -> None:
     plain = thin()
     names = {"lora_A.weight": "lora_a", "lora_B.weight": "lora_b"}
@@ -179,6 +186,116 @@ def test_dora_also_turns_lengths() -> None:
     assert row.note == "DoRA of rank 4"
 
 
+def turned(arrays: Arrays) -> Arrays:
+    return {name: array.T.copy() for name, array in arrays.items()}
+
+
+def test_dora_on_weights_stored_the_other_way_round() -> None:
+    base = weights()
+    lengths, merged = dora(base, thin())
+    made = adapter(lengths, {"adapter.use_dora": True, "adapter.fan_in_fan_out": True}, model(turned(base)))
+    found = rows(compared(model(turned(base)), made))
+    for name in (f"{Q}.weight", f"{UP}.weight"):
+        wanted = np.linalg.norm(merged[name].astype(np.float64) - base[name])
+        assert found[name].values["norm_change"] == pytest.approx(wanted, rel=1e-6)
+    assert "merged, exact to" in said(compared(made, model(turned(merged), "merged/1")))[0]
+
+
+def test_dora_of_an_embedding_learns_the_lengths_of_its_columns() -> None:
+    name = "model.embed_tokens"
+    base = weights() | {f"{name}.weight": np.random.default_rng(3).standard_normal((20, 8)).astype(np.float32)}
+    a, b = (np.random.default_rng(seed).standard_normal(shape).astype(np.float32) for seed, shape in
+            ((4, (4, 20)), (5, (8, 4))))  # fmt: skip
+    learnt = np.linspace(1, 2, 8).astype(np.float32)
+    arrays = {f"base_model.model.{name}.lora_{end}": value for end, value in
+              (("embedding_A", a), ("embedding_B", b), ("magnitude_vector", learnt))}  # fmt: skip
+    whole = base[f"{name}.weight"] + 2 * (b.astype(np.float64) @ a).T
+    wanted = np.linalg.norm(whole * learnt / np.linalg.norm(whole, axis=0) - base[f"{name}.weight"])
+    row = rows(compared(model(base), adapter(arrays, {"adapter.use_dora": True})))[f"{name}.weight"]
+    assert row.values["norm_change"] == pytest.approx(wanted, rel=1e-6)
+
+
+def test_dora_by_mlx_keeps_its_lengths_under_another_name() -> None:
+    lengths, merged = dora(weights(), thin())
+    mlx: Arrays = {}
+    for name, array in lengths.items():
+        stem, _, end = name.removeprefix("base_model.model.").partition(".lora_")
+        mlx[stem + {"A.weight": ".lora_a", "B.weight": ".lora_b"}.get(end, ".m")] = array.T
+    sheet = compared(model(weights()), adapter(mlx, {"adapter.lora_parameters.scale": 2.0}))
+    wanted = np.linalg.norm(merged[f"{UP}.weight"].astype(np.float64) - weights()[f"{UP}.weight"])
+    assert rows(sheet)[f"{UP}.weight"].values["norm_change"] == pytest.approx(wanted, rel=1e-6)
+    assert all(row.left is not None for row in sheet.rows)
+
+
+# What is kept whole -----------------------------------------------------------------------------------------------
+
+HEAD, NORM, BIAS = "lm_head.weight", "model.norm.weight", f"{Q}.bias"
+
+
+def with_whole(base: Arrays) -> tuple[Arrays, Arrays]:
+    """An adapter with a head, a norm and a bias of its own, and what its base becomes with it."""
+    random = np.random.default_rng(9)
+    kept = {name: base[name] + random.standard_normal(base[name].shape).astype(np.float32) for name in
+            (HEAD, NORM, BIAS)}  # fmt: skip
+    named = {f"base_model.model.{name}": array for name, array in kept.items()}
+    return thin() | named, merged_of(base, thin()) | kept
+
+
+def wide() -> Arrays:
+    random = np.random.default_rng(8)
+    shapes = {HEAD: (16, 8), BIAS: (8,), f"{UP}.bias": (12,)}
+    return weights() | {name: random.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+def test_what_an_adapter_keeps_whole_is_measured_against_what_it_replaces() -> None:
+    base = wide()
+    arrays, merged = with_whole(base)
+    for sheet in (compared(model(base), adapter(arrays)), compared(adapter(arrays), model(base))):
+        found = rows(sheet)
+        for name in (HEAD, NORM, BIAS):
+            wanted = np.linalg.norm(merged[name] - base[name]) / np.linalg.norm(base[name])
+            assert found[name].values["relative_change"] == pytest.approx(wanted, rel=1e-5)
+            assert (found[name].status, found[name].note) == (Status.DIFFERS, "kept whole by the adapter")
+        assert found[f"{UP}.bias"].status is Status.SAME
+        assert said(sheet) == ["the adapter changes 5 of 6 tensors, rank 4, 3 of them kept whole"]
+
+
+def test_a_bias_of_its_own_does_not_make_the_weight_beside_it_change() -> None:
+    base = wide()
+    sheet = compared(model(base), adapter({f"base_model.model.{BIAS}": base[BIAS] + 1}))
+    assert {row.key for row in sheet.rows if row.status is Status.DIFFERS} == {BIAS}
+
+
+def test_a_merge_is_held_against_what_the_adapter_keeps_whole() -> None:
+    base = wide()
+    arrays, merged = with_whole(base)
+    made = adapter(arrays, base=model(base))
+    sheet = compared(made, model(merged, "merged/1"))
+    assert {row.status for row in sheet.rows} == {Status.SAME}
+    assert rows(sheet)[HEAD].note == "as in the adapter"
+    assert len(said(sheet)) == 1
+    other = compared(made, model(merged | {HEAD: base[HEAD]}, "merged/1"))
+    assert "1 tensor not as kept whole by the adapter A" in said(other)
+
+
+def test_a_bias_that_b_has_itself_leaves_the_product_known() -> None:
+    base = wide()
+    arrays = thin() | {f"base_model.model.{Q}.lora_B.bias": np.ones(8, np.float32)}
+    found = rows(compared(model(base), adapter(arrays)))
+    assert found[f"{Q}.weight"].values["rank"] == 4
+    assert (found[BIAS].status, found[BIAS].values["relative_change"]) == (Status.DIFFERS, None)
+
+
+def test_a_head_of_its_own_is_no_stray_where_the_base_ties_it() -> None:
+    tied = {name: array for name, array in wide().items() if name != HEAD} | {
+        "model.embed_tokens.weight": np.ones((16, 8), np.float32)
+    }
+    source = stored(tied)
+    base = dossier({"arch.tie_word_embeddings": True}, tensors=tuple(source.tensors()), weights=lambda: source)
+    sheet = compared(base, adapter(thin() | {f"base_model.model.{HEAD}": np.ones((16, 8), np.float32)}))
+    assert sheet.rows[-1].note == "kept whole, where the base ties it to its embedding"
+
+
 # Two adapters -----------------------------------------------------------------------------------------------------
 
 
@@ -212,6 +329,12 @@ def test_an_adapter_with_nan_is_told_and_compared_by_the_rest() -> None:
     assert isinstance(row.values["relative_change"], float)
     assert 0 < row.values["relative_change"] < 1
     assert "NaN or infinite values in 1 module of B" in said(sheet)
+
+
+def test_biases_beside_products_are_compared_too() -> None:
+    ours, theirs = (thin() | {f"base_model.model.{BIAS}": np.full(8, value, np.float32)} for value in (1, 2))
+    sheet = compared(adapter(ours), adapter(theirs))
+    assert [row.key for row in sheet.rows if row.status is Status.DIFFERS] == [f"base_model.model.{BIAS}"]
 
 
 def test_a_module_that_only_one_adapter_changes_is_told() -> None:

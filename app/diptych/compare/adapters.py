@@ -151,9 +151,10 @@ def _others(
 
 
 def _whole(side: Adapter) -> dict[str, TensorInfo]:
-    """The tensors that belong to no product."""
-    thin = set(side.modules)
-    return {t.name: t for module, found in side.tensors.items() if module not in thin for t in found}
+    """The tensors that belong to no product, by name."""
+    factors = {each for module in side.modules if (thin := side.pair(module)) for each in (thin.a, thin.b)}
+    factors |= {learnt for module in side.modules if (learnt := side.lengths(module))}
+    return {t.name: t for found in side.tensors.values() for t in found if t not in factors}
 
 
 def _broken(rows: tuple[Row, ...]) -> list[Clause]:

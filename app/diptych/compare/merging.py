@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from diptych import display
 from diptych.compare import measured, modules
@@ -20,6 +20,8 @@ from diptych.job import Job, Tick
 
 if TYPE_CHECKING:
     from diptych.tensors.effective import Merge
+
+Pair: TypeAlias = tuple[str, str]
 
 _COLUMNS = (
     Column("relative_change", "‖W−W′‖ ∕ ‖W′‖", format="g3"),
@@ -58,7 +60,7 @@ def compare(adapter: Adapter, model: Dossier, ordered: Sequence[TensorInfo], fli
                 if numbers.deviation > _NEAR * numbers.added and numbers.beyond:
                     return None
                 found[tensor.name] = tensor, numbers
-            rows = yield from _rest(ordered, found, before, (theirs, ours), flipped)
+            rows = yield from _rest(adapter, ordered, found, before, (theirs, thin, ours), flipped)
     except DiptychError:
         # the usual comparison says what cannot be read
         return None
@@ -81,42 +83,65 @@ def _fits(tensor: TensorInfo, before: TensorInfo | None, adapter: Adapter) -> bo
 
 
 def _rest(
+    adapter: Adapter,
     ordered: Sequence[TensorInfo],
     found: dict[str, tuple[TensorInfo, Merge]],
     before: dict[str, TensorInfo],
-    sources: tuple[TensorSource, TensorSource],
+    sources: tuple[TensorSource, TensorSource, TensorSource],
     flipped: bool,
 ) -> Job[dict[str, Row]]:
-    """Rows for all tensors: the merged by their deviation from the merge, the others by theirs from the base."""
+    """Rows for all tensors: the merged by their deviation from the merge, the others by theirs from what is kept.
+
+    That is the adapter's own tensor where it has one, else the base's; `sources` are base, adapter and model.
+    """
+    rows = {name: _row(tensor, numbers, flipped) for name, (tensor, numbers) in found.items()}
+    base: dict[Pair, TensorInfo] = {}
+    kept: dict[Pair, TensorInfo] = {}
+    for tensor in ordered:
+        if tensor.name in found or adapter.adds_bias(tensor.name):
+            continue
+        whole = adapter.whole(tensor.name)
+        other = whole or before.get(tensor.name)
+        if other is not None and other.shape == tensor.shape:
+            (kept if whole else base)[other.name, tensor.name] = tensor
+    for pairs, source, owner in ((base, sources[0], "base"), (kept, sources[1], "adapter")):
+        yield from _beside(pairs, source, sources[2], owner, rows, flipped)
+    for tensor in ordered:
+        if tensor.name not in rows:
+            adds = adapter.adds_bias(tensor.name)
+            note = "the adapter adds a bias of its own: not held against it" if adds else "the base has no such tensor"
+            rows[tensor.name] = _told(tensor, Status.NOT_COMPARABLE, note, {}, flipped)
+    return rows
+
+
+def _beside(
+    pairs: dict[Pair, TensorInfo],
+    source: TensorSource,
+    model: TensorSource,
+    owner: str,
+    rows: dict[str, Row],
+    flipped: bool,
+) -> Job[None]:
+    """Rows for tensors that ought to be as in `owner`, the base or the adapter."""
     from diptych.tensors.difference import difference
 
-    rows = {name: _row(tensor, numbers, flipped) for name, (tensor, numbers) in found.items()}
-    pairs = [(t.name, t.name) for t in ordered if t.name not in found and _same_shape(t, before.get(t.name))]
-    shapes = {tensor.name: tensor for tensor in ordered}
-    for (name, _), numbers in difference(*sources, pairs):
+    for pair, numbers in difference(source, model, list(pairs)):
         yield Tick("Holding the merge against base and adapter")
         if numbers is None:
             continue
         rounded = numbers.identical or numbers.beyond_rounding == 0
         status = Status.SAME if rounded else Status.DIFFERS
-        note = "as in the base" if numbers.identical else "as in the base, but for rounding" if rounded else (
-            "neither the adapter's nor as in the base"
+        note = f"as in the {owner}" if numbers.identical else f"as in the {owner}, but for rounding" if rounded else (
+            f"not as in the {owner}" if owner == "adapter" else "neither the adapter's nor as in the base"
         )  # fmt: skip
         values: dict[str, Plain] = {
             "relative_change": numbers.relative_change,
             "max_abs": numbers.max_abs,
             "beyond_rounding": numbers.beyond_rounding,
             "merged": False,
+            "kept": owner == "adapter",
         }
-        rows[name] = _told(shapes[name], status, note, values, flipped)
-    for tensor in ordered:
-        if tensor.name not in rows:
-            rows[tensor.name] = _told(tensor, Status.NOT_COMPARABLE, "the base has no such tensor", {}, flipped)
-    return rows
-
-
-def _same_shape(tensor: TensorInfo, before: TensorInfo | None) -> bool:
-    return before is not None and before.shape == tensor.shape
+        rows[pair[1]] = _told(pairs[pair], status, note, values, flipped)
 
 
 def _row(tensor: TensorInfo, numbers: Merge, flipped: bool) -> Row:
@@ -139,7 +164,8 @@ def _row(tensor: TensorInfo, numbers: Merge, flipped: bool) -> Row:
 def _told(tensor: TensorInfo, status: Status, note: str, values: dict[str, Plain], flipped: bool) -> Row:
     shape = f"{display.visible(tensor.dtype)} {' × '.join(str(length) for length in tensor.shape) or 'scalar'}"
     mine = Cell(shape, shape, Source(tensor.file, f"bytes {tensor.begin} to {tensor.end}"))
-    other = Cell("base + adapter" if values.get("merged") else "base", "base")
+    where = "base + adapter" if values.get("merged") else "adapter" if values.get("kept") else "base"
+    other = Cell(where, where.split()[0])
     relative = values.get("relative_change")
     return Row(
         tensor.name,
@@ -184,9 +210,12 @@ def _sheet(
         text = f"{display.plural(len(missing), 'module')} of the adapter {side} not in the merge"
         clauses.append(Clause(text, "weights", weight=2))
     stray = [row for row in listed if row.status is Status.DIFFERS and not row.values.get("merged")]
-    if stray:
-        text = f"{display.plural(len(stray), 'tensor')} changed that the adapter leaves alone"
-        clauses.append(Clause(text, "weights", stray[0].key, 2))
+    for kept, words in (
+        (False, "changed that the adapter leaves alone"),
+        (True, f"not as kept whole by the adapter {side}"),
+    ):
+        if some := [row for row in stray if bool(row.values.get("kept")) is kept]:
+            clauses.append(Clause(f"{display.plural(len(some), 'tensor')} {words}", "weights", some[0].key, 2))
     notes = (f"rows are the tensors of {model}, held against {display.visible(base.version.name)} with {side} merged",)
     return Sheet("weights", "Weights", "tensors", listed, _COLUMNS, grid=grid(keys, rows), clauses=tuple(clauses),
                  notes=notes)  # fmt: skip

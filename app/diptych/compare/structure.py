@@ -94,7 +94,7 @@ def pairings(left: Dossier, right: Dossier) -> list[Pairing]:
     found += _mapped(_unseen(alone, found, 0), _unseen(others, found, 1), left, right)
     found += [_alone(tensor, None, right) for tensor in _unseen(alone, found, 0)]
     found += [_alone(None, tensor, left) for tensor in _unseen(others, found, 1)]
-    found = [_on_common_rows(pair) for pair in found]
+    found = [on_common_rows(pair) for pair in found]
     return sorted(found, key=lambda pair: (modules.place(pair.name).order, pair.left is None))
 
 
@@ -138,7 +138,7 @@ def _complete(named: dict[str, Named], shared: set[str]) -> set[str]:
     return {each.stored.name for each in named.values()} - missing
 
 
-def _on_common_rows(pair: Pairing) -> Pairing:
+def on_common_rows(pair: Pairing) -> Pairing:
     """A vocabulary that grew is compared on the rows that both sides have."""
     a, b = pair.left, pair.right
     if a is None or b is None or pair.view_left or pair.view_right or len(a.shape) != 2 or len(b.shape) != 2:

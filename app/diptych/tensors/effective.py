@@ -37,6 +37,8 @@ class Factors:
     """r × in"""
     lengths: NDArray[np.float64] | None = None
     """The length of each row of the changed weight, where DoRA has learnt it."""
+    upright: bool = False
+    """The lengths are those of columns: the weight is stored in × out, or is an embedding."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -50,8 +52,8 @@ class Factors:
 
     @property
     def turned(self) -> Factors:
-        """The change of a weight that is stored in × out."""
-        return Factors(self.a.T, self.b.T)
+        """The change of a weight that is stored the other way round."""
+        return Factors(self.a.T, self.b.T, self.lengths, not self.upright)
 
     def minus(self, other: Factors) -> Factors:
         """The change of this less that of `other`, as factors of both ranks together. Without lengths."""
@@ -98,15 +100,34 @@ class Factors:
         """Some rows of the product, count × in."""
         return self.b[first : first + count] @ self.a
 
-    def apply(self, weight: NDArray[np.float64], first: int) -> NDArray[np.float64]:
-        """Rows of a weight, from `first` on, as they are with the adapter merged into them."""
+    def apply(
+        self, weight: NDArray[np.float64], first: int, columns: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
+        """Rows of a weight, from `first` on, as they are with the adapter merged into them.
+
+        `columns` are the lengths that `measured` finds, which learnt lengths of columns need.
+        """
         merged: NDArray[np.float64] = weight + self.rows(first, len(weight))
         if self.lengths is None:
             return merged
+        if self.upright:
+            assert columns is not None
+            stretched: NDArray[np.float64] = merged * (self.lengths / columns)
+            return stretched
         norms = np.linalg.norm(merged, axis=1)
         safe = np.where(norms > 0, norms, 1.0)
         scaled: NDArray[np.float64] = merged * (self.lengths[first : first + len(weight)] / safe)[:, None]
         return scaled
+
+    def measured(self, source: TensorSource, tensor: TensorInfo) -> Job[NDArray[np.float64] | None]:
+        """The length of each column of a weight with the product added, where `apply` needs them: reads all of it."""
+        if self.lengths is None or not self.upright:
+            return None
+        squares = np.zeros(self.shape[1])
+        for first, weight in _rows(source, tensor):
+            squares += np.sum(np.square(weight + self.rows(first, len(weight))), axis=0)
+            yield Tick("Measuring what the adapter adds")
+        return np.where(squares > 0, np.sqrt(squares), 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +143,11 @@ class Added:
 
 
 def added(factors: Factors, source: TensorSource, tensor: TensorInfo) -> Job[Added]:
-    """Measure what the factors change in a weight that is read once, a few rows at a time."""
+    """Measure what the factors change in a weight, which is read a few rows at a time."""
     squares = change = largest = 0.0
+    columns = yield from factors.measured(source, tensor)
     for first, weight in _rows(source, tensor):
-        grown = factors.apply(weight, first) - weight
+        grown = factors.apply(weight, first, columns) - weight
         squares += float(np.einsum("ij,ij->", weight, weight))
         change += float(np.einsum("ij,ij->", grown, grown))
         largest = max(largest, float(np.abs(grown).max(initial=0)))
@@ -160,7 +182,7 @@ class Merge:
 def merge(
     factors: Factors, base: TensorSource, weight: TensorInfo, source: TensorSource, merged: TensorInfo
 ) -> Job[Merge]:
-    """Hold a merged weight against base and adapter; both are read once, a few rows at a time.
+    """Hold a merged weight against base and adapter; both are read a few rows at a time.
 
     An element is within rounding where it lies no farther than a unit in the last place of the merged weight's dtype,
     at the size of the merge or of the base, whichever is larger: half of one for its own rounding, the other half
@@ -168,8 +190,9 @@ def merge(
     """
     sums = np.zeros(4)
     largest, beyond = 0.0, 0
+    columns = yield from factors.measured(base, weight)
     for (first, before), (_, after) in zip(_rows(base, weight), _rows(source, merged), strict=True):
-        expected = factors.apply(before, first)
+        expected = factors.apply(before, first, columns)
         away = np.abs(after - expected)
         for place, each in enumerate((away, expected, expected - before, after - before)):
             sums[place] += np.einsum("ij,ij->", each, each)
