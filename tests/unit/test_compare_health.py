@@ -102,6 +102,13 @@ def test_exploded_norms_are_told_with_their_side() -> None:
     assert "exploded" not in said(side(ours), side(whole))
 
 
+def test_a_training_that_diverged_everywhere_is_told() -> None:
+    ours, theirs = network(), network()
+    for place, name in enumerate(name for name in theirs if "norm" not in name):
+        theirs[name] = theirs[name][::-1] * np.float32(11 + 3 * place)
+    assert "norms exploded in B: 9 tensors at least 10 times as long as in A" in said(side(ours), side(theirs))
+
+
 def test_rows_that_died_are_counted_on_their_side() -> None:
     ours, theirs = network(), network()
     theirs[Q0] = theirs[Q0].copy()

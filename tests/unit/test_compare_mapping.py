@@ -204,6 +204,20 @@ def test_a_vocabulary_that_grew_is_compared_on_the_common_rows() -> None:
     assert any("8 rows more in A" in clause.text and "changed" in clause.text for clause in back.clauses)
 
 
+@pytest.mark.parametrize("kind", ["Q8_0", "Q4_0"])
+def test_a_vocabulary_that_grew_and_was_quantised_did_nothing_else(kind: str) -> None:
+    ours, theirs = llama(), llama()
+    for name in ("model.embed_tokens.weight", "lm_head.weight"):
+        theirs[name] = np.concatenate([ours[name], np.ones((8, 64), np.float32)])
+    theirs = as_gguf(theirs)
+    matrices = [name for name, array in theirs.items() if array.ndim == 2]
+    sheet = compared(side(ours, HEADS), side(theirs, quantised=matrices, kind=kind))
+    said = [clause.text for clause in sheet.clauses]
+    assert "vocabulary: 8 rows more in B (embed_tokens and lm_head), common rows as the other dtype keeps them" in said
+    assert any(f"B is quantised to {kind}: every change is what that loses" in text for text in said)
+    assert not any("unchanged" in text or "moved" in text for text in said)
+
+
 @pytest.mark.parametrize(("kind", "most"), [("Q8_0", 0.015), ("Q4_0", 0.16), ("Q5_1", 0.08)])
 def test_quantising_is_told_by_what_it_loses(kind: str, most: float) -> None:
     ours = llama()

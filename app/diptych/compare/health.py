@@ -23,6 +23,8 @@ _EXPLODED = 10.0
 """A norm that is so many times the other side's …"""
 _APART = 5.0
 """… and so many times what is usual between the two sides, is told."""
+_SPREAD = 1.5
+"""Norms of one network in another unit grow by the same; those of a training that diverged by this factor apart."""
 _FROZEN = re.compile(r"(?:^|\.)(?:freeze|frozen)(?:_(?P<what>\w+))?$")
 _OPEN = re.compile(r"(?:^|\.)unfrozen(?:_parameters)?$")
 _ALL_LINEAR = "all-linear"
@@ -151,13 +153,17 @@ def stood_still(rows: Sequence[Row]) -> Iterator[Clause]:
 
 
 def exploded(rows: Sequence[Row]) -> Iterator[Clause]:
-    """Tensors whose norm is many times the other side's, when that is not so of all of them."""
+    """Tensors whose norm is many times the other side's: those that stand out, or most, as where training diverged.
+
+    Where all are as many times as long, the weights are kept in another unit.
+    """
     ratios = {row.key: _ratio(row) for row in rows}
     known = sorted(ratio for ratio in ratios.values() if ratio)
     usual = known[len(known) // 2] if known else 1.0
     for side, other, power in (("B", "A", 1), ("A", "B", -1)):
-        grown = {key: ratio**power for key, ratio in ratios.items()
-                 if ratio and ratio**power >= max(_EXPLODED, _APART * usual**power)}  # fmt: skip
+        diverged = usual**power >= _EXPLODED and known[-1] > _SPREAD * known[0]
+        least = _EXPLODED if diverged else max(_EXPLODED, _APART * usual**power)
+        grown = {key: ratio**power for key, ratio in ratios.items() if ratio and ratio**power >= least}
         if grown:
             worst = max(grown, key=grown.__getitem__)
             text = (

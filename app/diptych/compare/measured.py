@@ -82,6 +82,8 @@ def row(name: str, pair: Pairing, numbers: TensorDifference) -> Row:
     assert pair.left is not None
     assert pair.right is not None
     recast = pair.left.dtype != pair.right.dtype
+    if cast := _cast(pair, numbers):
+        values["cast"] = cast
     if pair.left.shape != pair.right.shape:
         values["grown"] = pair.grown
         rows = min(pair.left.shape[0], pair.right.shape[0])
@@ -90,17 +92,13 @@ def row(name: str, pair: Pairing, numbers: TensorDifference) -> Row:
         return _row(name, pair, Status.DIFFERS, change=change(values), note=note, values=values)
     if numbers.identical:
         if recast:
-            values["cast"] = "exact"
             return _row(name, pair, Status.DIFFERS, note=f"{_dtypes(pair)}, every value equal", values=values)
         return _row(name, pair, Status.SAME, note=_nonfinite(numbers), values=values)
-    if numbers.beyond_rounding == 0 and numbers.nonfinite_left == numbers.nonfinite_right:
-        values["cast"] = "rounded"
-        note = f"{_dtypes(pair)}, every change is rounding"
-        return _row(name, pair, Status.DIFFERS, change=change(values), note=note, values=values)
-    if recast and (narrow := _quantised(pair, numbers)):
-        values["cast"] = "quantised"
-        note = f"{_dtypes(pair)}: {narrow} keeps it to {display.number(100 * numbers.relative_change, 2)} %"
-        return _row(name, pair, Status.DIFFERS, change=change(values), note=note, values=values)
+    if cast:
+        why = ", every change is rounding"
+        if cast == "quantised":
+            why = f": {_quantised(pair, numbers)} keeps it to {display.number(100 * numbers.relative_change, 2)} %"
+        return _row(name, pair, Status.DIFFERS, change=change(values), note=f"{_dtypes(pair)}{why}", values=values)
     note = "; ".join(text for text in (_dtypes(pair) if recast else "", _nonfinite(numbers)) if text)
     return _row(
         name,
@@ -111,6 +109,18 @@ def row(name: str, pair: Pairing, numbers: TensorDifference) -> Row:
         note=note,
         values=values,
     )
+
+
+def _cast(pair: Pairing, numbers: TensorDifference) -> str:
+    """`exact`, `rounded` or `quantised` where the dtype is all that changed the values; else empty."""
+    assert pair.left is not None
+    assert pair.right is not None
+    recast = pair.left.dtype != pair.right.dtype
+    if numbers.identical:
+        return "exact" if recast else ""
+    if numbers.beyond_rounding == 0 and numbers.nonfinite_left == numbers.nonfinite_right:
+        return "rounded"
+    return "quantised" if recast and _quantised(pair, numbers) else ""
 
 
 def estimated(name: str, pair: Pairing, found: Estimate, a: TensorPrint, b: TensorPrint) -> Row:

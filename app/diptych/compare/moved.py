@@ -71,8 +71,9 @@ def _grown(rows: Sequence[Row]) -> Iterator[Clause]:
     assert isinstance(by, int)
     names = display.listing(modules.module(row.key).rpartition(".")[2] for row in rows)
     equal = all(row.values.get("relative_change") == 0 and not row.values.get("nonfinite") for row in rows)
-    text = f"vocabulary: {abs(by):,} rows more in {'B' if by > 0 else 'A'} ({names})"
-    yield Clause(f"{text}, common rows {'identical' if equal else 'changed'}", _FACET, rows[0].key, 1)
+    how = "identical" if equal else "changed" if any(map(_moved, rows)) else "as the other dtype keeps them"
+    text = f"vocabulary: {abs(by):,} rows more in {'B' if by > 0 else 'A'} ({names}), common rows {how}"
+    yield Clause(text, _FACET, rows[0].key, 1)
 
 
 def _layers(rows: Sequence[Row]) -> Iterator[Clause]:
@@ -100,6 +101,8 @@ def _layers(rows: Sequence[Row]) -> Iterator[Clause]:
 
 def _moved(row: Row) -> bool:
     """Whether a value changed, by more than a cast to another dtype changes it."""
+    if row.values.get("grown") and row.values.get("relative_change") == 0 and not row.values.get("nonfinite"):
+        return False
     return row.status is Status.DIFFERS and not row.values.get("cast")
 
 
