@@ -169,6 +169,101 @@ def test_gpt2_keeps_its_matrices_turned_and_fused() -> None:
     assert {row.status for row in sheet.rows} == {Status.SAME}
 
 
+def by_head(parts: Arrays, groups: int, stem: str) -> Arrays:
+    """Q, K and V as GPT-NeoX (a group for each head) and Falcon (one for each head of K and V) keep them."""
+    found = {}
+    for end in ("weight", "bias"):
+        each = [parts[f"blk.0.attn_{part}.{end}"] for part in "qkv"]
+        split = [array.reshape(groups, -1, *array.shape[1:]) for array in each]
+        whole = np.concatenate(split, axis=1)
+        found[f"{stem}.query_key_value.{end}"] = whole.reshape(-1, *each[0].shape[1:])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("groups", "stem", "settings"),
+    [
+        (4, "gpt_neox.layers.0.attention", {"arch.num_attention_heads": 4}),
+        (4, "transformer.h.0.self_attention", {"arch.n_head": 4, "arch.model_type": "bloom"}),
+        (2, "transformer.h.0.self_attention", {"arch.num_attention_heads": 4, "arch.num_kv_heads": 2}),
+        (1, "transformer.h.0.self_attention",
+         {"arch.num_attention_heads": 4, "arch.num_kv_heads": 4, "arch.multi_query": True}),
+    ],
+)  # fmt: skip
+def test_q_k_and_v_that_stand_together_for_each_head_are_taken_apart(
+    groups: int, stem: str, settings: dict[str, Any]
+) -> None:
+    random = np.random.default_rng(3)
+    sizes = {"q": 16, "k": 4 * groups, "v": 4 * groups}
+    apart: Arrays = {
+        f"blk.0.attn_{part}.{end}": random.standard_normal(shape).astype(np.float32)
+        for part, rows in sizes.items()
+        for end, shape in (("weight", (rows, 16)), ("bias", (rows,)))
+    }
+    concatenated = {
+        f"blk.0.attn_qkv.{end}": np.concatenate([apart[f"blk.0.attn_{part}.{end}"] for part in "qkv"])
+        for end in ("weight", "bias")
+    }
+    for other in (apart, concatenated):
+        sheet = compared(side(by_head(apart, groups, stem), settings), side(other, {"arch.model_type": "falcon"}))
+        assert sheet.total == 6
+        assert {row.status for row in sheet.rows} == {Status.SAME}
+
+
+@pytest.mark.parametrize("kind", ["", "Q8_0"])
+def test_experts_in_one_stack_are_those_that_stand_apart(kind: str) -> None:
+    random = np.random.default_rng(3)
+    shapes = {"w1": (64, 32), "w2": (32, 64), "w3": (64, 32)}
+    apart: Arrays = {
+        f"model.layers.0.block_sparse_moe.experts.{expert}.{part}.weight": random.standard_normal(shape).astype(
+            np.float32
+        )
+        for expert in range(64)
+        for part, shape in shapes.items()
+    } | {"model.layers.0.block_sparse_moe.gate.weight": np.ones((64, 32), np.float32)}
+    stacks = {
+        part: np.stack([apart[f"model.layers.0.block_sparse_moe.experts.{at}.{part}.weight"] for at in range(64)])
+        for part in shapes
+    }
+    gguf = {"w1": "blk.0.ffn_gate_exps", "w2": "blk.0.ffn_down_exps", "w3": "blk.0.ffn_up_exps"}
+    mlx = {part: f"model.layers.0.block_sparse_moe.switch_mlp.{name}_proj"
+           for part, name in (("w1", "gate"), ("w2", "down"), ("w3", "up"))}  # fmt: skip
+    for names, router in ((gguf, "blk.0.ffn_gate_inp"), (mlx, "model.layers.0.block_sparse_moe.gate")):
+        other = {f"{names[part]}.weight": stack for part, stack in stacks.items()}
+        other[f"{router}.weight"] = apart["model.layers.0.block_sparse_moe.gate.weight"]
+        quantised = [name for name, array in other.items() if array.ndim == 3] if kind else []
+        for sheet in (
+            compared(side(apart), side(other, quantised=quantised, kind=kind)),
+            compared(side(other, quantised=quantised, kind=kind), side(apart)),
+        ):
+            assert sheet.total == 193
+            casts = {row.values.get("cast") for row in sheet.rows if "experts" in row.key}
+            assert casts == ({"quantised"} if kind else {None})
+            assert kind or {row.status for row in sheet.rows} == {Status.SAME}
+    stacks["w3"][5, 3, 3] += 1
+    theirs = {f"{gguf[part]}.weight": stack for part, stack in stacks.items()}
+    found = rows(compared(side(apart), side(theirs)))
+    assert [key for key, row in found.items() if row.status is Status.DIFFERS] == [
+        "model.layers.0.block_sparse_moe.experts.5.w3.weight"
+    ]
+
+
+def test_the_norms_of_glm_are_not_taken_for_those_of_gemma() -> None:
+    theirs = {f"blk.0.{name}.weight": np.full(8, at, np.float32) for at, name in enumerate(
+        ("attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm"))}  # fmt: skip
+    ours = {f"model.layers.0.{name}.weight": np.full(8, at, np.float32) for at, name in enumerate(
+        ("input_layernorm", "post_self_attn_layernorm", "post_attention_layernorm", "post_mlp_layernorm"))}  # fmt: skip
+    sheet = compared(side(ours), side(theirs))
+    assert sheet.total == 4
+    assert {row.status for row in sheet.rows} == {Status.SAME}
+
+
+@pytest.mark.parametrize("architecture", ["granite", "smollm3", "minicpm", "olmo"])
+def test_architectures_whose_heads_are_reordered_as_those_of_a_llama(architecture: str) -> None:
+    ours, settings = llama(), HEADS | {"arch.model_type": architecture}
+    assert not compared(side(ours, settings), side(as_gguf(ours), settings)).differs
+
+
 def test_a_gguf_without_a_head_ties_it() -> None:
     ours = llama()
     ours["lm_head.weight"] = ours["model.embed_tokens.weight"]

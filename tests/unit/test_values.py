@@ -59,6 +59,7 @@ def test_a_window_is_a_part_of_the_whole_for_every_type(dtype: str) -> None:
         View("w", (32, 24), heads=4),
         View("w", (16, 24), 8, heads=2),
         View("w", (12, 32), 4, transposed=True),
+        View("w", (16, 24), 2, groups=4),
     ],
 )
 def test_a_window_of_a_view_is_a_part_of_what_the_view_shows(view: View) -> None:
@@ -67,6 +68,18 @@ def test_a_window_of_a_view_is_a_part_of_what_the_view_shows(view: View) -> None
     whole = np.concatenate(list(Viewed(source, [view]).read(view.name))).reshape(view.shape)
     found = finish(window(source, source.tensors()[0], range(2, 11), range(3, 20), view))
     np.testing.assert_array_equal(found, whole[2:11, 3:20])
+
+
+def test_a_page_of_a_part_shows_the_part() -> None:
+    fused = np.arange(24 * 8, dtype=np.float32).reshape(24, 8)
+    name = "model.layers.0.self_attn.{}.weight"
+    apart = {name.format(f"{part}_proj"): ("F32", fused[8 * at : 8 * at + 8].astype("<f4"))
+             for at, part in enumerate("qkv")}  # fmt: skip
+    comparison = Comparison(stored({name.format("qkv_proj"): ("F32", fused.astype("<f4"))}), stored(apart))
+    for at, part in enumerate("qkv"):
+        found = finish(tensor_page(comparison, name.format(f"{part}_proj"), range(30), range(8)))
+        assert found.shape == (8, 8)
+        assert found.left == found.right == fused[8 * at : 8 * at + 8].tolist()
 
 
 def test_a_vector_stands_upright_and_a_cube_lies_flat() -> None:

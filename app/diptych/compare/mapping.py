@@ -6,50 +6,31 @@ names, each with a view of the rows that it is.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
 from diptych.compare import modules
+from diptych.compare.conventions import (
+    EXPERT,
+    EXPERT_PARTS,
+    EXPERTS,
+    FOUR_NORMS,
+    GATE_UP,
+    GLM_NORMS,
+    LAYER,
+    OUTSIDE,
+    PAIRED,
+    PAIRING,
+    QKV,
+    QKV_BY_HEAD,
+    QKV_PARTS,
+    TURNED,
+    WITHIN,
+)
 from diptych.domain.dossier import Dossier
 from diptych.domain.tensor import DTYPE_BITS, TensorInfo
 from diptych.domain.view import View
-
-_LAYER = re.compile(r"^(?P<stack>.*?)(?:^|\.)(?:layers|blocks|blk|h)\.(?P<number>\d{1,6})\.(?P<rest>.+)$")
-
-_WITHIN = {
-    "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj",
-    "attn_output": "self_attn.o_proj", "attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm",
-    "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj",
-    "attn_q_norm": "self_attn.q_norm", "attn_k_norm": "self_attn.k_norm",
-    "attention.wq": "self_attn.q_proj", "attention.wk": "self_attn.k_proj", "attention.wv": "self_attn.v_proj",
-    "attention.wo": "self_attn.o_proj", "feed_forward.w1": "mlp.gate_proj", "feed_forward.w3": "mlp.up_proj",
-    "feed_forward.w2": "mlp.down_proj", "attention_norm": "input_layernorm",
-    "attn.c_proj": "self_attn.o_proj", "attn.out_proj": "self_attn.o_proj", "ln_1": "input_layernorm",
-    "ln_2": "post_attention_layernorm", "mlp.c_fc": "mlp.up_proj", "mlp.c_proj": "mlp.down_proj",
-    "norm_1": "input_layernorm", "norm_2": "post_attention_layernorm",
-}  # fmt: skip
-"""Modules within a layer whose names are not the canonical ones."""
-_GEMMA = {
-    "post_attention_norm": "post_attention_layernorm",
-    "ffn_norm": "pre_feedforward_layernorm",
-    "post_ffw_norm": "post_feedforward_layernorm",
-}
-"""What a layer of a GGUF with four norms calls them."""
-_WHOLE = {
-    "token_embd": "embed_tokens", "tok_embeddings": "embed_tokens", "wte": "embed_tokens",
-    "position_embd": "wpe", "output_norm": "norm", "ln_f": "norm", "norm_f": "norm", "output": "lm_head",
-}  # fmt: skip
-_QKV = frozenset(
-    {"self_attn.qkv_proj", "attn.c_attn", "attn_qkv", "attn.Wqkv", "self_attn.Wqkv", "attention.Wqkv", "mixer.Wqkv"}
-)
-_GATE_UP = frozenset({"mlp.gate_up_proj"})
-_CONV = frozenset({"attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj"})
-"""Modules that GPT-2 stores as in × out."""
-_PAIRED = frozenset({"attn_q", "attn_k", "attention.wq", "attention.wk"})
-"""Projections that GGUF of a Llama and Meta's own files keep as rotary pairs."""
-_PAIRING = frozenset({"llama", "mistral", "mixtral"})
-"""Architectures whose converter to GGUF reorders the rows of Q and K."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +45,21 @@ class Heads:
     @classmethod
     def of(cls, *dossiers: Dossier) -> Heads:
         """As the first of `dossiers` says that says it."""
-        query = next(filter(None, (_count(each, "num_attention_heads", "n_head") for each in dossiers)), 0)
-        key = next(filter(None, (_count(each, "num_key_value_heads") for each in dossiers)), 0)
+        query = next(filter(None, (_count(each, "num_attention_heads", "n_head", "n_heads") for each in dossiers)), 0)
+        key = next(filter(None, map(_shared, dossiers)), 0)
         named = (each.version.family or _said(each, "arch.model_type") for each in dossiers)
         return cls(query, key or query, next((name for name in named if isinstance(name, str) and name), ""))
 
 
 def _said(dossier: Dossier, key: str) -> object:
     return next((setting.value for setting in dossier.hyperparameters if setting.key == key), None)
+
+
+def _shared(dossier: Dossier) -> int:
+    """How many heads K and V have; nought where it is not said."""
+    if _said(dossier, "arch.multi_query") is True and _said(dossier, "arch.new_decoder_architecture") is not True:
+        return 1
+    return _count(dossier, "num_key_value_heads", "num_kv_heads", "n_head_kv")
 
 
 def _count(dossier: Dossier, *names: str) -> int:
@@ -96,7 +84,7 @@ class Named:
     @property
     def whole(self) -> bool:
         """Whether nothing but this tensor is in the stored one."""
-        return self.view is None or self.view.shape[0] == self.stored.shape[-1 if self.view.transposed else 0]
+        return self.view is None or prod(self.view.shape) == self.stored.elements
 
     @property
     def info(self) -> TensorInfo:
@@ -130,7 +118,8 @@ class _Layout:
     gguf: bool
     conv: bool
     """Its matrices are in × out."""
-    four_norms: bool
+    norms: Mapping[str, str]
+    """What the four norms of a layer are called, where the names are not the usual ones."""
     paired: bool
     """The rows of Q and K lie as rotary pairs."""
     gated: bool
@@ -149,34 +138,45 @@ class _Layout:
             heads,
             gguf,
             conv=bool(fused) and all(shape[1] == 3 * shape[0] for shape in fused),
-            four_norms=any(name.endswith(".post_ffw_norm.weight") for name in names),
-            paired=(known in _PAIRING if known else plain) if gguf else True,
+            norms=_norms(names),
+            paired=(known in PAIRING if known else plain) if gguf else True,
             gated=bool(ups) and bool(downs) and ups[0][0] == 2 * downs[0][1],
         )
+
+
+def _norms(names: Collection[str]) -> Mapping[str, str]:
+    if any(name.endswith(".post_ffw_norm.weight") for name in names):
+        return FOUR_NORMS
+    return GLM_NORMS if any(name.endswith(".post_self_attn_layernorm.weight") for name in names) else {}
 
 
 def _named(tensor: TensorInfo, layout: _Layout) -> Iterator[Named]:
     stem, _, end = tensor.name.rpartition(".")
     if end not in ("weight", "bias"):
         return
-    match = _LAYER.match(stem)
+    match = LAYER.match(stem)
     if match is None:
         words = modules.common(stem)
-        yield Named(f"{_WHOLE.get(words, words)}.{end}", tensor)
+        yield Named(f"{OUTSIDE.get(words, words)}.{end}", tensor)
         return
     stack = modules.common(match["stack"]) if match["stack"] else ""
     outer = "" if not stack or modules.wraps(stack) else f"{stack}."
     prefix, rest = f"{outer}layers.{int(match['number'])}.", match["rest"]
-    transposed = layout.conv and rest in _CONV and len(tensor.shape) == 2 and tensor.dtype in DTYPE_BITS
-    if rest in _QKV:
-        yield from _split(tensor, prefix, "self_attn", ("q_proj", "k_proj", "v_proj"), end, transposed, layout)
-    elif rest in _GATE_UP or (layout.gated and rest == "ffn_up"):
+    transposed = layout.conv and rest in TURNED and len(tensor.shape) == 2 and tensor.dtype in DTYPE_BITS
+    if rest in QKV or rest in QKV_BY_HEAD:
+        yield from _split(tensor, prefix, "self_attn", ("q_proj", "k_proj", "v_proj"), end, transposed, layout,
+                          rest in QKV_BY_HEAD and layout.heads.architecture.lower() not in QKV_PARTS)  # fmt: skip
+    elif rest in GATE_UP or (layout.gated and rest == "ffn_up"):
         yield from _split(tensor, prefix, "mlp", ("gate_proj", "up_proj"), end, False, layout)
+    elif (stacked := EXPERTS.match(rest)) and len(tensor.shape) == 3:
+        yield from _unstacked(tensor, prefix, EXPERT_PARTS[stacked["ggml"] or stacked["mlx"]], end)
+    elif one := EXPERT.match(rest):
+        part, number = EXPERT_PARTS[one["part"] or one["ggml"]], int(one["number"] or one["at"])
+        yield Named(f"{prefix}mlp.experts.{number}.{part}.{end}", tensor)
     else:
-        renamed = _GEMMA.get(rest) if layout.four_norms else None
-        name = f"{prefix}{renamed or _WITHIN.get(rest, rest)}.{end}"
+        name = f"{prefix}{layout.norms.get(rest) or WITHIN.get(rest, rest)}.{end}"
         heads = layout.heads.query if rest in ("attn_q", "attention.wq") else layout.heads.key
-        paired = layout.paired and rest in _PAIRED and heads > 0 and tensor.shape[0] % (2 * heads) == 0
+        paired = layout.paired and rest in PAIRED and heads > 0 and tensor.shape[0] % (2 * heads) == 0
         if paired:
             view = View(tensor.name, tensor.shape, heads=heads)
             yield Named(name, tensor, view, f"rows of {heads} heads put back in order")
@@ -194,17 +194,30 @@ def _split(
     end: str,
     transposed: bool,
     layout: _Layout,
+    by_head: bool = False,
 ) -> Iterator[Named]:
-    """A fused matrix as its parts, one below the other."""
+    """A fused matrix as its parts, one below the other, or side by side for each head of K and V."""
     shape = tensor.shape[::-1] if transposed else tensor.shape
     sizes = _sizes(shape[0] if shape else 0, len(parts), layout.heads)
-    first = 0
+    groups = layout.heads.key if by_head else 0
+    if by_head and not (groups and sizes and layout.heads.query % groups == 0):
+        return
+    first, whole = 0, modules.module(tensor.name).rpartition(".")[2]
     for part, size in zip(parts, sizes, strict=False):
-        view = View(tensor.name, (size, *shape[1:]), first, transposed)
+        view = View(tensor.name, (size, *shape[1:]), first, transposed, groups=groups if groups > 1 else 0)
         lies = "columns" if transposed else "rows"
-        note = f"{lies} {first:,}–{first + size - 1:,} of {modules.module(tensor.name).rpartition('.')[2]}"
-        yield Named(f"{prefix}{outer}.{part}.{end}", tensor, view, note)
-        first += size
+        share = size // max(groups, 1)
+        note = f"{lies} {first:,}–{first + share - 1:,} of {whole}"
+        yield Named(f"{prefix}{outer}.{part}.{end}", tensor, view, f"{note}, by head" if groups > 1 else note)
+        first += share
+
+
+def _unstacked(tensor: TensorInfo, prefix: str, part: str, end: str) -> Iterator[Named]:
+    """The experts of a layer, one below the other."""
+    experts, *shape = tensor.shape
+    for number in range(experts):
+        view = View(tensor.name, tuple(shape), number * shape[0])
+        yield Named(f"{prefix}mlp.experts.{number}.{part}.{end}", tensor, view, f"expert {number} of the stack")
 
 
 def _sizes(rows: int, parts: int, heads: Heads) -> Sequence[int]:

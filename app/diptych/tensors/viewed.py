@@ -46,7 +46,7 @@ class Viewed:
             return self._source.raw(name)
         raw = self._source.raw(view.tensor)
         stored = self._stored[view.tensor]
-        if not (view.transposed or view.heads):
+        if not (view.transposed or view.heads or view.groups):
             begin = self._seen[name].begin - stored.begin
             return raw[begin : begin + self._seen[name].bytes]
         known, copied = self._copied
@@ -93,6 +93,10 @@ def _arranged(raw: NDArray[np.uint8], stored: TensorInfo, view: View) -> NDArray
         width = stored.bytes // max(stored.elements, 1)
         square = raw.reshape(*stored.shape, width)
         rows = square[:, view.first : view.first + view.shape[0]].swapaxes(0, 1)
+    elif view.groups:
+        share = view.shape[0] // view.groups
+        groups = raw.reshape(view.groups, stored.shape[0] // view.groups, -1)
+        rows = groups[:, view.first : view.first + share].reshape(view.shape[0], -1)
     else:
         rows = raw.reshape(stored.shape[0], -1)[view.first : view.first + view.shape[0]]
     if view.heads:

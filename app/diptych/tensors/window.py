@@ -38,7 +38,8 @@ def window(
     """
     stored = matrix(tensor.shape)
     turned = view is not None and view.transposed
-    down, across = (columns, _stored_rows(rows, view)) if turned else (_stored_rows(rows, view), columns)
+    places = view.places(rows, tensor.shape) if view is not None else rows
+    down, across = (columns, places) if turned else (places, columns)
     found: list[NDArray[np.generic]] = []
     for row in down:
         parts = []
@@ -48,22 +49,6 @@ def window(
         found.append(np.concatenate(parts))
     values = np.stack(found) if found else np.zeros((0, len(across)))
     return values.T if turned else values
-
-
-def _stored_rows(rows: range, view: View | None) -> Sequence[int]:
-    """Where the rows of a view lie in the stored tensor: the rotary pairs of a head stand side by side there."""
-    if view is None:
-        return rows
-    if not view.heads:
-        return range(rows.start + view.first, rows.stop + view.first)
-    height = view.shape[0] // view.heads
-    half = height // 2
-    found = []
-    for row in rows:
-        head, within = divmod(row, height)
-        side, pair = divmod(within, half)
-        found.append(view.first + head * height + 2 * pair + side)
-    return found
 
 
 def _runs(places: Sequence[int]) -> list[tuple[int, int]]:

@@ -93,8 +93,7 @@ def _side(pair: Pairing, at: int, dossier: Dossier) -> _Side | None:
         return None
     name, view = pair.stored[at], pair.views[at]
     tensor = next(each for each in dossier.tensors if each.name == name)
-    grown = view is not None and not (view.first or view.transposed or view.heads) and len(view.shape) == 2
-    return _Side(tensor, None if grown and view is not None and view.shape[1:] == tensor.shape[1:] else view)
+    return _Side(tensor, None if pair.grown else view)
 
 
 def _common(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
