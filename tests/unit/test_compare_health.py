@@ -151,6 +151,25 @@ def test_an_update_of_only_some_shards_is_told() -> None:
     assert "shards of" not in said(side(ours, files), side(ours, files))
 
 
+def test_shards_without_layers_are_no_sign_of_a_part_update() -> None:
+    ours = network()
+    files = {name: f"model-0000{1 + ('layers' in name)}-of-00002.safetensors" for name in ours}
+    frozen = moved(ours, "layers")
+    grown = dict(ours)
+    name = "model.embed_tokens.weight"
+    grown[name] = np.concatenate([ours[name], ours[name][:4]])
+    for theirs in (frozen, grown, moved(ours, "embed")):
+        assert "shards of" not in said(side(ours, files), side(theirs, files))
+
+
+def test_biases_that_began_near_nought_have_not_exploded() -> None:
+    ours, theirs = network(), network()
+    for layer in range(4):
+        name = f"model.layers.{layer}.self_attn.q_proj.bias"
+        ours[name], theirs[name] = np.full(48, 1e-6, np.float32), np.full(48, 1e-3, np.float32)
+    assert "exploded" not in said(side(ours), side(theirs))
+
+
 # Spectra ----------------------------------------------------------------------------------------------------------
 
 

@@ -155,9 +155,9 @@ def stood_still(rows: Sequence[Row]) -> Iterator[Clause]:
 def exploded(rows: Sequence[Row]) -> Iterator[Clause]:
     """Tensors whose norm is many times the other side's: those that stand out, or most, as where training diverged.
 
-    Where all are as many times as long, the weights are kept in another unit.
+    Where all are as many times as long, the weights are kept in another unit. Biases begin at nought and may grow.
     """
-    ratios = {row.key: _ratio(row) for row in rows}
+    ratios = {row.key: _ratio(row) for row in rows if not row.key.endswith("bias")}
     known = sorted(ratio for ratio in ratios.values() if ratio)
     usual = known[len(known) // 2] if known else 1.0
     for side, other, power in (("B", "A", 1), ("A", "B", -1)):
@@ -186,18 +186,20 @@ def _ratio(row: Row) -> float:
 def shards(rows: Sequence[Row], pairs: Mapping[str, Pairing]) -> Iterator[Clause]:
     """Files of which every tensor is the other side's, beside files of which every large one changed.
 
-    A training changes all files or none; one that was interrupted while saving, or a copy of a part, does not.
+    A training changes all files or none; one that was interrupted while saving, or a copy of a part, does not. Files
+    without a part of a layer say nothing: embedding and head are often left as they are, or are all that is trained.
     """
     for side, at in (("B", 1), ("A", 0)):
-        files: dict[str, list[Row]] = defaultdict(list)
+        files: dict[str, list[Row]] = {}
         for row in rows:
             pair = pairs.get(row.key)
             tensor = (pair.left, pair.right)[at] if pair else None
             if tensor is not None:
-                files[tensor.file].append(row)
+                files.setdefault(tensor.file, []).append(row)
         same = [name for name, found in files.items() if all(row.status is Status.SAME for row in found)]
         changed = [name for name, found in files.items() if _mostly(found)]
-        if same and changed and len(same) + len(changed) == len(files):
+        layers = [any(_in_layer(row) for name in some for row in files[name]) for some in (same, changed)]
+        if all(layers) and len(same) + len(changed) == len(files):
             named = display.listing(map(display.visible, sorted(changed)), 3)
             text = (
                 f"only {len(changed):,} of {len(files):,} shards of {side} differ ({named}); "
@@ -207,6 +209,10 @@ def shards(rows: Sequence[Row], pairs: Mapping[str, Pairing]) -> Iterator[Clause
             return
 
 
+def _in_layer(row: Row) -> bool:
+    return modules.place(row.key).layer
+
+
 def _mostly(rows: Sequence[Row]) -> bool:
     """Whether more than half of a file's tensors moved."""
     return 2 * sum(map(_moved, rows)) > len(rows)
@@ -214,6 +220,8 @@ def _mostly(rows: Sequence[Row]) -> bool:
 
 def _moved(row: Row) -> bool:
     """Whether it is certain that a value changed by more than a cast: an estimate must exclude that none did."""
+    if row.values.get("grown") and _number(row, "relative_change") == 0:
+        return False
     certain = row.values.get("estimated") is not True or _number(row, "low") > 0
     return row.status is Status.DIFFERS and not row.values.get("cast") and certain
 
