@@ -140,6 +140,42 @@ def test_estimates_are_the_answer_where_nothing_is_to_be_read(
     assert any(cell.value for cell in last.grid.cells)
 
 
+def clauses_of(workbench: Workbench, folder: Path, narrow: np.dtype | str, gone: bool = False) -> list[str]:
+    """What is said, from fingerprints, of a model and of the same in another dtype."""
+    tensors = weights(hidden=64, vocabulary=256)
+    make_model(folder / "library" / "left", tensors=tensors)
+    make_model(folder / "library" / "right", tensors=tensors, dtype=str(narrow))
+    scan(workbench, folder / "library")
+    finish(workbench.fingerprint())
+    if gone:
+        shutil.rmtree(folder / "library" / "left")
+    _, last = sheets(workbench, exact=gone)
+    assert any(row.values.get("estimated") for row in last.rows)
+    return [clause.text for clause in last.clauses]
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_cast_is_no_move_by_fingerprints_either(workbench: Workbench, tmp_path: Path, gone: bool) -> None:
+    said = clauses_of(workbench, tmp_path, "BF16", gone)
+    assert "B is cast to BF16: no change is larger than rounding (estimated)" in said
+    assert not any("moved" in text for text in said)
+
+
+def test_a_vocabulary_that_grew_is_told_where_it_cannot_be_read(workbench: Workbench, tmp_path: Path) -> None:
+    tensors = dict(weights(hidden=64, vocabulary=256))
+    make_model(tmp_path / "library" / "left", tensors=tensors)
+    name = "model.embed_tokens.weight"
+    grown = tensors | {name: np.concatenate([tensors[name], tensors[name][:16]])}
+    make_model(tmp_path / "library" / "right", tensors=grown)
+    scan(workbench, tmp_path / "library")
+    finish(workbench.fingerprint())
+    shutil.rmtree(tmp_path / "library" / "left")
+    _, last = sheets(workbench, exact=False)
+    said = [clause.text for clause in last.clauses]
+    assert "vocabulary: 16 rows more in B (embed_tokens), common rows not compared" in said
+    assert not any("reshaped" in text for text in said)
+
+
 def test_an_estimate_turned_is_that_of_the_other_direction(workbench: Workbench, two: tuple[Path, Path]) -> None:
     finish(workbench.fingerprint())
     _, last = sheets(workbench, exact=False)

@@ -12,7 +12,7 @@ from diptych.compare.structure import Pairing
 from diptych.domain.dossier import Dossier
 from diptych.domain.evidence import Plain
 from diptych.domain.sheet import Cell, Row, Status
-from diptych.domain.tensor import DTYPE_BITS, TensorInfo
+from diptych.domain.tensor import DTYPE_BITS, ROUNDING, TensorInfo, narrower
 from diptych.domain.version import Source
 
 if TYPE_CHECKING:
@@ -123,6 +123,20 @@ def _cast(pair: Pairing, numbers: TensorDifference) -> str:
     return "quantised" if recast and _quantised(pair, numbers) else ""
 
 
+def _cast_at_most(pair: Pairing, relative: float) -> str:
+    """`rounded` or `quantised` where what is estimated is no more than the narrower dtype costs."""
+    assert pair.left is not None
+    assert pair.right is not None
+    kinds = pair.left.dtype, pair.right.dtype
+    if kinds[0] == kinds[1]:
+        return ""
+    lossy = max((QUANTISED_ERROR[kind] for kind in kinds if kind in QUANTISED_ERROR), default=0.0)
+    if lossy:
+        return "quantised" if relative <= lossy else ""
+    narrow = narrower(*kinds)
+    return "rounded" if narrow and relative <= 2.0 ** -ROUNDING[narrow][0] else ""
+
+
 def estimated(name: str, pair: Pairing, found: Estimate, a: TensorPrint, b: TensorPrint) -> Row:
     """The row of a tensor of which fingerprints tell how far it moved; equal bytes are certain."""
     assert pair.left is not None
@@ -140,6 +154,8 @@ def estimated(name: str, pair: Pairing, found: Estimate, a: TensorPrint, b: Tens
         "norm_change": relative * a.norm if a.norm else b.norm,
     }
     values |= {"estimated": True, "low": found.low, "high": found.high}
+    if cast := _cast_at_most(pair, relative):
+        values["cast"] = cast
     recast = _dtypes(pair) if pair.left.dtype != pair.right.dtype else ""
     return _row(
         name,
@@ -174,7 +190,8 @@ def unread(name: str, pair: Pairing, left: Dossier, right: Dossier, why: str) ->
     assert pair.left is not None
     assert pair.right is not None
     if pair.left.shape != pair.right.shape:
-        return _row(name, pair, Status.DIFFERS, note=f"{_sizes(pair)}; {why}")
+        grown: dict[str, Plain] = {"grown": pair.grown} if pair.grown else {}
+        return _row(name, pair, Status.DIFFERS, note=f"{_sizes(pair)}; {why}", values=grown)
     if pair.left.dtype != pair.right.dtype:
         return _row(name, pair, Status.DIFFERS, note=f"{_dtypes(pair)}; {why}")
     if not any(pair.views) and _same_file(pair.left, pair.right, left, right):

@@ -71,7 +71,10 @@ def _grown(rows: Sequence[Row]) -> Iterator[Clause]:
     assert isinstance(by, int)
     names = display.listing(modules.module(row.key).rpartition(".")[2] for row in rows)
     equal = all(row.values.get("relative_change") == 0 and not row.values.get("nonfinite") for row in rows)
-    how = "identical" if equal else "changed" if any(map(_moved, rows)) else "as the other dtype keeps them"
+    unread = any(row.values.get("relative_change") is None for row in rows)
+    how = "not compared" if unread else "identical" if equal else "changed"
+    if how == "changed" and not any(map(_moved, rows)):
+        how = "as the other dtype keeps them"
     text = f"vocabulary: {abs(by):,} rows more in {'B' if by > 0 else 'A'} ({names}), common rows {how}"
     yield Clause(text, _FACET, rows[0].key, 1)
 
@@ -115,7 +118,12 @@ def _cast(rows: Sequence[Row]) -> str:
         return "another dtype, but every value equal"
     left, right = (str(rounded[0].values[f"dtype_{side}"]) for side in ("left", "right"))
     narrow = narrower(left, right)
-    return f"{'B' if narrow == right else 'A'} is cast to {narrow}: every change is rounding"
+    why = "no change is larger than rounding" if _guessed(rounded) else "every change is rounding"
+    return f"{'B' if narrow == right else 'A'} is cast to {narrow}: {why}{_guessed(rounded)}"
+
+
+def _guessed(rows: Sequence[Row]) -> str:
+    return " (estimated)" if any(row.values.get("estimated") is True for row in rows) else ""
 
 
 def _quantised(rows: Sequence[Row]) -> str:
@@ -124,7 +132,8 @@ def _quantised(rows: Sequence[Row]) -> str:
     side = "B" if row.values["dtype_right"] in QUANTISED_ERROR else "A"
     kinds = Counter(str(row.values["dtype_right" if side == "B" else "dtype_left"]) for row in rows)
     most = display.number(100 * _number(row.values["relative_change"]), 2)
-    return f"{side} is quantised to {display.listing(kinds)}: every change is what that loses, at most {most} %"
+    why = f"every change is what that loses, at most {most} %{_guessed(rows)}"
+    return f"{side} is quantised to {display.listing(kinds)}: {why}"
 
 
 def _number(value: Plain) -> float:
