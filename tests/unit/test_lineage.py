@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from breeding import Farm, Told, breed, moved, network
+from breeding import Farm, Told, breed, mixed, moved, network
 from diptych.compare.blends import blend
 from diptych.compare.signs import signs
 from diptych.domain.lineage import Edge, Origin, Verdict
@@ -104,6 +104,23 @@ def test_strangers_and_lines_are_no_mixtures() -> None:
     assert blend(other, [a, b]) is None
     # of three on a line only the one between is a mixture
     assert blend(a, [0.3 * a + 0.7 * b, b]) is None
+
+
+def test_task_arithmetic_takes_its_origin_off(workbench: Workbench, tmp_path: Path) -> None:
+    farm = Farm(tmp_path / "models")
+    base = network(1)
+    one, two = moved(base, 0.05, 2), moved(base, 0.08, 3)
+    for name, tensors in (("base", base), ("one", one), ("two", two)):
+        farm.model(name, tensors)
+    farm.model("sum", mixed((-0.2, base), (0.7, one), (0.5, two)))
+    farm.model("further", mixed((-0.5, base), (1.5, one)))
+    edges = inferred(workbench, farm.folder)
+    names = {version.id: version.name for version in workbench.page(limit=None)}
+    assert [names[parent] for parent in edges["sum"].parents] == ["one", "two", "base"]
+    assert edges["sum"].relation is Relation.MERGE
+    assert edges["sum"].coefficients == pytest.approx((0.7, 0.5, -0.2), abs=0.01)
+    # what went on in one direction is no merge
+    assert edges["further"].relation is Relation.FINE_TUNE
 
 
 def test_without_fingerprints_nothing_is_inferred(workbench: Workbench, tmp_path: Path) -> None:

@@ -189,6 +189,19 @@ def test_an_estimate_turned_is_that_of_the_other_direction(workbench: Workbench,
         assert row.change == other[row.key].change
 
 
+def test_as_many_neighbours_are_told_as_are_asked_for(workbench: Workbench, tmp_path: Path) -> None:
+    before = weights(1, hidden=8, vocabulary=16)
+    for number in range(26):
+        tensors = {name: values + np.float32(number / 100) for name, values in before.items()}
+        make_model(tmp_path / "library" / f"m{number:02}", tensors=tensors)
+    scan(workbench, tmp_path / "library")
+    finish(workbench.fingerprint())
+    first = named(workbench, "m00")
+    assert [near.version.name for near in workbench.neighbours(first, 25)] == [f"m{at:02}" for at in range(1, 26)]
+    workbench.remove([named(workbench, "m01").key])
+    assert len(workbench.neighbours(first, 20)) == 20
+
+
 def test_the_nearest_come_first(workbench: Workbench, two: tuple[Path, Path], tmp_path: Path) -> None:
     left = named(workbench, "left")
     with pytest.raises(NotFound, match="has no fingerprint"):

@@ -6,7 +6,7 @@ independent, so that the usual errors hold: with residual r over K cells, var(c)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -42,12 +42,15 @@ class Blend:
         return self.residual < _CLEAR * self.nearest
 
 
-def blend(whole: Matrix, candidates: Sequence[Matrix], rounding: float = 0.0) -> Blend | None:
+def blend(
+    whole: Matrix, candidates: Sequence[Matrix], rounding: float = 0.0, parents_of: Mapping[int, int] | None = None
+) -> Blend | None:
     """The mixture of two or three of the candidates that explains `whole`; None if none does.
 
     The fewest parents win unless one more leaves less than half of the residual. Every share must be positive: of
-    M = 0.3 A + 0.7 B also A = 3.3 M − 2.3 B is true, and only the first is a merge. A residual below `rounding`, which
-    the type of `whole` costs, is as good as none.
+    M = 0.3 A + 0.7 B also A = 3.3 M − 2.3 B is true, and only the first is a merge. The one exception is task
+    arithmetic, O + 0.7 (A − O) + 0.5 (B − O), where what A and B both descend from (`parents_of`, by number) has the
+    negative share. A residual below `rounding`, which the type of `whole` costs, is as good as none.
     """
     length = float(np.sqrt(whole @ whole))
     if not length or len(candidates) < 2:
@@ -61,8 +64,11 @@ def blend(whole: Matrix, candidates: Sequence[Matrix], rounding: float = 0.0) ->
         return None
     best: Blend | None = None
     for count in range(2, min(len(candidates), _MOST_PARENTS) + 1):
-        found = [one for places in combinations(range(len(candidates)), count)
-                 if (one := _fitted(places, parents, whole, gram, right, nearest)) is not None]  # fmt: skip
+        found = [
+            one
+            for places in combinations(range(len(candidates)), count)
+            if (one := _fitted(places, parents, whole, gram, right, nearest, parents_of or {})) is not None
+        ]
         least = min(found, key=lambda one: one.residual, default=None)
         if least is not None and least.clear and (best is None or least.residual < best.residual / 2):
             best = least
@@ -72,20 +78,32 @@ def blend(whole: Matrix, candidates: Sequence[Matrix], rounding: float = 0.0) ->
 
 
 def _fitted(
-    places: tuple[int, ...], parents: Matrix, whole: Matrix, gram: Matrix, right: Matrix, nearest: float
-) -> Blend | None:
+    places: tuple[int, ...], parents: Matrix, whole: Matrix, gram: Matrix, right: Matrix, nearest: float,
+    parents_of: Mapping[int, int],
+) -> Blend | None:  # fmt: skip
     chosen = list(places)
     square = gram[np.ix_(chosen, chosen)]
     if np.linalg.cond(square) > 1e10:
         return None
     shares = np.linalg.solve(square, right[chosen])
-    if shares.min() < _LEAST_SHARE or not _SUM[0] <= shares.sum() <= _SUM[1]:
+    if not _meant(places, shares, parents_of) or not _SUM[0] <= shares.sum() <= _SUM[1]:
         return None
     rest = whole - shares @ parents[chosen]
     residual = float(rest @ rest)
     errors = _NORMAL * np.sqrt(np.maximum(residual / len(whole) * np.diag(np.linalg.inv(square)), 0.0))
-    order = np.argsort(-shares)
+    order = np.argsort(-shares, kind="stable")
     return Blend(
         tuple(chosen[at] for at in order), tuple(float(shares[at]) for at in order),
         tuple(float(errors[at]) for at in order), float(np.sqrt(residual / (whole @ whole))), nearest,
     )  # fmt: skip
+
+
+def _meant(places: tuple[int, ...], shares: NDArray[np.floating], parents_of: Mapping[int, int]) -> bool:
+    """Whether shares are those of a merge: positive, but for what at least two others descend from."""
+    if np.abs(shares).min() < _LEAST_SHARE:
+        return False
+    less = [place for place, share in zip(places, shares, strict=True) if share < 0]
+    others = [place for place in places if place not in less]
+    return not less or (
+        len(less) == 1 and len(others) > 1 and all(parents_of.get(place) == less[0] for place in others)
+    )

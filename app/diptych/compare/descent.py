@@ -192,12 +192,12 @@ class _Family:
         child = self._members[place].version
         able = [at for at in before if not _same_run(self._members[at].version, child)]
         floor = ROUNDING.get(child.dtype, (0.0, 1e-5))[1]
-        found = blend(self._vectors[place], [self._vectors[at] for at in able], floor)
+        found = blend(self._vectors[place], [self._vectors[at] for at in able], floor, self._within(able))
         if found is None:
             return None
         chosen = [able[number_] for number_ in found.places]
         parents = [self._members[at].version for at in chosen]
-        exact = self._exact(child, parents, floor)
+        exact = self._exact(child, parents, floor, self._within(chosen))
         if exact is None or not exact.clear:
             return None
         self._parents[place] = chosen[exact.places[0]]
@@ -205,7 +205,16 @@ class _Family:
             child, [parents[at] for at in exact.places], exact, min(self._direction(at, place) for at in chosen)
         )
 
-    def _exact(self, child: Version, parents: Sequence[Version], floor: float) -> Blend | None:
+    def _within(self, places: Sequence[int]) -> dict[int, int]:
+        """Which of these versions descends from which other of them, both by their number in the list."""
+        numbers = {at: number_ for number_, at in enumerate(places)}
+        return {
+            number_: numbers[parent] for at, number_ in numbers.items() if (parent := self._parents.get(at)) in numbers
+        }
+
+    def _exact(
+        self, child: Version, parents: Sequence[Version], floor: float, parents_of: dict[int, int]
+    ) -> Blend | None:
         """The mixture on the full sketches of the matrices."""
         prints = [self._prints(one.id) for one in (child, *parents)]
         if any(one is None for one in prints):
@@ -216,7 +225,7 @@ class _Family:
         if not names:
             return None
         rows = [np.concatenate([one.tensors[name].sketch for name in names]).astype(np.float64) for one in known]
-        return blend(rows[0], rows[1:], floor)
+        return blend(rows[0], rows[1:], floor, parents_of)
 
     def _nearest(self, place: int, before: Sequence[int], apart: NDArray[np.float64]) -> Edge | None:
         """The step from the nearest version before, if the two are of kin."""

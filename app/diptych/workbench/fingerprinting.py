@@ -24,6 +24,8 @@ from diptych.workbench.hash import batches, doubled, file_of, onward
 _WHOLE = (State.COMPLETE, State.UNREAD)
 _AT_ONCE = 500
 """Versions looked up together."""
+_ALL = 1 << 20
+"""Neighbours that are gone through: those that were taken off the list leave room for others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +113,15 @@ def near(catalog: Catalog, version: Version, limit: int) -> tuple[Near, ...]:
             f"{display.visible(version.name)}: has no fingerprint",
             f"Make one: diptych fingerprint {display.visible(version.name)}",
         )
-    found = []
-    for one in catalog.fingerprints.neighbours(version.id):
+    found: list[Near] = []
+    for one in catalog.fingerprints.neighbours(version.id, _ALL):
         try:
             found.append(Near(catalog.resolve(one.version_id), one.distance))
         except NotFound:  # taken off the list; its fingerprint is kept, as its receipts are
             continue
-    return tuple(found[:limit])
+        if len(found) == limit:
+            break
+    return tuple(found)
 
 
 def _versions(catalog: Catalog, keys: Collection[int] | None) -> Iterator[Version]:
