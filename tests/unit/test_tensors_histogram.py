@@ -1,62 +1,278 @@
-"""Histograms count every value once, over bins that both sides share."""
+"""Histograms count every value once, in bins that are told exactly, whichever arithmetic serves."""
 
 from __future__ import annotations
 
+import os
+import threading
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
+from gguf import GGMLQuantizationType, GGUFWriter
+from gguf.quants import dequantize, quantize
+from numpy.typing import NDArray
 
+from diptych.domain.decoding import decode
+from diptych.errors import Damaged
 from diptych.formats import open_weights
 from diptych.job import Tick, finish
-from diptych.tensors.histogram import Histograms, histograms
+from diptych.tensors import histogram as module
+from diptych.tensors.bins import Bins, equal_bins
+from diptych.tensors.engine import Engine
+from diptych.tensors.histogram import Histogram, Histograms, histograms
+from diptych.tensors.native import Arithmetic
 from making import write_safetensors
 
-
-def counted(folder: Path, a: np.ndarray, b: np.ndarray, bins: int = 10) -> tuple[Histograms, list[Tick]]:
-    one = write_safetensors(folder / "one.safetensors", {"w": a})
-    two = write_safetensors(folder / "two.safetensors", {"w": b})
-    ticks: list[Tick] = []
-    with open_weights(one) as left, open_weights(two) as right:
-        return finish(histograms(left, right, "w", "w", bins), ticks.append), ticks
+Raw = NDArray[np.uint8]
+FAST = ("BF16", "F16", "F32", "F8_E4M3", "F8_E5M2")
+LARGE = 1_100_003
+"""Elements: more than a piece, and no whole number of blocks."""
 
 
-def test_counts_are_those_of_numpy(tmp_path: Path) -> None:
-    random = np.random.default_rng(0)
-    a = random.standard_normal(600_000).astype("f4")
-    b = (a * 1.5).astype("f4")
-    found, ticks = counted(tmp_path, a, b, 31)
-    edges = np.linspace(float(min(a.min(), b.min())), float(max(a.max(), b.max())), 32)
-    np.testing.assert_allclose(found.left.edges, edges)
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    """An engine whose cache a child process has filled."""
+    engine = Engine(tmp_path_factory.mktemp("cache"))
+    assert engine.wait()
+    return engine
+
+
+@pytest.fixture
+def chosen(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Which arithmetic serves, by the test's parameter."""
+    which = cast("str", request.param)
+    compiled = request.getfixturevalue("filled").arithmetic(2**40) if which == "compiled" else None
+    monkeypatch.setattr(module, "engine", lambda: _Serving(compiled))
+    return which
+
+
+class _Serving:
+    def __init__(self, compiled: Arithmetic | None) -> None:
+        self._compiled = compiled
+
+    def arithmetic(self, size: int) -> Arithmetic | None:
+        return self._compiled
+
+
+both = pytest.mark.parametrize("chosen", ["plain", "compiled"], indirect=True)
+
+
+def stored(values: NDArray[np.float64], dtype: str) -> Raw:
+    """`values` in `dtype`, rounded somehow."""
+    with np.errstate(over="ignore"):
+        if dtype == "BF16":
+            return (values.astype("<f4").view("<u4") >> 16).astype("<u2").view("u1")
+        if dtype.startswith("F8"):
+            return (values.astype("<f2").view("<u2") >> 8).astype("u1")
+        return values.astype({"F16": "<f2", "F32": "<f4", "F64": "<f8", "I32": "<i4"}[dtype]).view("u1")
+
+
+def told(folder: Path, dtype_a: str, a: Raw, dtype_b: str, b: Raw, bins: int = 128) -> Histograms:
+    paths = []
+    for name, dtype, raw in (("a", dtype_a, a), ("b", dtype_b, b)):
+        width = {"BF16": 2, "F16": 2, "F32": 4, "F64": 8, "I32": 4}.get(dtype, 1)
+        path = folder / f"{name}.safetensors"
+        # an odd number of values lies at an odd place of its file
+        pad = np.zeros(len(raw) // width % 2, "u1")
+        shaped = np.ascontiguousarray(raw).view({1: "u1", 2: "<f2", 4: "<u4", 8: "<f8"}[width])
+        if dtype == "BF16":
+            write_safetensors(path, {"pad": pad, "w": decode(raw, "BF16")}, {"w": "BF16"})
+        else:
+            write_safetensors(path, {"pad": pad, "w": shaped}, {"w": dtype})
+        paths.append(path)
+    with open_weights(paths[0]) as left, open_weights(paths[1]) as right:
+        return finish(histograms(left, right, "w", "w", bins))
+
+
+def counted(values: NDArray[np.float64], edges: tuple[float, ...]) -> list[int]:
+    """Counts by NumPy, of a value on an edge in the bin farther from nought: both signs by their sizes."""
+    finite = values[np.isfinite(values)]
+    limits = np.array(edges)
+    above = np.searchsorted(limits, finite[finite >= 0], side="right") - 1
+    below = np.searchsorted(limits, finite[finite < 0], side="left") - 1
+    places = np.concatenate((above, below))
+    assert places.min(initial=0) >= 0
+    assert places.max(initial=0) < len(edges) - 1
+    return np.bincount(places, minlength=len(edges) - 1).tolist()
+
+
+def agree(found: Histograms, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
+    with np.errstate(invalid="ignore", over="ignore"):
+        change = y - x
+    for histogram, values in ((found.left, x), (found.right, y), (found.change, change)):
+        assert list(histogram.counts) == counted(values, histogram.edges)
+        assert histogram.nonfinite == np.count_nonzero(~np.isfinite(values))
+        assert sum(histogram.counts) + histogram.nonfinite == len(values)
     assert found.left.edges == found.right.edges
-    np.testing.assert_array_equal(found.left.counts, np.histogram(a.astype(float), found.left.edges)[0])
-    np.testing.assert_array_equal(found.right.counts, np.histogram(b.astype(float), found.left.edges)[0])
-    change = b.astype(float) - a.astype(float)
-    assert sum(found.change.counts) == len(a)
-    assert found.change.edges[0] == -found.change.edges[-1] == -np.abs(change).max()
-    assert ticks[-1].done == ticks[-1].total == a.nbytes * 2
-    assert len(ticks) == 6
+    widths = np.diff(found.left.edges)
+    assert (widths == widths[0]).all()
+    sizes = np.array(found.change.edges)
+    assert (sizes == -sizes[::-1]).all()
+    assert (np.frexp(sizes)[0] == np.copysign(0.5, sizes)).all()
 
 
-@pytest.mark.parametrize("value", [0.0, -3.0])
+@both
+@pytest.mark.parametrize("dtype", [*FAST, "F64"])
+@pytest.mark.parametrize("count", [0, 1, 2047, 2049, LARGE])
+def test_counts_are_those_of_numpy(chosen: str, dtype: str, count: int, tmp_path: Path) -> None:
+    random = np.random.default_rng(count)
+    x = random.standard_normal(count)
+    y = np.where(random.random(count) < 0.3, x, x + 1e-2 * random.standard_normal(count))
+    a, b = stored(x, dtype), stored(y, dtype)
+    found = told(tmp_path, dtype, a, dtype, b)
+    agree(found, *(decode(raw, dtype).astype(np.float64) for raw in (a, b)))
+    if count == LARGE:
+        assert 64 <= len(found.left.counts) <= 128 or dtype.startswith("F8")
+
+
+@both
+@pytest.mark.parametrize("dtype", FAST)
+def test_every_pattern_of_bits_is_counted(chosen: str, dtype: str, tmp_path: Path) -> None:
+    """NaN, infinities, subnormals and noughts of both signs, against a shuffled copy of themselves."""
+    random = np.random.default_rng(2)
+    if dtype == "F32":
+        a = random.integers(0, 256, 2**20, dtype=np.uint8)
+    else:
+        bits = 8 if dtype.startswith("F8") else 16
+        a = np.arange(2**bits, dtype=f"<u{bits // 8}").view("u1")
+    b = random.permutation(a.view(f"<u{4 if dtype == 'F32' else 1 if dtype[1] == '8' else 2}")).view("u1")
+    found = told(tmp_path, dtype, a, dtype, b)
+    with np.errstate(invalid="ignore"):
+        agree(found, *(decode(raw, dtype).astype(np.float64) for raw in (a, b)))
+
+
+@both
+@pytest.mark.parametrize("dtype", ["F16", "F32", "BF16"])
+def test_values_that_lie_close_together_far_from_nought_are_told_apart(chosen: str, dtype: str, tmp_path: Path) -> None:
+    random = np.random.default_rng(3)
+    a, b = (stored(1 + 1e-2 * random.standard_normal(20_000), dtype) for _ in range(2))
+    found = told(tmp_path, dtype, a, dtype, b)
+    agree(found, *(decode(raw, dtype).astype(np.float64) for raw in (a, b)))
+    # of BF16 there are no more values than these to be told apart
+    assert (len(found.left.counts) > 64) == (dtype != "BF16")
+
+
+@pytest.mark.parametrize(
+    ("left", "right"), [("BF16", "F32"), ("F8_E4M3", "F8_E5M2"), ("F64", "BF16"), ("F8_E5M2", "F16")]
+)
+def test_types_that_differ_are_counted_by_value(left: str, right: str, tmp_path: Path) -> None:
+    random = np.random.default_rng(4)
+    x = random.standard_normal(5000)
+    a, b = stored(x, left), stored(x, right)
+    agree(told(tmp_path, left, a, right, b), *(decode(r, d).astype(float) for r, d in ((a, left), (b, right))))
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-43, 1e-38, 1e38, 1e307])
+def test_bins_hold_the_smallest_and_the_largest_values(scale: float, tmp_path: Path) -> None:
+    x = np.random.default_rng(5).uniform(-1, 1, 3000) * scale
+    a, b = stored(x, "F64"), stored(-x, "F64")
+    agree(told(tmp_path, "F64", a, "F64", b), x, -x)
+    if 1e-45 < scale < 1e39:
+        a, b = stored(x, "F32"), stored(x[::-1], "F32")
+        agree(told(tmp_path, "F32", a, "F32", b), *(decode(raw, "F32").astype(np.float64) for raw in (a, b)))
+
+
+@pytest.mark.parametrize("value", [0.0, -3.0, 5.3, 1e-40])
 def test_equal_values_stand_in_the_middle(value: float, tmp_path: Path) -> None:
-    found, _ = counted(tmp_path, np.full(7, value, "f4"), np.full(7, value, "f4"), 3)
+    a = stored(np.full(7, value), "F32")
+    found = told(tmp_path, "F32", a, "F32", a)
     assert found.left.counts == (0, 7, 0)
     assert found.change.counts == (0, 7, 0)
+    assert max(found.change.edges) < 1e-44
 
 
-def test_what_is_not_finite_is_counted_apart(tmp_path: Path) -> None:
-    a = np.array([1, np.nan, np.inf, 2], "f4")
-    b = np.array([1, 1, np.inf, 2], "f4")
-    found, _ = counted(tmp_path, a, b)
-    assert [each.nonfinite for each in (found.left, found.right, found.change)] == [2, 1, 2]
-    assert [sum(each.counts) for each in (found.left, found.right, found.change)] == [2, 3, 2]
+def test_what_did_not_change_is_in_the_middle_between_powers_of_two(tmp_path: Path) -> None:
+    a = np.zeros(6)
+    b = np.array([0, 0, 0, 0.5, -0.75, 1.0])
+    found = told(tmp_path, "F32", stored(a, "F32"), "F32", stored(b, "F32")).change
+    assert found == Histogram((0, 1, 3, 1, 1), (-2.0, -1.0, -0.5, 0.5, 1.0, 2.0))
 
 
-def test_nothing_and_whole_and_complex_numbers_have_histograms(tmp_path: Path) -> None:
-    found, _ = counted(tmp_path, np.zeros(0, "f4"), np.zeros(0, "f4"))
-    assert sum(found.left.counts) == 0
-    found, _ = counted(tmp_path, np.arange(10, dtype="i8"), np.arange(10, dtype="i8") + 1)
-    assert found.change.edges[-1] == 1
-    found, _ = counted(tmp_path, np.array([3 + 4j], "c8"), np.array([0j], "c8"))
-    assert found.change.edges[-1] == 5
+def test_octaves_far_below_the_largest_change_are_in_the_middle(tmp_path: Path) -> None:
+    b = np.array([2.0**-at for at in range(60)])
+    found = told(tmp_path, "F64", stored(0 * b, "F64"), "F64", stored(b, "F64")).change
+    assert found.counts == (0,) * 32 + (28,) + (1,) * 32
+    assert found.edges[32:34] == (-(2.0**-31), 2.0**-31)
+
+
+def test_whole_and_complex_numbers_have_histograms(tmp_path: Path) -> None:
+    a = np.array([-2, 0, 0, 3])
+    found = told(tmp_path, "I32", stored(a, "I32"), "I32", stored(a + 1, "I32"))
+    assert found.left == Histogram((1, 0, 2, 0, 0, 1, 0), (-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 3.5, 4.5))
+    assert found.change == Histogram((0, 0, 4), (-2.0, -1.0, 1.0, 2.0))
+    path = write_safetensors(tmp_path / "c.safetensors", {"w": np.array([3 + 4j, 0], "c8"), "v": np.zeros(2, "c8")})
+    with open_weights(path) as source:
+        sizes = finish(histograms(source, source, "v", "w"))
+    assert (sum(sizes.change.counts), sizes.change.counts[-1], sizes.change.edges[-2:]) == (2, 1, (4.0, 8.0))
+
+
+def test_quantised_blocks_are_counted_by_their_values(tmp_path: Path) -> None:
+    values = np.random.default_rng(6).standard_normal((8, 256)).astype(np.float32)
+    packed = quantize(values, GGMLQuantizationType.Q8_0)
+    writer = GGUFWriter(tmp_path / "model.gguf", "llama")
+    writer.add_tensor("w", packed, raw_dtype=GGMLQuantizationType.Q8_0)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    plain = dequantize(packed, GGMLQuantizationType.Q8_0).reshape(-1).astype(np.float64)
+    with open_weights(tmp_path / "model.gguf") as source:
+        agree(finish(histograms(source, source, "w", "w")), plain, plain)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_bins_are_as_narrow_as_they_may_be(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    for _ in range(100):
+        low, high = sorted(random.standard_normal(2) * 10.0 ** random.integers(-30, 30, 2))
+        bins = equal_bins(low, high, 128, 24, -149)
+        assert bins.last - bins.first < 128
+        assert bins.edges[0] <= low <= high <= bins.edges[-1]
+        narrower = Bins(bins.exponent - 1, 0, 0).places(np.array([low, high]))
+        finest = np.frexp(max(-low, high))[1] - 24
+        assert narrower[1] - narrower[0] >= 128 or bins.exponent == finest
+
+
+@both
+def test_ticks_tell_how_far_it_is(chosen: str, tmp_path: Path) -> None:
+    a = write_safetensors(tmp_path / "a.safetensors", {"w": np.ones(3 * 2**20 + 1, "f4")})
+    ticks: list[Tick] = []
+    with open_weights(a) as source:
+        finish(histograms(source, source, "w", "w"), ticks.append)
+    assert ticks[-1].done == ticks[-1].total == 2 * (3 * 2**20 + 1) * 4
+    assert [tick.done for tick in ticks] == sorted(tick.done for tick in ticks)
+    assert len({tick.done for tick in ticks}) == 4
+
+
+def test_a_file_that_becomes_shorter_is_damaged_and_no_thread_stays(tmp_path: Path) -> None:
+    a = write_safetensors(tmp_path / "a.safetensors", {"w": np.ones(12 * 2**20, "f4")})
+    before = threading.active_count()
+    with open_weights(a) as source, closing(histograms(source, source, "w", "w")) as job:
+        next(job)
+        os.truncate(a, a.stat().st_size - 4)
+        with pytest.raises(Damaged, match="shorter"):
+            finish(job)
+    assert threading.active_count() == before
+
+
+def test_it_can_be_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    let_go = threading.Event()
+    started: list[object] = []
+    counting: Callable[..., None] = module._count
+
+    def slow(*arguments: object) -> None:
+        started.append(arguments)
+        let_go.wait(10)
+        counting(*arguments)
+
+    monkeypatch.setattr(module, "_count", slow)
+    a = write_safetensors(tmp_path / "a.safetensors", {"w": np.ones(64 * 2**20, "f2")})
+    with open_weights(a) as source:
+        job = histograms(source, source, "w", "w")
+        assert next(job).done == 0
+        let_go.set()
+        job.close()
+    assert len(started) < 20

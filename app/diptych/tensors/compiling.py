@@ -10,7 +10,7 @@ from pathlib import Path
 
 from llvmlite import binding
 
-from diptych.tensors import kernels, prints
+from diptych.tensors import counting, kernels, prints
 from diptych.tensors.linking import shared_library
 
 _KINDNESS = 10
@@ -20,13 +20,13 @@ _NO_DESTRUCTORS = "define void @NRT_MemInfo_call_dtor(ptr %memory) {\n ret void\
 
 
 def library() -> bytes:
-    """The library, with a function for each entry of `kernels` and `prints`."""
+    """The library, with a function for each entry of `kernels`, `counting` and `prints`."""
     processor = binding.get_host_cpu_name()
     machine = binding.Target.from_default_triple().create_target_machine(
         processor, binding.get_host_cpu_features().flatten(), opt=3, reloc="pic", codemodel="small"
     )
     whole = None
-    for entry in (*kernels.ENTRIES, *prints.ENTRIES):
+    for entry in (*kernels.ENTRIES, *counting.ENTRIES, *prints.ENTRIES):
         module = _module(entry.inspect_llvm(), entry.native_name.removeprefix("cfunc."), entry.__name__)
         if whole is None:
             whole = module

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-import os
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
-from diptych.domain.decoding import packing, table
-from diptych.domain.tensor import TensorInfo, TensorSource, narrower
+from diptych.domain.decoding import table
+from diptych.domain.tensor import TensorSource, narrower
 from diptych.tensors import plain
 from diptych.tensors.engine import engine
 from diptych.tensors.native import COMPILED, Arithmetic
+from diptych.tensors.pooled import PIECE, in_order, release, sliced
 from diptych.tensors.sums import (
     BEYOND,
     CHANGED,
@@ -35,11 +34,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Pair: TypeAlias = tuple[str, str]
-
-_PIECE = 2**20
-"""Elements of one piece of work."""
-_PAUSE = 0.1
-"""Seconds without a finished piece after which the caller hears that the work goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +101,6 @@ class TensorDifference:
         return self.changed == 0
 
 
-@runtime_checkable
-class _Releasing(Protocol):
-    """A source that can give back the memory behind a tensor."""
-
-    def release(self, name: str) -> None: ...
-
-
 class _Work(NamedTuple):
     """One piece of one pair of tensors."""
 
@@ -136,35 +123,19 @@ def difference(
     the iterator ends the work within milliseconds. Memory stays within a few pieces per core. Raises `Damaged` where a
     file became shorter.
     """
-    threads = os.cpu_count() or 1
-    on_the_way: deque[tuple[_Work, Future[NDArray[np.float64]]]] = deque()
-    pieces = _pieces(a, b, pairs)
     size = _size(a, pairs, 0) + _size(b, pairs, 1)
-    pool = ThreadPoolExecutor(threads, "difference")
     sums = fresh()
-    try:
-        while True:
-            while len(on_the_way) < 2 * threads and (piece := next(pieces, None)) is not None:
-                on_the_way.append((piece, pool.submit(_sums, piece, engine().arithmetic(size))))
-            if not on_the_way:
-                return
-            work, future = on_the_way[0]
-            try:
-                join(sums, future.result(timeout=_PAUSE))
-            except TimeoutError:
-                yield work.pair, None
-                continue
-            on_the_way.popleft()
-            if not work.last:
+    with closing(in_order(_pieces(a, b, pairs), lambda piece: _sums(piece, engine().arithmetic(size)))) as pieces:
+        for work, found in pieces:
+            if found is not None:
+                join(sums, found)
+            if found is None or not work.last:
                 yield work.pair, None
                 continue
             yield work.pair, _told(work, sums)
             sums = fresh()
             for source, name in zip((a, b), work.pair, strict=True):
-                if isinstance(source, _Releasing):
-                    source.release(name)
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+                release(source, name)
 
 
 def _size(source: TensorSource, pairs: Sequence[Pair], side: int) -> int:
@@ -180,17 +151,12 @@ def _pieces(a: TensorSource, b: TensorSource, pairs: Sequence[Pair]) -> Iterator
         elements = ours.elements
         if theirs.elements != elements:
             raise ValueError(f"{pair}: {elements} elements cannot be compared with {theirs.elements}")
-        for start in range(0, max(elements, 1), _PIECE):
-            stop = min(start + _PIECE, elements)
+        for start in range(0, max(elements, 1), PIECE):
+            stop = min(start + PIECE, elements)
             # taken anew for each piece, since the source looks then whether the file is still whole
-            one = _slice(a.raw(ours.name), ours, start, stop)
-            other = _slice(b.raw(theirs.name), theirs, start, stop)
+            one = sliced(a.raw(ours.name), ours, start, stop)
+            other = sliced(b.raw(theirs.name), theirs, start, stop)
             yield _Work(pair, elements, stop == elements, ours.dtype, one, theirs.dtype, other)
-
-
-def _slice(raw: NDArray[np.uint8], tensor: TensorInfo, start: int, stop: int) -> NDArray[np.uint8]:
-    count, width = packing(tensor.dtype)
-    return raw[start // count * width : -(-stop // count) * width]
 
 
 def _sums(work: _Work, compiled: Arithmetic | None) -> NDArray[np.float64]:

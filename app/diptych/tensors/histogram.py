@@ -1,95 +1,264 @@
-"""Histograms of two tensors and of their difference, streamed."""
+"""Histograms of two tensors and of their difference, streamed and on every core.
+
+Counts are exact. Values of types that float32 holds are counted by the upper half of their float32, in one pass, and
+put into bins afterwards; compiled arithmetic does so for two tensors of one common dtype, NumPy otherwise. Where that
+is too coarse (float32 that lies close together and far from nought), and for other types, NumPy reads twice.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
 import numpy as np
 
-from diptych.domain.tensor import TensorSource
+from diptych.domain.decoding import decode, packing, table
+from diptych.domain.ggml import READABLE
+from diptych.domain.tensor import DTYPE_BITS, FLOATING, ROUNDING, TensorInfo, TensorSource
 from diptych.job import Job, Tick
+from diptych.tensors.bins import Bins, by_octaves, equal_bins, halves, octaves, values_of_halves
+from diptych.tensors.engine import engine
+from diptych.tensors.native import COMPILED, Arithmetic
+from diptych.tensors.pooled import PIECE, in_order, release, sliced
+from diptych.tensors.rooms import HALVES, OCTAVES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Raw: TypeAlias = NDArray[np.uint8]
+
 _CHUNK = 2**18
-"""Elements at a time; a multiple of four, so that both sides come in step whatever their packing."""
+"""Elements at a time; whole blocks of every packed type, so that both sides come in step."""
+_WITHIN_FLOAT32 = (FLOATING - {"F64"}) | READABLE
+_BYTES = frozenset(dtype for dtype in FLOATING if dtype.startswith("F8"))
+_WHOLE = DTYPE_BITS.keys() - FLOATING - {"C64"}
+_MOST = 128
+"""Bins of A and of B."""
 
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """Counts over equal bins."""
+    """Counts over bins."""
 
     counts: tuple[int, ...]
     edges: tuple[float, ...]
-    """One more than `counts`; a value on an edge belongs to the bin above, on the last edge to the last bin."""
+    """One more than `counts`; a value on an edge belongs to the bin farther from nought."""
     nonfinite: int = 0
     """Values that are NaN or infinite and so in no bin."""
 
 
 @dataclass(frozen=True, slots=True)
 class Histograms:
-    """A and B over common bins, B − A over bins of its own that are symmetric about nought."""
+    """A and B over common bins of equal width, B − A over powers of two on both sides of nought."""
 
     left: Histogram
     right: Histogram
     change: Histogram
 
 
-def histograms(a: TensorSource, b: TensorSource, name_a: str, name_b: str, bins: int = 101) -> Job[Histograms]:
-    """Count the values of two tensors of as many elements and of their difference. Two passes: range, then counts.
+class _Pair(NamedTuple):
+    """What is counted."""
+
+    a: TensorSource
+    b: TensorSource
+    left: TensorInfo
+    right: TensorInfo
+
+    @property
+    def size(self) -> int:
+        return self.left.bytes + self.right.bytes
+
+    @property
+    def resolution(self) -> tuple[int, int]:
+        """Binary digits, and the exponent of the smallest number, of the finer of both types."""
+        found = [_resolution(tensor.dtype) for tensor in (self.left, self.right)]
+        return max(digits for digits, _ in found), min(least for _, least in found)
+
+
+def histograms(a: TensorSource, b: TensorSource, name_a: str, name_b: str, bins: int = _MOST) -> Job[Histograms]:
+    """Count the values of two tensors of as many elements, in `bins` at most, and those of their difference.
 
     Complex numbers count by their size. Raises `Damaged` where a file became shorter.
     """
-    total = 2 * sum(tensor.bytes for tensor in a.tensors() if tensor.name == name_a)
+    left, right = (
+        next(tensor for tensor in source.tensors() if tensor.name == name)
+        for source, name in ((a, name_a), (b, name_b))
+    )
+    pair = _Pair(a, b, left, right)
+    if {left.dtype, right.dtype} <= _WITHIN_FLOAT32:
+        counts = yield from _keyed(pair)
+        sides = [values_of_halves(each) for each in (counts[:HALVES], counts[HALVES : 2 * HALVES])]
+        chosen = equal_bins(*_range(values for values, _, _ in sides), bins, *pair.resolution)
+        if chosen.met_by_halves(pair.resolution[0]):
+            found = [_put(chosen, *side) for side in sides]
+            return Histograms(found[0], found[1], _by_octaves(counts[2 * HALVES :]))
+    low, high, changes = yield from _ranged(pair)
+    chosen = equal_bins(low, high, bins, *pair.resolution)
+    found = yield from _binned(pair, chosen)
+    return Histograms(found[0], found[1], _by_octaves(changes))
+
+
+def _resolution(dtype: str) -> tuple[int, int]:
+    if dtype in _WHOLE:
+        return 64, 0
+    return ROUNDING["F64" if dtype == "C64" else dtype if dtype in ROUNDING else "F32"]
+
+
+def _range(sides: Iterable[NDArray[np.float64]]) -> tuple[float, float]:
+    """The smallest and the largest value; the wrong way round where there is none."""
+    low, high = math.inf, -math.inf
+    for values in sides:
+        low, high = min(low, values.min(initial=math.inf)), max(high, values.max(initial=-math.inf))
+    return float(low), float(high)
+
+
+def _put(bins: Bins, values: NDArray[np.float64], counts: NDArray[np.int64], nonfinite: int) -> Histogram:
+    """The histogram of values that come so often."""
+    found = np.zeros(bins.last - bins.first + 1, np.int64)
+    np.add.at(found, bins.places(values), counts)
+    return Histogram(tuple(found.tolist()), tuple(bins.edges.tolist()), nonfinite)
+
+
+def _by_octaves(found: NDArray[np.int64]) -> Histogram:
+    counts, edges, nonfinite = by_octaves(found)
+    return Histogram(tuple(counts.tolist()), tuple(edges.tolist()), nonfinite)
+
+
+# one pass --------------------------------------------------------------------------------------------------------
+
+
+def _keyed(pair: _Pair) -> Job[NDArray[np.int64]]:
+    """The counts of A and of B by upper halves, and of the change by octaves, behind one another."""
+    by_codes = {pair.left.dtype, pair.right.dtype} <= _BYTES
+    idle: deque[NDArray[np.int64]] = deque()
+    tables: list[NDArray[np.int64]] = []
+    done = 0
+
+    def count(piece: _Piece) -> int:
+        try:
+            counts = idle.pop()
+        except IndexError:
+            counts = np.zeros(256 * 256 if by_codes else 2 * HALVES + OCTAVES, np.int64)
+            tables.append(counts)
+        compiled = engine().arithmetic(pair.size)
+        if by_codes:
+            _count_codes(piece, compiled, counts)
+        else:
+            _count(pair, piece, compiled, counts)
+        idle.append(counts)
+        return piece.done
+
+    with closing(in_order(_pieces(pair), count)) as pieces:
+        for _, found in pieces:
+            done = done if found is None else found
+            yield Tick("Counting values", done, pair.size, "bytes")
+    release(pair.a, pair.left.name)
+    release(pair.b, pair.right.name)
+    counts = tables.pop()
+    for others in tables:
+        # most of its places are empty, and memory that was never written to stays so
+        there = np.flatnonzero(others)
+        counts[there] += others[there]
+    return _keys_of_codes(pair, counts) if by_codes else counts
+
+
+class _Piece(NamedTuple):
+    """What is to be counted of both sides, and how many bytes have gone before and with it."""
+
+    left: Raw
+    right: Raw
+    done: int
+
+
+def _pieces(pair: _Pair) -> Iterator[_Piece]:
+    done = 0
+    for start in range(0, max(pair.left.elements, 1), PIECE):
+        stop = min(start + PIECE, pair.left.elements)
+        # taken anew for each piece, since the source looks then whether the file is still whole
+        one = sliced(pair.a.raw(pair.left.name), pair.left, start, stop)
+        other = sliced(pair.b.raw(pair.right.name), pair.right, start, stop)
+        done += len(one) + len(other)
+        yield _Piece(one, other, done)
+
+
+def _count(pair: _Pair, piece: _Piece, compiled: Arithmetic | None, counts: NDArray[np.int64]) -> None:
+    """Count a piece by keys."""
+    dtypes = (pair.left.dtype, pair.right.dtype)
+    if compiled is not None and dtypes[0] == dtypes[1] and dtypes[0] in COMPILED:
+        compiled.count(dtypes[0], piece.left, piece.right, counts)
+        return
+    (count_a, width_a), (count_b, width_b) = (packing(dtype) for dtype in dtypes)
+    step_a, step_b = _CHUNK // count_a * width_a, _CHUNK // count_b * width_b
+    for chunk in range(-(-len(piece.left) // step_a)):
+        x = decode(piece.left[chunk * step_a : (chunk + 1) * step_a], dtypes[0])
+        y = decode(piece.right[chunk * step_b : (chunk + 1) * step_b], dtypes[1])
+        counts[:HALVES] += halves(x.view(np.uint32))
+        counts[HALVES : 2 * HALVES] += halves(y.view(np.uint32))
+        counts[2 * HALVES :] += octaves(_minus(_real(y), _real(x)))
+
+
+def _count_codes(piece: _Piece, compiled: Arithmetic | None, counts: NDArray[np.int64]) -> None:
+    """Count a piece of types of eight bits by the pairs of their codes."""
+    if compiled is not None:
+        compiled.count_codes(piece.left, piece.right, counts)
+        return
+    for start in range(0, len(piece.left), _CHUNK):
+        pairs = piece.left[start : start + _CHUNK].astype(np.uint16) << 8 | piece.right[start : start + _CHUNK]
+        counts += np.bincount(pairs, minlength=len(counts))
+
+
+def _keys_of_codes(pair: _Pair, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The same counts by keys, of those by pairs of codes."""
+    there = np.flatnonzero(counts)
+    x, y = table(pair.left.dtype)[there >> 8], table(pair.right.dtype)[there & 255]
+    found = np.zeros(2 * HALVES + OCTAVES, np.int64)
+    np.add.at(found, x.view(np.uint32) >> 16, counts[there])
+    np.add.at(found, HALVES + (y.view(np.uint32) >> 16), counts[there])
+    changes = _minus(_real(y), _real(x)).view(np.uint64) >> np.uint64(52)
+    np.add.at(found, 2 * HALVES + changes, counts[there])
+    return found
+
+
+# two passes ------------------------------------------------------------------------------------------------------
+
+
+def _ranged(pair: _Pair) -> Job[tuple[float, float, NDArray[np.int64]]]:
+    """The smallest and the largest value of both sides, and the changes by octaves."""
+    low, high = math.inf, -math.inf
+    changes = np.zeros(OCTAVES, np.int64)
+    for x, y, done in _chunks(pair):
+        lowest, highest = _range((_finite(x), _finite(y)))
+        low, high = min(low, lowest), max(high, highest)
+        changes += octaves(_minus(y, x))
+        yield Tick("Finding the range of values", done, pair.size, "bytes")
+    return low, high, changes
+
+
+def _binned(pair: _Pair, bins: Bins) -> Job[list[Histogram]]:
+    """Both sides in bins that hold all of their values."""
+    counts = [np.zeros(bins.last - bins.first + 1, np.int64) for _ in range(2)]
+    nonfinite = [0, 0]
+    for x, y, done in _chunks(pair):
+        for side, values in enumerate((x, y)):
+            finite = _finite(values)
+            counts[side] += bins.count(finite)
+            nonfinite[side] += len(values) - len(finite)
+        yield Tick("Counting values", done, pair.size, "bytes")
+    edges = tuple(bins.edges.tolist())
+    return [Histogram(tuple(counts[side].tolist()), edges, nonfinite[side]) for side in range(2)]
+
+
+def _chunks(pair: _Pair) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64], float]]:
+    """The values of both sides, and how many bytes have gone before and with them."""
     done = 0.0
-    low, high, most = math.inf, -math.inf, 0.0
-    elements = max(1, sum(tensor.elements for tensor in a.tensors() if tensor.name == name_a))
-    for x, y in _chunks(a, b, name_a, name_b):
-        for values in (_finite(x), _finite(y)):
-            low, high = min(low, values.min(initial=math.inf)), max(high, values.max(initial=-math.inf))
-        most = max(most, np.abs(_finite(_minus(y, x))).max(initial=0.0))
-        done += len(x) * total / (2 * elements)
-        yield Tick("Finding the range of values", done, total, "bytes")
-    edges = _edges(low, high, bins)
-    change_edges = _edges(-most, most, bins)
-    left, right, change = (_Counts(each) for each in (edges, edges, change_edges))
-    for x, y in _chunks(a, b, name_a, name_b):
-        left.add(x)
-        right.add(y)
-        change.add(_minus(y, x))
-        done += len(x) * total / (2 * elements)
-        yield Tick("Counting values", done, total, "bytes")
-    return Histograms(left.histogram(), right.histogram(), change.histogram())
-
-
-class _Counts:
-    """A histogram that fills."""
-
-    def __init__(self, edges: NDArray[np.float64]) -> None:
-        self._edges = edges
-        self._counts = np.zeros(len(edges) - 1, np.int64)
-        self._nonfinite = 0
-
-    def add(self, values: NDArray[np.float64]) -> None:
-        finite = _finite(values)
-        self._nonfinite += len(values) - len(finite)
-        # told as a number and a range, equal bins are counted several times faster than as a list of edges
-        low, high = float(self._edges[0]), float(self._edges[-1])
-        self._counts += np.histogram(finite, len(self._counts), (low, high))[0]
-
-    def histogram(self) -> Histogram:
-        return Histogram(tuple(self._counts.tolist()), tuple(self._edges.tolist()), self._nonfinite)
-
-
-def _chunks(
-    a: TensorSource, b: TensorSource, name_a: str, name_b: str
-) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    for x, y in zip(a.read(name_a, _CHUNK), b.read(name_b, _CHUNK), strict=True):
-        yield _real(x), _real(y)
+    both = zip(pair.a.read(pair.left.name, _CHUNK), pair.b.read(pair.right.name, _CHUNK), strict=True)
+    for x, y in both:
+        done += len(x) * pair.size / pair.left.elements
+        yield _real(x), _real(y), done
 
 
 def _real(values: NDArray[np.generic]) -> NDArray[np.float64]:
@@ -105,13 +274,3 @@ def _minus(y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64
 
 def _finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return values[np.isfinite(values)]
-
-
-def _edges(low: float, high: float, bins: int) -> NDArray[np.float64]:
-    """Equal bins from `low` to `high`; where all values are equal, or there is none, bins about them."""
-    if low > high:
-        low, high = 0.0, 0.0
-    if low == high:
-        margin = abs(low) / 2 or 0.5
-        low, high = low - margin, high + margin
-    return np.linspace(low, high, bins + 1)

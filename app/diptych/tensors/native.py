@@ -1,6 +1,6 @@
-"""Calls the compiled arithmetic: the difference of two pieces, and what the print of a piece consists of.
+"""Calls the compiled arithmetic: the difference of two pieces, their counts, and what the print of a piece consists of.
 
-The functions are those of `kernels` and `prints`. While they work, other threads do.
+The functions are those of `kernels`, `counting` and `prints`. While they work, other threads do.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from diptych.tensors.rooms import ROOM, STRIDE
+from diptych.tensors.rooms import BLOCK, ROOM, STRIDE
 from diptych.tensors.sketch import signs
 
 if TYPE_CHECKING:
@@ -55,6 +55,17 @@ class Arithmetic:
         room = np.empty(2 * STRIDE, np.float32)
         codes = () if table is None else (table, int(dtype == "F8_E4M3"))
         self._call(f"add_{name}", left, right, len(left), *codes, sums, room)
+
+    def count(self, dtype: str, a: Raw, b: Raw, counts: NDArray[np.int64]) -> None:
+        """Count the values of two pieces of `dtype`, given as bytes, and their changes, as `counting` has them."""
+        name, kind = _KINDS[dtype]
+        left, right = _aligned(a, kind), _aligned(b, kind)
+        room, keys = np.empty(2 * STRIDE, np.float32), np.empty(3 * BLOCK, np.uint16)
+        self._call(f"count_{name}", left, right, len(left), counts, room, keys)
+
+    def count_codes(self, a: Raw, b: Raw, counts: NDArray[np.int64]) -> None:
+        """Count the pairs of codes of two pieces of types of eight bits; 256 by 256 counts, flat."""
+        self._call("count_codes", a, b, len(a), counts)
 
     def print(self, dtype: str, raw: Raw, table: Values | None, first: int, sums: Sums, sketch: Sums) -> None:
         """Add a piece, given as bytes, to sums and sketch; it begins with the element `first`, which begins a block."""

@@ -10,3 +10,7 @@ ROOM = 1024
 """Values of a block that is printed, in front of the cells."""
 MASKS = 8192 + 1024
 """Signs, and as many more as a block may read from the last of them."""
+HALVES = 2**16
+"""Keys that the upper half of a float32 can be."""
+OCTAVES = 2**12
+"""Keys that the sign and the exponent of a float64 can be."""

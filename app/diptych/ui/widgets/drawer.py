@@ -65,8 +65,10 @@ class Drawer(QFrame):
         working.addWidget(self._state, 1)
         working.addWidget(self.cancel)
         self.histograms = (
-            Histogram(theme, "● A", "a"), Histogram(theme, "■ B", "b"), Histogram(theme, "change B − A", "muted"),
-        )  # fmt: skip
+            Histogram(theme, "● A", "a"),
+            Histogram(theme, "■ B", "b"),
+            Histogram(theme, "change B − A, by powers of two", "muted"),
+        )
         self.ask = QPushButton("Spectrum")
         self.ask.setProperty("role", "flat")
         self.ask.setToolTip("How many directions the change has")

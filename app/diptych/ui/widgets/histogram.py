@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
@@ -14,7 +15,7 @@ from diptych.ui.tokens import Size
 
 
 class Histogram(QWidget):
-    """Counts over equal or growing bins, heights by square root so that thin tails are seen."""
+    """Counts over equal or growing bins, all drawn as wide; heights by square root so that thin tails are seen."""
 
     def __init__(self, theme: Theme, name: str, token: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -70,5 +71,12 @@ class Histogram(QWidget):
         painter.drawText(foot, Qt.AlignmentFlag.AlignLeft, display.number(self._edges[0], 2))
         painter.drawText(foot, Qt.AlignmentFlag.AlignRight, display.number(self._edges[-1], 2))
         if self._edges[0] < 0 < self._edges[-1]:
-            x = plot.x() + plot.width() * -self._edges[0] / (self._edges[-1] - self._edges[0])
+            x = plot.x() + step * _place(0, self._edges)
             painter.drawText(QRectF(x - 20, foot.y(), 40, caption), Qt.AlignmentFlag.AlignHCenter, "0")
+
+
+def _place(value: float, edges: Sequence[float]) -> float:
+    """Where a value between the outermost edges lies, counted in bins."""
+    after = bisect_right(edges, value)
+    before, behind = edges[after - 1], edges[after]
+    return after - 1 + (value - before) / (behind - before)
