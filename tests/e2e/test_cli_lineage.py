@@ -65,3 +65,21 @@ def test_without_kin_it_says_how_to_get_there(tmp_path: Path) -> None:
     done = diptych("lineage")
     assert done.stdout == "no descent is known\n"
     assert "diptych lineage --infer" in done.stderr
+
+
+def test_what_was_inferred_is_confirmed_rejected_and_left_open_again(library: Path) -> None:
+    assert diptych("fingerprint", "--quiet").returncode == 0
+    assert diptych("lineage", "--infer", "--quiet").returncode == 0
+    confirmed = diptych("lineage", "half", "--confirm", "base")
+    assert (confirmed.returncode, confirmed.stderr) == (0, "")
+    assert "converted from it; 97%, confirmed" in confirmed.stdout
+    rejected = diptych("lineage", "half", "--reject", "base")
+    assert (rejected.returncode, rejected.stdout.strip()) == (0, "no descent is known")
+    assert diptych("lineage", "--infer", "--quiet").returncode == 0
+    assert "half" not in diptych("lineage").stdout
+    assert json.loads(diptych("lineage", "half", "--json").stdout)["edges"][0]["verdict"] == "rejected"
+    assert "converted from it; 97%:" in diptych("lineage", "half", "--open", "base").stdout
+    # what a record declares is not the user's to judge
+    assert diptych("lineage", "lora", "--reject", "base").returncode == 3
+    assert diptych("lineage", "--confirm", "base").returncode == 6
+    assert diptych("lineage", "half", "--confirm", "base", "--reject", "base").returncode == 2

@@ -5,12 +5,17 @@ from __future__ import annotations
 from argparse import Namespace
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from diptych import display
 from diptych.cli.session import Session
 from diptych.cli.verb import Add
 from diptych.domain.lineage import Edge, Origin, Pedigree, Verdict
 from diptych.domain.version import Version
+from diptych.errors import NotFound, Refused
+
+if TYPE_CHECKING:
+    from diptych.workbench import Workbench
 
 
 def register(add: Add) -> None:
@@ -18,6 +23,10 @@ def register(add: Add) -> None:
     asking = add("lineage", "how versions descend from one another, as declared and as their weights tell", _lineage)
     asking.add_argument("ref", nargs="?", metavar="REF", help="only the kin of this version")
     asking.add_argument("--infer", action="store_true", help="look for descent in the fingerprints first")
+    judging = asking.add_mutually_exclusive_group()
+    judging.add_argument("--confirm", metavar="PARENT", help="say that it was made from PARENT, as was inferred")
+    judging.add_argument("--reject", metavar="PARENT", help="say that it was not; that is told no more")
+    judging.add_argument("--open", metavar="PARENT", help="take back what was said of the two")
 
 
 def _lineage(session: Session, options: Namespace) -> int:
@@ -26,7 +35,15 @@ def _lineage(session: Session, options: Namespace) -> int:
         report = terminal.run(workbench.infer_lineage())
         if not terminal.json:
             terminal.tell(str(report))
-    found = workbench.pedigree(workbench.resolve(options.ref) if options.ref else None)
+    version = workbench.resolve(options.ref) if options.ref else None
+    for verdict, parent in (
+        (Verdict.CONFIRMED, options.confirm),
+        (Verdict.REJECTED, options.reject),
+        (Verdict.NONE, options.open),
+    ):
+        if parent is not None:
+            _judge(workbench, version, workbench.resolve(parent), verdict)
+    found = workbench.pedigree(version)
     if terminal.json:
         terminal.say_json(
             {
@@ -58,6 +75,22 @@ def _lineage(session: Session, options: Namespace) -> int:
         return 0
     terminal.say_all(tree(found))
     return 0
+
+
+def _judge(workbench: Workbench, child: Version | None, parent: Version, verdict: Verdict) -> None:
+    """Say something of each inferred edge from one version to another."""
+    if child is None:
+        raise Refused("--confirm, --reject and --open are about one version", "Name it: diptych lineage REF …")
+    edges = [
+        edge
+        for edge in workbench.pedigree(child).edges
+        if edge.origin is Origin.INFERRED and edge.child == child.id and parent.id in edge.parents
+    ]
+    if not edges:
+        names = f"{display.visible(child.name)} was made from {display.visible(parent.name)}"
+        raise NotFound(f"nothing was inferred that says {names}", "See what was: diptych lineage")
+    for edge in edges:
+        workbench.judge(edge, verdict)
 
 
 def tree(found: Pedigree) -> Iterator[str]:
