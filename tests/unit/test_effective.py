@@ -390,8 +390,17 @@ def test_a_merge_that_is_a_little_off_says_where() -> None:
 def test_another_model_is_no_merge() -> None:
     base = weights()
     sheet = compared(adapter(thin(), base=model(base)), model(weights(seed=9), "other/1"))
-    assert not any("merged" in text for text in said(sheet))
     assert any("the adapter changes 2 of 3 tensors" in text for text in said(sheet))
+    assert "B is not base/1 with the adapter A merged: " in said(sheet)[-1]
+
+
+def test_a_merge_at_another_scale_is_none_and_says_by_how_much() -> None:
+    base = weights()
+    half = {name: (base[name] + (array - base[name]) / 2) for name, array in merged_of(base, thin()).items()}
+    sheet = compared(model(half, "half/1"), adapter(thin(), base=model(base)))
+    assert said(sheet)[-1] == (
+        f"A is not base/1 with the adapter B merged: {Q}.weight lies 0.5 times what the adapter adds away from that"
+    )
 
 
 def test_nothing_is_said_of_a_merge_without_the_base() -> None:

@@ -95,11 +95,13 @@ def compare(left: Dossier, right: Dossier) -> Job[Sheet]:
             found.put(tensor, Status.SAME, "left as it is by the adapter")
         else:
             adapted.append(tensor)
-    if merged := (yield from merging.compare(found.adapter, base, ordered, flipped)):
+    merged = yield from merging.compare(found.adapter, base, ordered, flipped)
+    if isinstance(merged, Sheet):
         return merged
     note = yield from _measure(found, adapted, kept)
     stray = [tensor for name, each in found.adapter.tensors.items() if name not in known for tensor in each]
-    return _sheet(found, ordered, stray, note)
+    sheet = _sheet(found, ordered, stray, note)
+    return replace(sheet, clauses=(*sheet.clauses, merged)) if merged else sheet
 
 
 def _measure(found: _Comparison, adapted: Sequence[TensorInfo], kept: Sequence[Pairing]) -> Job[str]:

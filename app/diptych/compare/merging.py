@@ -34,10 +34,12 @@ _NEAR = 0.1
 """Not farther from the merge than this share of what the adapter adds, or within rounding: it was merged."""
 
 
-def compare(adapter: Adapter, model: Dossier, ordered: Sequence[TensorInfo], flipped: bool) -> Job[Sheet | None]:
-    """The sheet where `model` is the adapter's base with the adapter merged; None where it is not, or nobody can say.
+def compare(
+    adapter: Adapter, model: Dossier, ordered: Sequence[TensorInfo], flipped: bool
+) -> Job[Sheet | Clause | None]:
+    """The sheet where `model` is the adapter's base with the adapter merged; else a sentence that says why it is not.
 
-    The base must be known and here, and another one than `model`.
+    None where nobody can say. The base must be known and here, and another one than `model`.
     """
     base = _base(adapter, model)
     if base is None or base.weights is None or model.weights is None or adapter.dossier.weights is None:
@@ -58,13 +60,23 @@ def compare(adapter: Adapter, model: Dossier, ordered: Sequence[TensorInfo], fli
                     factors = factors.turned
                 numbers = yield from merge(factors, theirs, before[tensor.name], ours, tensor)
                 if numbers.deviation > _NEAR * numbers.added and numbers.beyond:
-                    return None
+                    return _no_merge(base, tensor, numbers, flipped)
                 found[tensor.name] = tensor, numbers
             rows = yield from _rest(adapter, ordered, found, before, (theirs, thin, ours), flipped)
     except DiptychError:
         # the usual comparison says what cannot be read
         return None
     return _sheet(adapter, base, ordered, found, rows, flipped) if found else None
+
+
+def _no_merge(base: Dossier, tensor: TensorInfo, numbers: Merge, flipped: bool) -> Clause:
+    model, side = ("B", "A") if flipped else ("A", "B")
+    away = f"{display.number(numbers.deviation / numbers.added, 2)} times" if numbers.added else "much more than"
+    text = (
+        f"{model} is not {display.visible(base.version.name)} with the adapter {side} merged: "
+        f"{display.visible(tensor.name)} lies {away} what the adapter adds away from that"
+    )
+    return Clause(text, "weights", tensor.name, 1)
 
 
 def _base(adapter: Adapter, model: Dossier) -> Dossier | None:
