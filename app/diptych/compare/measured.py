@@ -46,6 +46,8 @@ def structural(name: str, pair: Pairing) -> Row | None:
     """The row that the headers alone decide; None where the values must be read first."""
     if pair.left is None or pair.right is None:
         return _row(name, pair, Status.LEFT_ONLY if pair.right is None else Status.RIGHT_ONLY)
+    if packed := _packed(pair):
+        return _row(name, pair, Status.NOT_COMPARABLE, note=packed)
     if pair.left.shape != pair.right.shape:
         return _row(name, pair, Status.DIFFERS, note=_sizes(pair))
     if not readable(pair):
@@ -251,6 +253,17 @@ def _cell(tensor: TensorInfo | None) -> Cell | None:
 
 def _shape(tensor: TensorInfo) -> str:
     return " × ".join(str(length) for length in tensor.shape) or "scalar"
+
+
+def _packed(pair: Pairing) -> str:
+    """Says so where one side keeps several values in each whole number, as MLX, GPTQ and bitsandbytes do."""
+    assert pair.left is not None
+    assert pair.right is not None
+    kinds = pair.left.dtype, pair.right.dtype
+    for side, kind, other in (("B", kinds[1], kinds[0]), ("A", kinds[0], kinds[1])):
+        if kind in ("U8", "I32", "U32") and other in ROUNDING and pair.left.shape != pair.right.shape:
+            return f"packed as {kind} in {side}, which is not read"
+    return ""
 
 
 def _sizes(pair: Pairing) -> str:

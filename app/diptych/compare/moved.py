@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from diptych import display
 from diptych.compare import modules
@@ -28,7 +28,7 @@ def clauses(rows: Sequence[Row]) -> Iterator[Clause]:
     if rows and same == len(rows):
         yield Clause(f"weights unchanged: {same:,} of {len(rows):,} tensors identical", _FACET, weight=2)
     elif measured:
-        yield from _layers(measured)
+        yield from _layers(measured, _unseen(rows))
         if same:
             yield Clause(f"{same:,} of {len(rows):,} tensors identical", _FACET, weight=0)
     apart = [row for row in rows if row.status is Status.NOT_COMPARABLE]
@@ -53,7 +53,7 @@ def _structure(rows: Sequence[Row]) -> Iterator[Clause]:
     both = [row for row in rows if row.left and row.right]
     apart = [row for row in both if row.values["shape_left"] != row.values["shape_right"]]
     yield from _grown([row for row in apart if row.values.get("grown")])
-    reshaped = [row for row in apart if not row.values.get("grown")]
+    reshaped = [row for row in apart if not row.values.get("grown") and row.status is not Status.NOT_COMPARABLE]
     if reshaped:
         yield Clause(f"{display.plural(len(reshaped), 'tensor')} reshaped", _FACET, reshaped[0].key, 2)
     recast = [row for row in both if row.values["dtype_left"] != row.values["dtype_right"]]
@@ -79,7 +79,17 @@ def _grown(rows: Sequence[Row]) -> Iterator[Clause]:
     yield Clause(text, _FACET, rows[0].key, 1)
 
 
-def _layers(rows: Sequence[Row]) -> Iterator[Clause]:
+def _unseen(rows: Sequence[Row]) -> set[str]:
+    """The layers of which most elements could not be compared: nothing is said of their having stood still."""
+    seen: dict[str, int] = defaultdict(int)
+    for row in rows:
+        elements = row.values.get("elements")
+        if isinstance(elements, int):
+            seen[modules.place(row.key).row] += elements if row.values["relative_change"] is not None else -elements
+    return {name for name, balance in seen.items() if balance < 0}
+
+
+def _layers(rows: Sequence[Row], unseen: Collection[str]) -> Iterator[Clause]:
     """How many layers moved and which moved most; what stands outside of layers where it did not."""
     by_layer: dict[str, list[Row]] = defaultdict(list)
     outside: dict[str, list[Row]] = defaultdict(list)
@@ -94,12 +104,12 @@ def _layers(rows: Sequence[Row]) -> Iterator[Clause]:
         first = next(row.key for found in moved.values() for row in found if _moved(row))
         share = f"all {len(moved)}" if len(moved) == len(by_layer) else f"{len(moved)} of {len(by_layer)}"
         yield Clause(f"{share} layers moved{_most(moved)}", _FACET, first, 2)
-    elif by_layer:
-        yield Clause(f"{len(by_layer)} of {len(by_layer)} comparable layers unchanged", _FACET, weight=1)
-    still = [name for name in ("embed", "head") if name in outside and all(_same(row) for row in outside[name])]
-    if still and moved:
+    elif still := by_layer.keys() - unseen:
+        yield Clause(f"{len(still)} of {len(still)} comparable layers unchanged", _FACET, weight=1)
+    ends = [name for name in ("embed", "head") if name in outside and all(_same(row) for row in outside[name])]
+    if ends and moved:
         words = {"embed": "embedding", "head": "head"}
-        yield Clause(f"{' and '.join(words[name] for name in still)} unchanged", _FACET, outside[still[0]][0].key, 0)
+        yield Clause(f"{' and '.join(words[name] for name in ends)} unchanged", _FACET, outside[ends[0]][0].key, 0)
 
 
 def _moved(row: Row) -> bool:
