@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -41,6 +43,10 @@ def sizes(body: Body, monkeypatch: pytest.MonkeyPatch, bytes_per_second: float) 
     return [len(piece) for piece in pieces]
 
 
+async def no_pause(count: int) -> None:
+    """A connection without a limit."""
+
+
 @pytest.mark.parametrize("on_disk", [True, False])
 def test_a_quick_connection_gets_large_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on_disk: bool) -> None:
     body = Body(parcel(noise(5 << 20), tmp_path / "file" if on_disk else None))
@@ -72,3 +78,51 @@ def test_a_file_that_was_cut_is_not_held(tmp_path: Path) -> None:
     path.write_bytes(noise(1_500_000))
     with pytest.raises(Conflict, match="shorter"):
         list(body.hold(bytearray(3_000_000)))
+
+
+def test_the_last_piece_goes_when_all_were_seen_and_a_new_try_is_seen_anew() -> None:
+    tries: list[list[bytes]] = []
+
+    def begin() -> Callable[[bytes], None]:
+        seen: list[bytes] = []
+        tries.append(seen)
+
+        def watch(piece: bytes) -> None:
+            time.sleep(0.01)
+            seen.append(piece)
+
+        return watch
+
+    body = Body(parcel(noise(5_000_000, 6), None), watch=begin)
+
+    async def send() -> list[bytes]:
+        sent = []
+        async for piece in body.pieces(no_pause):
+            sent.append(piece)
+            assert len(tries[-1]) >= len(sent) - 1
+        return sent
+
+    for count in (1, 2):
+        sent = asyncio.run(send())
+        assert len(tries) == count
+        assert tries[-1] == sent
+        assert b"".join(sent) == body.whole()
+
+
+def test_what_the_watch_refuses_holds_the_last_piece_back() -> None:
+    content = noise(3_000_000, 7)
+    seen, sent = [], []
+
+    def refuse(piece: bytes) -> None:
+        seen.append(piece)
+        if sum(map(len, seen)) == len(content):
+            raise Conflict("it is not what it was")
+
+    async def send() -> None:
+        async for piece in Body(parcel(content, None), watch=lambda: refuse).pieces(no_pause):
+            sent.append(piece)
+
+    with pytest.raises(Conflict):
+        asyncio.run(send())
+    assert sent == seen[:-1]
+    assert sent

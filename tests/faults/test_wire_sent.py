@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from diptych.domain.shipping import Parcel
 from diptych.errors import Conflict
 from diptych.job import Tick, finish
 from diptych.remotes.body import Body
@@ -26,6 +27,12 @@ from stands.wiring import CANARY, QUICK, parcel, wired
 ROOT = Path(__file__).parents[2]
 
 
+def framed(kept: Parcel, start: int, length: int | None) -> tuple[Body, hashlib._Hash]:
+    """A range of a parcel between two words, and a digest of what is sent of it."""
+    seen = hashlib.sha256()
+    return Body(kept, start, length, before=b"before", after=b"after", watch=lambda: seen.update), seen
+
+
 def test_a_file_arrives_as_it_lies_here_within_its_frame(tmp_path: Path) -> None:
     content = noise(3_500_000, 3)
     (tmp_path / "file").write_bytes(content)
@@ -33,8 +40,7 @@ def test_a_file_arrives_as_it_lies_here_within_its_frame(tmp_path: Path) -> None
     with scripted(lambda request, writer: told()) as server, wired(server.port) as wire:
         for kept in (parcel(tmp_path / "file"), parcel(content=content)):
             for start, length in ((0, None), (3, 1_000_000), (2_000_000, 1_500_010), (len(whole) - 3, 3), (0, 6)):
-                seen = hashlib.sha256()
-                body = Body(kept, start, length, before=b"before", after=b"after", watch=seen.update)
+                body, seen = framed(kept, start, length)
                 finish(wire.ask("PUT", "/", what="sending", content=body))
                 expected = whole[start : None if length is None else start + length]
                 assert server.bodies[-1] == expected

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import time
+from asyncio import Future, get_running_loop
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from io import FileIO
 
 from diptych import display
@@ -17,12 +19,15 @@ _LEAST, _USUAL = 1 << 16, 1 << 18
 _BRISK, _SLOW = 0.05, 0.25
 """Seconds for one piece: below the one the next may be larger, above the other it is smaller."""
 
+_beside = ThreadPoolExecutor(2, "watch")
+"""A digest takes as long as a fast server; beside the sending it takes no time."""
+
 
 class Body:
     """`length` bytes from `start` on of a parcel, put between `before` and `after` (the frame of an archive).
 
-    `watch` sees every piece before it goes, such as a digest; it sees them again when a request is repeated, so whoever
-    repeats must begin a new one.
+    `watch` gives what sees every piece, such as a digest: a new one for every try. It works beside the sending, on a
+    thread of its own, a piece at a time; the last piece goes only when it has seen all and raised nothing.
     """
 
     def __init__(
@@ -33,7 +38,7 @@ class Body:
         *,
         before: bytes = b"",
         after: bytes = b"",
-        watch: Callable[[bytes], object] | None = None,
+        watch: Callable[[], Callable[[bytes], object]] | None = None,
     ) -> None:
         self.parcel = parcel
         self.start = start
@@ -51,18 +56,28 @@ class Body:
         """
         self.sent = 0
         most = _USUAL
-        for read in self.local():
-            place = 0
-            while place < len(read):
-                piece = read[place : place + most]
-                begun = time.monotonic()
-                await pause(len(piece))
-                if self._watch is not None:
-                    self._watch(piece)
-                yield piece
-                self.sent += len(piece)
-                place += len(piece)
-                most = _next(most, time.monotonic() - begun)
+        watch = self._watch() if self._watch is not None else None
+        seen: Future[object] | None = None
+        try:
+            for read in self.local():
+                place = 0
+                while place < len(read):
+                    piece = read[place : place + most]
+                    begun = time.monotonic()
+                    await pause(len(piece))
+                    if seen is not None:
+                        await seen
+                    if watch is not None:
+                        seen = get_running_loop().run_in_executor(_beside, watch, piece)
+                        if self.sent + len(piece) == self.length:
+                            await seen
+                    yield piece
+                    self.sent += len(piece)
+                    place += len(piece)
+                    most = _next(most, time.monotonic() - begun)
+        finally:
+            if seen is not None:
+                seen.cancel()
 
     def hold(self, memory: bytearray) -> Iterator[memoryview]:
         """Take the bytes into `memory`, in pieces, and send them from there: what is seen here is what goes.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -165,8 +165,13 @@ class Upload:
     def _send(self, parts: Sequence[str]) -> Job[None]:
         """Send the next part, or all of it."""
         start, length = self.place, min(self._size(), self._parcel.bytes - self.place)
-        digest = self._known.copy()
+        digest = self._known
         seen = start
+
+        def begin() -> Callable[[bytes], None]:
+            nonlocal digest, seen
+            digest, seen = self._known.copy(), start
+            return watch
 
         def watch(piece: bytes) -> None:
             nonlocal seen
@@ -175,7 +180,7 @@ class Upload:
             if seen == self._parcel.bytes and digest.hexdigest() != self._parcel.sha256:
                 raise changed(self._parcel.name)
 
-        body = Body(self._parcel, start, length, watch=watch)
+        body = Body(self._parcel, start, length, watch=begin)
         url = parts[len(self._etags)] if parts else str(self._upload()["href"])
         job = self._api.wire.ask(
             "PUT",

@@ -67,11 +67,12 @@ class Upload:
     def _at_once(self) -> Job[None]:
         if not self._parcel.bytes:
             _Guard(self._parcel).check()
-        answer = yield from self._server.once(
-            lambda: self._put(self._artifacts.url(self._parcel.name), Body(self._parcel, watch=_Guard(self._parcel))),
-            self._what,
-            self._arrived,
-        )
+
+        def attempt() -> Job[Answer]:
+            body = Body(self._parcel, watch=lambda: _Guard(self._parcel))
+            return self._put(self._artifacts.url(self._parcel.name), body)
+
+        answer = yield from self._server.once(attempt, self._what, self._arrived)
         self._expect(answer)
 
     def _in_parts(self) -> Job[None]:
@@ -108,10 +109,13 @@ class Upload:
         """Send one part, as often as it takes; its fingerprint, and the digest so far."""
         after = guard
 
-        def attempt() -> Job[Answer]:
+        def watch() -> _Guard:
             nonlocal after
             after = guard.copy()
-            return self._put(url, Body(self._parcel, start, length, watch=after), headers)
+            return after
+
+        def attempt() -> Job[Answer]:
+            return self._put(url, Body(self._parcel, start, length, watch=watch), headers)
 
         answer = yield from self._server.once(attempt, self._what, self._unknown)
         self._expect(answer)

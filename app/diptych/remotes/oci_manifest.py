@@ -54,8 +54,10 @@ class Blob:
         """As registries write it."""
         return f"sha256:{self.sha256}"
 
-    def body(self, start: int = 0, length: int | None = None, watch: Callable[[Content], object] | None = None) -> Body:
-        """A range of it, to be sent; `watch` sees what goes."""
+    def body(
+        self, start: int = 0, length: int | None = None, watch: Callable[[], Callable[[Content], object]] | None = None
+    ) -> Body:
+        """A range of it, to be sent; `watch` gives what sees the bytes of a try."""
         return Body(self.parcel, start, length, before=self.before, after=self.after, watch=watch)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -97,11 +98,10 @@ class Upload:
         yield from self._hash_until(start)
         digest = self._known
 
-        def watch(piece: bytes) -> None:
+        def watch() -> Callable[[bytes], None]:
             nonlocal digest
-            if not body.sent:  # the chunk goes from its start, perhaps once more with another token
-                digest = self._known.copy()
-            digest.update(piece)
+            digest = self._known.copy()  # the chunk goes from its start, perhaps once more with another token
+            return digest.update
 
         body = self.blob.body(start, length, watch)
         job = self.registry.wire.ask(
