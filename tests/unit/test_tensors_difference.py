@@ -300,7 +300,8 @@ def test_a_cast_is_told_from_a_change() -> None:
     assert told("F32", values.view("u1"), "F32", values.view("u1")).beyond_rounding is None
 
 
-def test_pairs_come_in_their_order_with_signs_of_life(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("chosen", "signs"), [("plain", 3), ("compiled", 1)], indirect=["chosen"])
+def test_pairs_come_in_their_order_with_signs_of_life(chosen: str, signs: int, tmp_path: Path) -> None:
     large = np.arange(3 * 2**20 + 5, dtype="f4")
     tensors = {"a": np.ones(3, "f4"), "large": large, "none": np.zeros((0, 2), "f4"), "z": np.ones(1, "f2")}
     write_safetensors(tmp_path / "one.safetensors", tensors)
@@ -309,7 +310,7 @@ def test_pairs_come_in_their_order_with_signs_of_life(tmp_path: Path) -> None:
     with open_weights(tmp_path / "one.safetensors") as one, open_weights(tmp_path / "two.safetensors") as two:
         found = list(difference(one, two, pairs))
     assert [pair for pair, numbers in found if numbers] == pairs
-    assert [pair for pair, numbers in found if numbers is None] == [("large", "large")] * 3
+    assert [pair for pair, numbers in found if numbers is None] == [("large", "large")] * signs
     numbers = dict(found)["large", "large"]
     assert numbers is not None
     assert numbers.changed == len(large)
@@ -327,9 +328,26 @@ def test_a_file_that_shrinks_ends_the_comparison(tmp_path: Path) -> None:
     with open_weights(tmp_path / "one.safetensors") as one, open_weights(tmp_path / "two.safetensors") as two:
         found = difference(one, two, pairs)
         next(found)
-        os.truncate(tmp_path / "two.safetensors", 2**25)
+        os.truncate(tmp_path / "two.safetensors", 5 * 2**23)
         with pytest.raises(Damaged, match="became shorter"):
             list(found)
+
+
+def test_a_file_that_shrinks_while_a_piece_waits_ends_the_comparison(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_safetensors(tmp_path / "one.safetensors", {"a": np.zeros(2**16, "f4"), "b": np.zeros(2**16, "f4")})
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    summing = module._sums
+
+    def cutting(work: object) -> NDArray[np.float64]:
+        found = summing(work)
+        os.truncate(path, 2**18)
+        return found
+
+    monkeypatch.setattr(module, "_sums", cutting)
+    with open_weights(path) as one, pytest.raises(Damaged, match="became shorter"):
+        list(difference(one, one, [("a", "a"), ("b", "b")]))
 
 
 @both

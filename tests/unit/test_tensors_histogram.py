@@ -244,11 +244,11 @@ def test_ticks_tell_how_far_it_is(chosen: str, tmp_path: Path) -> None:
         finish(histograms(source, source, "w", "w"), ticks.append)
     assert ticks[-1].done == ticks[-1].total == 2 * (3 * 2**20 + 1) * 4
     assert [tick.done for tick in ticks] == sorted(tick.done for tick in ticks)
-    assert len({tick.done for tick in ticks}) == 4
+    assert len({tick.done for tick in ticks} - {0}) == (2 if chosen == "compiled" else 4)
 
 
 def test_a_file_that_becomes_shorter_is_damaged_and_no_thread_stays(tmp_path: Path) -> None:
-    a = write_safetensors(tmp_path / "a.safetensors", {"w": np.ones(12 * 2**20, "f4")})
+    a = write_safetensors(tmp_path / "a.safetensors", {"w": np.ones(20 * 2**20, "f4")})
     before = threading.active_count()
     with open_weights(a) as source, closing(histograms(source, source, "w", "w")) as job:
         next(job)

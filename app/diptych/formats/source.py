@@ -103,10 +103,18 @@ class FileSource:
         for group in range(0, len(raw) // width, step):
             yield decode(raw[group * width : (group + step) * width], dtype)
 
-    def release(self, name: str) -> None:
-        """Give the memory behind a tensor that was read back to the system; it stays readable."""
+    def check(self, name: str) -> None:
+        """Raise `Damaged` where the file of a tensor, of which something was read, has become shorter since."""
+        self._files[self._tensors[name].file].check()
+
+    def release(self, name: str, upto: int | None = None) -> None:
+        """Give the memory behind a tensor that was read (`upto` so many bytes of it) back to the system.
+
+        It stays readable.
+        """
         tensor = self._tensors[name]
-        self._files[tensor.file].release(tensor.begin, tensor.end)
+        end = tensor.end if upto is None or not lying(tensor.dtype).plain else tensor.begin + upto
+        self._files[tensor.file].release(tensor.begin, end)
 
     def __enter__(self) -> Self:
         return self
@@ -159,12 +167,12 @@ class _File:
     def bytes(self, begin: int, end: int) -> NDArray[np.uint8]:
         if self._file is None or self._bytes is None:
             self._bytes = self._open()
-        self._check()
+        self.check()
         return self._bytes[begin:end]
 
     def _open(self) -> NDArray[np.uint8]:
         self._file = open_regular(self._path, self._follow)
-        self._check()
+        self.check()
         status = os.fstat(self._file.fileno())
         self._stamp = (status.st_mtime_ns, status.st_ino)
         if self._examine is not None:
@@ -176,7 +184,7 @@ class _File:
         self._map.madvise(mmap.MADV_SEQUENTIAL)
         return np.frombuffer(self._map, np.uint8)
 
-    def _check(self) -> None:
+    def check(self) -> None:
         """Look at the size before each use: reading a page behind the end of a shorter file would end the process."""
         assert self._file is not None
         size = os.fstat(self._file.fileno()).st_size

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import numpy as np
 
 from diptych.domain.decoding import table
-from diptych.domain.tensor import TensorSource, narrower
+from diptych.domain.tensor import TensorInfo, TensorSource, narrower
 from diptych.tensors import plain
 from diptych.tensors.engine import engine
 from diptych.tensors.native import COMPILED, Arithmetic
-from diptych.tensors.pooled import PIECE, in_order, release, sliced
+from diptych.tensors.pooled import check, end_of, in_order, length, release, sliced
 from diptych.tensors.sums import (
     BEYOND,
     CHANGED,
@@ -108,10 +108,12 @@ class _Work(NamedTuple):
     elements: int
     """Of the whole tensor."""
     last: bool
-    dtype_left: str
+    upto: tuple[int | None, int | None]
+    """Bytes of either tensor that are done with after it; None for all of them."""
+    dtypes: tuple[str, str]
     left: NDArray[np.uint8]
-    dtype_right: str
     right: NDArray[np.uint8]
+    compiled: Arithmetic | None
 
 
 def difference(
@@ -123,50 +125,66 @@ def difference(
     the iterator ends the work within milliseconds. Memory stays within a few pieces per core. Raises `Damaged` where a
     file became shorter.
     """
-    size = _size(a, pairs, 0) + _size(b, pairs, 1)
+    left = {tensor.name: tensor for tensor in a.tensors()}
+    right = {tensor.name: tensor for tensor in b.tensors()}
+    size = sum(left[one].bytes + right[other].bytes for one, other in pairs)
+    cut = (
+        piece
+        for one, other in pairs
+        for piece in _pieces(a, left[one], b, right[other], lambda: engine().arithmetic(size))
+    )
     sums = fresh()
-    with closing(in_order(_pieces(a, b, pairs), lambda piece: _sums(piece, engine().arithmetic(size)))) as pieces:
+
+    def sum_up(work: _Work) -> NDArray[np.float64]:
+        check(a, work.pair[0])
+        check(b, work.pair[1])
+        return _sums(work)
+
+    with closing(in_order(cut, sum_up)) as pieces:
         for work, found in pieces:
-            if found is not None:
-                join(sums, found)
-            if found is None or not work.last:
+            if found is None:
+                yield work.pair, None
+                continue
+            join(sums, found)
+            release(a, work.pair[0], work.upto[0])
+            release(b, work.pair[1], work.upto[1])
+            if not work.last:
                 yield work.pair, None
                 continue
             yield work.pair, _told(work, sums)
             sums = fresh()
-            for source, name in zip((a, b), work.pair, strict=True):
-                release(source, name)
 
 
-def _size(source: TensorSource, pairs: Sequence[Pair], side: int) -> int:
-    names = {pair[side] for pair in pairs}
-    return sum(tensor.bytes for tensor in source.tensors() if tensor.name in names)
+def _pieces(
+    a: TensorSource, left: TensorInfo, b: TensorSource, right: TensorInfo, serving: Callable[[], Arithmetic | None]
+) -> Iterator[_Work]:
+    """All of a pair: in small pieces where NumPy serves, in large ones as soon as compiled arithmetic does."""
+    elements, dtypes = left.elements, (left.dtype, right.dtype)
+    if right.elements != elements:
+        raise ValueError(f"{left.name}, {right.name}: {elements} elements cannot be compared with {right.elements}")
+    fast = dtypes[0] == dtypes[1] and (dtypes[0] in COMPILED or dtypes[0].startswith("F8"))
+    start, last = 0, False
+    while not last:
+        compiled = serving() if fast else None
+        stop = start + length(dtypes[0], compiled)
+        last = stop >= elements
+        stop = min(stop, elements)
+        # taken anew for each piece, since the source looks then whether the file is still whole
+        one, other = sliced(a.raw(left.name), left, start, stop), sliced(b.raw(right.name), right, start, stop)
+        upto = (None, None) if last else (end_of(left, stop), end_of(right, stop))
+        yield _Work((left.name, right.name), elements, last, upto, dtypes, one, other, compiled)
+        start = stop
 
 
-def _pieces(a: TensorSource, b: TensorSource, pairs: Sequence[Pair]) -> Iterator[_Work]:
-    left = {tensor.name: tensor for tensor in a.tensors()}
-    right = {tensor.name: tensor for tensor in b.tensors()}
-    for pair in pairs:
-        ours, theirs = left[pair[0]], right[pair[1]]
-        elements = ours.elements
-        if theirs.elements != elements:
-            raise ValueError(f"{pair}: {elements} elements cannot be compared with {theirs.elements}")
-        for start in range(0, max(elements, 1), PIECE):
-            stop = min(start + PIECE, elements)
-            # taken anew for each piece, since the source looks then whether the file is still whole
-            one = sliced(a.raw(ours.name), ours, start, stop)
-            other = sliced(b.raw(theirs.name), theirs, start, stop)
-            yield _Work(pair, elements, stop == elements, ours.dtype, one, theirs.dtype, other)
-
-
-def _sums(work: _Work, compiled: Arithmetic | None) -> NDArray[np.float64]:
+def _sums(work: _Work) -> NDArray[np.float64]:
     """The sums of one piece."""
     sums = fresh()
-    looked_up = work.dtype_left.startswith("F8")
-    if compiled is not None and work.dtype_left == work.dtype_right and (work.dtype_left in COMPILED or looked_up):
-        compiled.add(work.dtype_left, work.left, work.right, table(work.dtype_left) if looked_up else None, sums)
+    dtype, other = work.dtypes
+    if work.compiled is not None:
+        codes = table(dtype) if dtype.startswith("F8") else None
+        work.compiled.add(dtype, work.left, work.right, codes, sums)
     else:
-        plain.add(work.dtype_left, work.left, work.dtype_right, work.right, sums)
+        plain.add(dtype, work.left, other, work.right, sums)
     return sums
 
 
@@ -182,5 +200,5 @@ def _told(work: _Work, sums: NDArray[np.float64]) -> TensorDifference:
         float(sums[MAX]),
         int(sums[NONFINITE_LEFT]),
         int(sums[NONFINITE_RIGHT]),
-        int(sums[BEYOND]) if narrower(work.dtype_left, work.dtype_right) else None,
+        int(sums[BEYOND]) if narrower(*work.dtypes) else None,
     )

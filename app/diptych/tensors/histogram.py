@@ -23,7 +23,7 @@ from diptych.job import Job, Tick
 from diptych.tensors.bins import Bins, by_octaves, equal_bins, halves, octaves, values_of_halves
 from diptych.tensors.engine import engine
 from diptych.tensors.native import COMPILED, Arithmetic
-from diptych.tensors.pooled import PIECE, in_order, release, sliced
+from diptych.tensors.pooled import check, end_of, in_order, length, release, sliced
 from diptych.tensors.rooms import HALVES, OCTAVES
 
 if TYPE_CHECKING:
@@ -133,28 +133,34 @@ def _by_octaves(found: NDArray[np.int64]) -> Histogram:
 
 def _keyed(pair: _Pair) -> Job[NDArray[np.int64]]:
     """The counts of A and of B by upper halves, and of the change by octaves, behind one another."""
-    by_codes = {pair.left.dtype, pair.right.dtype} <= _BYTES
+    dtypes = {pair.left.dtype, pair.right.dtype}
+    by_codes = dtypes <= _BYTES
+    fast = by_codes or (len(dtypes) == 1 and dtypes <= COMPILED)
     idle: deque[NDArray[np.int64]] = deque()
     tables: list[NDArray[np.int64]] = []
     done = 0
 
-    def count(piece: _Piece) -> int:
+    def count(piece: _Piece) -> _Piece:
+        check(pair.a, pair.left.name)
+        check(pair.b, pair.right.name)
         try:
             counts = idle.pop()
         except IndexError:
             counts = np.zeros(256 * 256 if by_codes else 2 * HALVES + OCTAVES, np.int64)
             tables.append(counts)
-        compiled = engine().arithmetic(pair.size)
         if by_codes:
-            _count_codes(piece, compiled, counts)
+            _count_codes(piece, counts)
         else:
-            _count(pair, piece, compiled, counts)
+            _count(pair, piece, counts)
         idle.append(counts)
-        return piece.done
+        return piece
 
-    with closing(in_order(_pieces(pair), count)) as pieces:
+    with closing(in_order(_pieces(pair, fast), count)) as pieces:
         for _, found in pieces:
-            done = done if found is None else found
+            if found is not None:
+                done = sum(found.upto)
+                release(pair.a, pair.left.name, found.upto[0])
+                release(pair.b, pair.right.name, found.upto[1])
             yield Tick("Counting values", done, pair.size, "bytes")
     release(pair.a, pair.left.name)
     release(pair.b, pair.right.name)
@@ -167,29 +173,33 @@ def _keyed(pair: _Pair) -> Job[NDArray[np.int64]]:
 
 
 class _Piece(NamedTuple):
-    """What is to be counted of both sides, and how many bytes have gone before and with it."""
+    """What is to be counted of both sides, and how many bytes of them are done with it."""
 
     left: Raw
     right: Raw
-    done: int
+    upto: tuple[int, int]
+    compiled: Arithmetic | None
 
 
-def _pieces(pair: _Pair) -> Iterator[_Piece]:
-    done = 0
-    for start in range(0, max(pair.left.elements, 1), PIECE):
-        stop = min(start + PIECE, pair.left.elements)
+def _pieces(pair: _Pair, fast: bool) -> Iterator[_Piece]:
+    elements = pair.left.elements
+    start, last = 0, False
+    while not last:
+        compiled = engine().arithmetic(pair.size) if fast else None
+        stop = min(start + length(pair.left.dtype, compiled), elements)
+        last = stop == elements
         # taken anew for each piece, since the source looks then whether the file is still whole
         one = sliced(pair.a.raw(pair.left.name), pair.left, start, stop)
         other = sliced(pair.b.raw(pair.right.name), pair.right, start, stop)
-        done += len(one) + len(other)
-        yield _Piece(one, other, done)
+        yield _Piece(one, other, (end_of(pair.left, stop), end_of(pair.right, stop)), compiled)
+        start = stop
 
 
-def _count(pair: _Pair, piece: _Piece, compiled: Arithmetic | None, counts: NDArray[np.int64]) -> None:
+def _count(pair: _Pair, piece: _Piece, counts: NDArray[np.int64]) -> None:
     """Count a piece by keys."""
     dtypes = (pair.left.dtype, pair.right.dtype)
-    if compiled is not None and dtypes[0] == dtypes[1] and dtypes[0] in COMPILED:
-        compiled.count(dtypes[0], piece.left, piece.right, counts)
+    if piece.compiled is not None:
+        piece.compiled.count(dtypes[0], piece.left, piece.right, counts)
         return
     (count_a, width_a), (count_b, width_b) = (packing(dtype) for dtype in dtypes)
     step_a, step_b = _CHUNK // count_a * width_a, _CHUNK // count_b * width_b
@@ -201,10 +211,10 @@ def _count(pair: _Pair, piece: _Piece, compiled: Arithmetic | None, counts: NDAr
         counts[2 * HALVES :] += octaves(_minus(_real(y), _real(x)))
 
 
-def _count_codes(piece: _Piece, compiled: Arithmetic | None, counts: NDArray[np.int64]) -> None:
+def _count_codes(piece: _Piece, counts: NDArray[np.int64]) -> None:
     """Count a piece of types of eight bits by the pairs of their codes."""
-    if compiled is not None:
-        compiled.count_codes(piece.left, piece.right, counts)
+    if piece.compiled is not None:
+        piece.compiled.count_codes(piece.left, piece.right, counts)
         return
     for start in range(0, len(piece.left), _CHUNK):
         pairs = piece.left[start : start + _CHUNK].astype(np.uint16) << 8 | piece.right[start : start + _CHUNK]

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 W = TypeVar("W")
 F = TypeVar("F")
 
-PIECE = 2**20
-"""Elements of one piece of work."""
+_SMALL = 2**20
+"""Elements of a piece for NumPy."""
+_LARGE = 2**23
+"""Bytes of a piece of one side for compiled arithmetic, which is done with them within milliseconds."""
 _PAUSE = 0.1
 """Seconds without a finished piece after which the caller hears that the work goes on."""
 
@@ -51,14 +53,35 @@ def in_order(pieces: Iterator[W], work: Callable[[W], F]) -> Generator[tuple[W, 
         pool.shutdown(wait=True, cancel_futures=True)
 
 
+def length(dtype: str, compiled: object | None) -> int:
+    """Elements of a piece of a tensor: a few for NumPy, more for compiled arithmetic."""
+    return _SMALL if compiled is None else _LARGE // packing(dtype)[1]
+
+
 def sliced(raw: NDArray[np.uint8], tensor: TensorInfo, start: int, stop: int) -> NDArray[np.uint8]:
     """The bytes of the elements from `start` to `stop` of a tensor, which begin and end with whole bytes."""
     count, width = packing(tensor.dtype)
-    return raw[start // count * width : -(-stop // count) * width]
+    return raw[start // count * width : end_of(tensor, stop)]
 
 
-def release(source: TensorSource, name: str) -> None:
-    """Give back the memory behind a tensor that was read, where its source can."""
+def end_of(tensor: TensorInfo, stop: int) -> int:
+    """The byte of a tensor before which its elements up to `stop` end."""
+    count, width = packing(tensor.dtype)
+    return -(-stop // count) * width
+
+
+def check(source: TensorSource, name: str) -> None:
+    """Raise `Damaged` where the file of a tensor has become shorter since its bytes were taken.
+
+    Reading them would end the process; whoever works on a piece looks once more, since it may have waited.
+    """
+    checked = getattr(source, "check", None)
+    if checked is not None:
+        checked(name)
+
+
+def release(source: TensorSource, name: str, upto: int | None = None) -> None:
+    """Give back the memory behind a tensor that was read (`upto` so many bytes of it), where its source can."""
     given_back = getattr(source, "release", None)
     if given_back is not None:
-        given_back(name)
+        given_back(name, upto)

@@ -72,13 +72,21 @@ class Viewed:
         if unfolding is not None:
             yield from unfolding(self._views[name].tensor if name in self._views else name)
 
-    def release(self, name: str) -> None:
-        """Give back the memory behind a tensor or a view."""
+    def check(self, name: str) -> None:
+        """Have the source look whether the file of a tensor or a view is still whole."""
+        check = getattr(self._source, "check", None)
+        if check is not None:
+            check(self._views[name].tensor if name in self._views else name)
+
+    def release(self, name: str, upto: int | None = None) -> None:
+        """Give back the memory behind a tensor (`upto` so many bytes of it) or behind all of a view."""
+        if name in self._views and upto is not None:
+            return
         if self._copied[0] == name:
             self._copied = ("", None)
         release = getattr(self._source, "release", None)
         if release is not None:
-            release(self._views[name].tensor if name in self._views else name)
+            release(self._views[name].tensor if name in self._views else name, upto)
 
     def __enter__(self) -> Viewed:
         return self
