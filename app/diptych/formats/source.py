@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeAlias
@@ -18,6 +16,7 @@ from diptych.domain.decoding import decode, packing, readable
 from diptych.domain.tensor import DTYPE_BITS, Header, TensorInfo
 from diptych.errors import Damaged, NotFound, Refused
 from diptych.formats.lying import in_order, lying
+from diptych.formats.mapped import Map
 from diptych.formats.unfolding import Unfolded, gathered
 from diptych.opening import open_regular, unreadable
 
@@ -30,7 +29,8 @@ Examine: TypeAlias = Callable[[Path, Header], None]
 class FileSource:
     """The tensors of one or more files, each with its header. Files are opened at the first use of a tensor in them.
 
-    A context manager; leaving it unmaps the files, so arrays taken from `raw` must not be used afterwards.
+    A context manager; leaving it unmaps the files, so arrays taken from `raw` must not be used afterwards. Leaving it
+    raises `Damaged` where a file was cut while its bytes were looked at.
     """
 
     def __init__(
@@ -102,6 +102,7 @@ class FileSource:
         step = max(elements // count, 1)
         for group in range(0, len(raw) // width, step):
             yield decode(raw[group * width : (group + step) * width], dtype)
+            self.check(name)
 
     def check(self, name: str) -> None:
         """Raise `Damaged` where the file of a tensor, of which something was read, has become shorter since."""
@@ -110,7 +111,7 @@ class FileSource:
     def release(self, name: str, upto: int | None = None) -> None:
         """Give the memory behind a tensor that was read (`upto` so many bytes of it) back to the system.
 
-        It stays readable.
+        It stays readable. Raises `Damaged` where the file became shorter: what was read of it is worth nothing.
         """
         tensor = self._tensors[name]
         end = tensor.end if upto is None or not lying(tensor.dtype).plain else tensor.begin + upto
@@ -121,8 +122,13 @@ class FileSource:
 
     def __exit__(self, *exception: object) -> None:
         self._unfolded.close()
-        for file in self._files.values():
-            file.close()
+        cut = [file for file in self._files.values() if file.cut]
+        try:
+            if cut and not any(exception):
+                cut[0].check()
+        finally:
+            for file in self._files.values():
+                file.close()
 
 
 class SafetensorsSource(FileSource):
@@ -160,53 +166,48 @@ class _File:
         self._examine = examine
         self._size = header.start + max((entry[4] for entry in header.layout.entries), default=0)
         self._file: FileIO | None = None
-        self._map: mmap.mmap | None = None
-        self._bytes: NDArray[np.uint8] | None = None
-        self._stamp = (0, 0)
+        self._map: Map | None = None
 
     def bytes(self, begin: int, end: int) -> NDArray[np.uint8]:
-        if self._file is None or self._bytes is None:
-            self._bytes = self._open()
+        if self._map is None:
+            self._map = self._open()
         self.check()
-        return self._bytes[begin:end]
+        return self._map.bytes[begin:end]
 
-    def _open(self) -> NDArray[np.uint8]:
+    def _open(self) -> Map:
         self._file = open_regular(self._path, self._follow)
         self.check()
-        status = os.fstat(self._file.fileno())
-        self._stamp = (status.st_mtime_ns, status.st_ino)
         if self._examine is not None:
             self._examine(self._path, self._header)
         try:
-            self._map = mmap.mmap(self._file.fileno(), self._size, access=mmap.ACCESS_READ)
+            return Map(self._file.fileno(), self._size)
         except OSError as error:
             raise unreadable(self._path, error) from None
-        self._map.madvise(mmap.MADV_SEQUENTIAL)
-        return np.frombuffer(self._map, np.uint8)
 
     def check(self) -> None:
-        """Look at the size before each use: reading a page behind the end of a shorter file would end the process."""
-        assert self._file is not None
+        """Raise `Damaged` where the file is shorter than it was, or has been since its bytes were first looked at."""
+        if self._file is None:
+            return
         size = os.fstat(self._file.fileno()).st_size
-        if size < self._size:
-            raise Damaged(
-                f"{display.path(self._path)}: became shorter while it was read: {size:,} of {self._size:,} bytes"
-            )
+        if size < self._size or (self._map is not None and self._map.cut):
+            how = f"became shorter while it was read: {size:,} of {self._size:,} bytes"
+            if size >= self._size:
+                how = "was cut and written again while it was read"
+            raise Damaged(f"{display.path(self._path)}: {how}")
 
     def release(self, begin: int, end: int) -> None:
-        if self._map is None:
-            return
-        first = -(-begin // mmap.PAGESIZE) * mmap.PAGESIZE
-        length = end - first
-        if length >= mmap.PAGESIZE:
-            self._map.madvise(mmap.MADV_DONTNEED, first, length)
+        if self._map is not None:
+            self.check()
+            self._map.release(begin, end)
+
+    @property
+    def cut(self) -> bool:
+        """Whether bytes were handed out that the file no longer had."""
+        return self._map is not None and self._map.cut
 
     def close(self) -> None:
-        self._bytes = None
         if self._map is not None:
-            # where an array is still held somewhere, the map goes with it
-            with suppress(BufferError):
-                self._map.close()
+            self._map.close()
             self._map = None
         if self._file is not None:
             self._file.close()
