@@ -19,6 +19,7 @@ from diptych import display
 from diptych.domain.ggml import BLOCKS, QUANTISED
 from diptych.errors import Damaged, DiptychError, Refused
 from diptych.formats import Gguf, GgufReader, Partial
+from diptych.workbench import Workbench
 
 CASES = list(cases())
 
@@ -152,3 +153,14 @@ def _finish(writer: gguf.GGUFWriter) -> None:
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+
+
+def test_any_shard_names_its_set(workbench: Workbench, tmp_path: Path) -> None:
+    for stem in ("large", "small"):
+        for number, name in enumerate(("a", "b"), 1):
+            shard = built(tensors=[tensor(name, (32,), 0, 0)], data=bytes(128))
+            (tmp_path / f"{stem}-0000{number}-of-00002.gguf").write_bytes(shard)
+    for number in (1, 2):
+        found = workbench.dossier(tmp_path / f"small-0000{number}-of-00002.gguf")
+        assert found.version.name == "small-00001-of-00002"
+        assert {one.name for one in found.tensors} == {"a", "b"}

@@ -353,3 +353,14 @@ def test_a_type_that_is_not_known_is_listed_and_not_fatal() -> None:
         Status.NOT_COMPARABLE, "values of type 77 are not read",
     )  # fmt: skip
     assert found["b.weight"].status is Status.SAME
+
+
+def test_why_tensors_are_not_compared_is_told_once_for_each_reason() -> None:
+    plain = {"model.layers.0.self_attn.v_proj.weight": "blk.0.attn_v.weight",
+             "model.layers.1.self_attn.v_proj.weight": "blk.1.attn_v.weight"}  # fmt: skip
+    raw = np.ones((4, 32), np.float32).tobytes()
+    ours = Bytes(dict.fromkeys(plain, ("F32", (4, 32), raw)))
+    theirs = Bytes({name: (f"type {42 + at}", (4, 32), raw) for at, name in enumerate(plain.values())})
+    sides = [dossier({}, tensors=tuple(each.tensors()), weights=lambda each=each: each) for each in (ours, theirs)]
+    said = [clause.text for clause in compared(*sides).clauses]
+    assert "2 tensors not compared: values of type 42 are not read and values of type 43 are not read" in said

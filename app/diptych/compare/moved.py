@@ -33,7 +33,9 @@ def clauses(rows: Sequence[Row]) -> Iterator[Clause]:
             yield Clause(f"{same:,} of {len(rows):,} tensors identical", _FACET, weight=0)
     apart = [row for row in rows if row.status is Status.NOT_COMPARABLE]
     if apart:
-        why = apart[0].note.removeprefix("values not compared: ")
+        # how a tensor is named on the other side is the row's to tell
+        told = dict.fromkeys(row.note.rpartition("; ")[2].removeprefix("values not compared: ") for row in apart)
+        why = display.listing(told, 2)
         yield Clause(f"{display.plural(len(apart), 'tensor')} not compared: {why}", _FACET, apart[0].key, 1)
 
 

@@ -57,6 +57,10 @@ def from_path(catalog: Catalog, path: Path) -> Dossier:
     recognised = _finished(Recogniser(Names({})).recognise(listing))
     fitting = [found for found in recognised.versions if found.path == str(place)]
     fitting = fitting or [found for found in recognised.versions if found.path == str(folder) or place == folder]
+    if len(fitting) != 1 and place != folder:
+        # a later shard stands for its whole set, as the first one does
+        shard = [found for found in recognised.versions if any(one.path == place.name for one in found.artifacts)]
+        fitting = shard or fitting
     if len(fitting) > 1:
         names = display.listing(Path(found.path).name for found in fitting if found.path is not None)
         raise NotFound(f"{display.path(path)}: holds {len(fitting)} versions: {names}", "Name one of the files.")
