@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,35 +11,14 @@ from typing import TypeAlias
 
 import pytest
 
-from making import make_adapter, make_lm_eval, make_model, make_run, weights, write_safetensors
+from commands import answer, diptych, environment
+from making import make_adapter, make_lm_eval, make_model, make_run
 
-APP = Path(__file__).parents[2] / "app"
 Run: TypeAlias = Callable[..., "subprocess.CompletedProcess[str]"]
 STABLE = {
     "id", "name", "model", "step", "format", "dtype", "parameters", "bytes", "path", "base", "tags", "metrics",
     "hyperparameters",
 }  # fmt: skip
-
-
-def environment(**further: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
-    kept.pop("QT_QPA_PLATFORM", None)
-    return {**kept, "PYTHONPATH": str(APP), **further}
-
-
-def diptych(*arguments: str | Path, **further: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "diptych", *map(str, arguments)]
-    return subprocess.run(command, env=environment(**further), capture_output=True, text=True, check=False)
-
-
-def answer(*arguments: str | Path) -> object:
-    done = diptych(*arguments, "--json")
-    assert (done.returncode, done.stderr) == (0, "")
-
-    def refuse(word: str) -> object:
-        raise AssertionError(f"{word} is not JSON")
-
-    return json.loads(done.stdout, parse_constant=refuse)
 
 
 @pytest.fixture
@@ -286,18 +262,6 @@ def test_a_bug_is_told_as_one(tmp_path: Path) -> None:
     assert "ZeroDivisionError" in done.stderr
 
 
-def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
-    for number in range(300):
-        write_safetensors(tmp_path / f"style-{number}.safetensors", weights(layers=0, seed=number))
-    diptych("scan", tmp_path)
-    command = f"{sys.executable} -m diptych list --json | head -n 1 | cut -c 1-3; echo ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", command], env=environment(), capture_output=True, text=True, check=True)
-    first, code = done.stdout.splitlines()
-    assert first.startswith("[{")
-    assert code in ("0", "141")
-    assert done.stderr == ""
-
-
 @pytest.mark.parametrize("ending", ["list >&-", "list --json >&-", "list --json >/dev/full", "list >/dev/full"])
 def test_an_answer_that_cannot_be_written_is_one_line(library: Path, ending: str) -> None:
     command = f"{sys.executable} -m diptych {ending}"
@@ -305,22 +269,6 @@ def test_an_answer_that_cannot_be_written_is_one_line(library: Path, ending: str
     assert done.returncode == 6
     assert done.stderr.startswith("diptych: the answer cannot be written: ")
     assert done.stderr.count("\n") == 1
-
-
-def test_control_c_while_it_starts_leaves_no_traceback() -> None:
-    program = (
-        "import sys; sys.argv = ['diptych', 'list']\n"
-        "class Impatient:\n"
-        "    def find_spec(self, name, path, target=None):\n"
-        "        if name == 'diptych.cli': raise KeyboardInterrupt\n"
-        "sys.meta_path.insert(0, Impatient())\n"
-        "from diptych.__main__ import main\n"
-        "sys.exit(main())"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], env=environment(), capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (130, "")
 
 
 def test_terms_may_exclude(library: Path) -> None:
@@ -348,13 +296,6 @@ def test_a_version_that_was_never_hashed_equals_itself(library: Path) -> None:
     assert diptych("compare", "haiku", "haiku", "--exit-code").returncode == 0
 
 
-def test_texts_of_others_cannot_command_the_terminal(tmp_path: Path) -> None:
-    make_model(tmp_path / "evil\x1b]0;owned\x07\u202ename")
-    listed = diptych("scan", tmp_path).stdout + diptych("list").stdout + diptych("show", "evil").stdout
-    assert "evil\\x1b]0;owned\\x07\\u202ename" in listed
-    assert not {"\x1b", "\x07", "\u202e"} & set(listed)
-
-
 @pytest.mark.parametrize("settings", [{"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}, {}])
 def test_any_locale_will_do(tmp_path: Path, settings: dict[str, str]) -> None:
     make_model(tmp_path / "modèle-模型")
@@ -362,64 +303,6 @@ def test_any_locale_will_do(tmp_path: Path, settings: dict[str, str]) -> None:
     done = diptych("list", **settings)
     assert done.returncode == 0
     assert "mod" in done.stdout
-
-
-def in_terminal(*arguments: str | Path, **further: str) -> tuple[bytes, int]:
-    """Run on a terminal; return all that it was shown, and the exit code."""
-    leader, follower = pty.openpty()
-    command = [sys.executable, "-m", "diptych", *map(str, arguments)]
-    child = subprocess.Popen(
-        command, env=environment(TERM="xterm", **further), stdin=follower, stdout=follower, stderr=follower
-    )
-    os.close(follower)
-    shown = b""
-    while True:
-        try:
-            part = os.read(leader, 65536)
-        except OSError:  # the other end is closed
-            break
-        if not part:
-            break
-        shown += part
-    os.close(leader)
-    return shown, child.wait()
-
-
-def test_a_terminal_is_given_a_bar_while_it_takes_long(tmp_path: Path) -> None:
-    (make_model(tmp_path / "tiny") / "extra.bin").write_bytes(bytes(300_000_000))
-    diptych("scan", tmp_path)
-    shown, code = in_terminal("hash")
-    assert code == 0
-    assert "█".encode() in shown
-    assert b" MB of 300 MB" in shown
-    assert shown.rstrip().splitlines()[-1].split(b"\x1b[K")[-1].endswith(b"300 MB")
-    assert b"\r\x1b[K" in shown
-
-
-def test_headings_stand_out_on_a_terminal_unless_that_is_unwanted(library: Path) -> None:
-    assert b"\x1b[1m" in in_terminal("list")[0]
-    assert b"\x1b[1m" not in in_terminal("list", NO_COLOR="1")[0]
-
-
-def test_control_c_ends_a_job_at_once_and_the_catalog_is_whole(tmp_path: Path) -> None:
-    (make_model(tmp_path / "tiny") / "extra.bin").touch()
-    os.truncate(tmp_path / "tiny" / "extra.bin", 50_000_000_000)
-    diptych("scan", tmp_path)
-    leader, follower = pty.openpty()
-    child = subprocess.Popen(
-        [sys.executable, "-m", "diptych", "hash"], env=environment(TERM="xterm"), stdout=follower, stderr=follower
-    )
-    os.close(follower)
-    shown = b""
-    while "█".encode() not in shown and "░".encode() not in shown:
-        shown += os.read(leader, 65536)
-    child.send_signal(signal.SIGINT)
-    assert child.wait(timeout=20) == 130
-    while b"Stopped" not in shown:
-        shown += os.read(leader, 65536)
-    os.close(leader)
-    assert b"Traceback" not in shown
-    assert diptych("doctor").returncode == 0
 
 
 def test_listing_loads_nothing_that_is_slow(library: Path) -> None:

@@ -2,33 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from commands import answer, diptych
 from making import make_model, make_run
-
-APP = Path(__file__).parents[2] / "app"
-
-
-def diptych(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "diptych", *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": str(APP)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def answer(*arguments: str | Path) -> object:
-    done = diptych(*arguments, "--json")
-    assert (done.returncode, done.stderr) == (0, "")
-    return json.loads(done.stdout)
 
 
 @pytest.fixture

@@ -12,21 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from commands import diptych, environment
 from diptych import credentials
 from diptych.domain.secret import Secret
 from diptych.job import finish
 from stands.keyring import session
 
-APP = Path(__file__).parents[2] / "app"
 CANARY = "hf_CANARYcanary0123456789"
-
-
-def diptych(*arguments: str, given: str | None = None, **further: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(APP), **further}
-    command = [sys.executable, "-m", "diptych", *arguments]
-    return subprocess.run(
-        command, env=environment, input=given or "", capture_output=True, text=True, check=False, timeout=60
-    )
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +126,7 @@ def test_at_a_terminal_the_secret_is_asked_for_and_not_shown(keyring: None) -> N
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         [sys.executable, "-m", "diptych", "remote", "login", "reg"],
-        env={**os.environ, "PYTHONPATH": str(APP)}, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+        env=environment(), stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
     ) as process:  # fmt: skip
         os.close(theirs)
         shown = until(ours, b"User name")

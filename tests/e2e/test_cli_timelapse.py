@@ -3,26 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from commands import diptych
 from making import make_model, trainer_state, weights, write_json
-
-APP = Path(__file__).parents[2] / "app"
-
-
-def diptych(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "diptych", *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": str(APP), "COLUMNS": "160"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.fixture

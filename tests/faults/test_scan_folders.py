@@ -17,23 +17,16 @@ import pytest
 
 from diptych import display
 from diptych.catalog import Catalog
-from diptych.domain.version import State, Version
+from diptych.domain.version import State
 from diptych.job import finish
 from diptych.settings import Settings
 from diptych.workbench import Workbench
 from diptych.workbench.scan import ScanReport
 from diptych.workbench.walk import walk
 from making import header_bytes, make_model, make_run, make_snapshot, weights, write_json, write_safetensors
+from scanning import scan, versions
 
 pytestmark = pytest.mark.timeout(60)
-
-
-def scan(workbench: Workbench, *paths: Path) -> ScanReport:
-    return finish(workbench.scan(list(paths)))
-
-
-def versions(workbench: Workbench) -> dict[str, Version]:
-    return {version.name: version for version in workbench.page("", limit=None)}
 
 
 def told(report: ScanReport) -> list[str]:

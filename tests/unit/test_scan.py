@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import gc
-import os
 import shutil
 from pathlib import Path
 
 import pytest
 
-from diptych.domain.version import Kind, State, Version
+from diptych.domain.version import Kind, State
 from diptych.errors import NotFound
 from diptych.job import finish
 from diptych.workbench import Workbench
-from diptych.workbench.scan import ScanReport
 from making import (
     header_bytes,
-    make_adapter,
     make_lm_eval,
     make_model,
     make_run,
@@ -25,16 +22,9 @@ from making import (
     write_json,
     write_safetensors,
 )
+from scanning import scan, versions
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-
-
-def scan(workbench: Workbench, *paths: Path) -> ScanReport:
-    return finish(workbench.scan(list(paths)))
-
-
-def versions(workbench: Workbench) -> dict[str, Version]:
-    return {version.name: version for version in workbench.page("", limit=None)}
 
 
 def test_checkpoints_are_grouped_under_their_run(workbench: Workbench, tmp_path: Path) -> None:
@@ -131,20 +121,6 @@ def test_loose_weight_files_are_a_version_each(workbench: Workbench, tmp_path: P
     }
 
 
-def test_of_loose_files_only_new_ones_are_read(workbench: Workbench, tmp_path: Path) -> None:
-    write_safetensors(tmp_path / "anime.safetensors", weights())
-    scan(workbench, tmp_path)
-    write_safetensors(tmp_path / "sketch.safetensors", weights(seed=1))
-    report = scan(workbench, tmp_path)
-    assert (report.versions, len(report.changes.added), report.changes.updated) == (2, 1, frozenset())
-    (tmp_path / "anime.safetensors").unlink()
-    scan(workbench, tmp_path)
-    assert {name: version.state for name, version in versions(workbench).items()} == {
-        "anime": State.OFFLINE,
-        "sketch": State.COMPLETE,
-    }
-
-
 def test_a_standard_name_alone_is_called_by_its_folder(workbench: Workbench, tmp_path: Path) -> None:
     write_safetensors(tmp_path / "bare" / "model.safetensors", weights())
     scan(workbench, tmp_path)
@@ -166,17 +142,6 @@ def test_results_of_a_run_belong_to_its_last_checkpoint(workbench: Workbench, tm
     found = versions(workbench)
     assert "train_loss" in found["sft/checkpoint-1000"].metrics
     assert "train_loss" not in found["sft/checkpoint-200"].metrics
-
-
-def test_results_of_a_run_follow_when_it_goes_on(workbench: Workbench, tmp_path: Path) -> None:
-    make_run(tmp_path / "sft", (100,))
-    scan(workbench, tmp_path)
-    assert "train_loss" in versions(workbench)["sft/checkpoint-100"].metrics
-    make_run(tmp_path / "sft", (100, 200))
-    scan(workbench, tmp_path)
-    found = versions(workbench)
-    assert "train_loss" in found["sft/checkpoint-200"].metrics
-    assert "train_loss" not in found["sft/checkpoint-100"].metrics
 
 
 def test_a_checkpoint_without_weights_is_kept_for_what_is_known(workbench: Workbench, tmp_path: Path) -> None:
@@ -207,15 +172,6 @@ def test_names_that_clash_begin_with_their_folders(workbench: Workbench, tmp_pat
     assert found["first/sft/checkpoint-100"].model == "first/sft"
 
 
-def test_a_name_once_given_stays(workbench: Workbench, tmp_path: Path) -> None:
-    make_run(tmp_path / "first" / "sft", (100,))
-    scan(workbench, tmp_path)
-    make_run(tmp_path / "first" / "sft", (100, 200))
-    make_run(tmp_path / "second" / "sft", (100,), seed=9)
-    scan(workbench, tmp_path)
-    assert set(versions(workbench)) == {"sft/checkpoint-100", "sft/checkpoint-200", "second/sft/checkpoint-100"}
-
-
 def test_a_folder_of_the_cache_is_called_by_repository_and_commit(workbench: Workbench, tmp_path: Path) -> None:
     snapshot = make_snapshot(tmp_path / "hub", "org/name", COMMIT)
     scan(workbench, tmp_path)
@@ -232,156 +188,6 @@ def test_an_unfinished_download_is_partial(workbench: Workbench, tmp_path: Path)
     (dangling / "model.safetensors").resolve().unlink()
     scan(workbench, tmp_path)
     assert {version.state for version in versions(workbench).values()} == {State.PARTIAL}
-
-
-@pytest.mark.parametrize("spelling", ["runs/sft/checkpoint-100", "../runs/sft/checkpoint-100", "absolute", "elsewhere"])
-def test_an_adapter_is_tied_to_its_base(workbench: Workbench, tmp_path: Path, spelling: str) -> None:
-    base = make_run(tmp_path / "runs" / "sft", (100,)) / "checkpoint-100"
-    named = {"absolute": str(base), "elsewhere": "/home/other/runs/sft/checkpoint-100"}.get(spelling, spelling)
-    make_adapter(tmp_path / "adapters" / "lora", named)
-    scan(workbench, tmp_path)
-    found = versions(workbench)
-    lineage = found["adapters/lora"].base
-    assert found["adapters/lora"].kind is Kind.ADAPTER
-    assert lineage is not None
-    assert (lineage.name, lineage.parent) == (named, found["sft/checkpoint-100"].id)
-
-
-def test_an_adapter_is_tied_to_a_base_that_comes_later(workbench: Workbench, tmp_path: Path) -> None:
-    make_adapter(tmp_path / "style", "org/name")
-    scan(workbench, tmp_path)
-    make_snapshot(tmp_path / "hub", "org/name", COMMIT)
-    scan(workbench, tmp_path)
-    found = versions(workbench)
-    lineage = found["style"].base
-    assert lineage is not None
-    assert lineage.parent == found["org/name@0123456"].id
-
-
-@pytest.mark.parametrize("age", ["0.4.0", "0.4.5", "0.4.12"])
-def test_an_evaluation_is_given_to_the_version_it_names(workbench: Workbench, tmp_path: Path, age: str) -> None:
-    make_run(tmp_path / "runs" / "sft", (100, 200))
-    make_lm_eval(tmp_path / "eval", "runs/sft/checkpoint-200", {"arith": 0.66}, age=age)
-    scan(workbench, tmp_path)
-    found = versions(workbench)
-    assert set(found) == {"sft/checkpoint-100", "sft/checkpoint-200"}
-    assert found["sft/checkpoint-200"].metrics["arith/acc"] == 0.66
-    assert "arith/acc" not in found["sft/checkpoint-100"].metrics
-    assert workbench.dossier(found["sft/checkpoint-200"]).has_samples
-
-
-def test_an_evaluation_of_an_adapter_is_about_the_adapter(workbench: Workbench, tmp_path: Path) -> None:
-    make_run(tmp_path / "runs" / "sft", (100,))
-    make_adapter(tmp_path / "adapters" / "lora", "runs/sft/checkpoint-100")
-    make_lm_eval(tmp_path / "eval", "runs/sft/checkpoint-100", {"arith": 0.33}, peft="adapters/lora")
-    scan(workbench, tmp_path)
-    found = versions(workbench)
-    assert found["adapters/lora"].metrics["arith/acc"] == 0.33
-    assert "arith/acc" not in found["sft/checkpoint-100"].metrics
-
-
-def test_an_evaluation_of_a_commit_finds_that_snapshot(workbench: Workbench, tmp_path: Path) -> None:
-    make_snapshot(tmp_path / "hub", "org/name", COMMIT)
-    other = make_snapshot(tmp_path / "hub", "org/name", COMMIT[::-1], seed=1)
-    make_lm_eval(tmp_path / "eval", "org/name", {"arith": 0.33}, revision=COMMIT)
-    make_lm_eval(tmp_path / "eval-main", "org/name", {"arith": 0.66})
-    scan(workbench, tmp_path)
-    found = {version.path: version for version in versions(workbench).values()}
-    assert found[other.parent / COMMIT].metrics["arith/acc"] == 0.33
-    # the cache says what `main` was when it was downloaded last
-    assert found[other].metrics["arith/acc"] == 0.66
-
-
-def test_an_evaluation_without_its_model_is_a_version_until_the_model_arrives(
-    workbench: Workbench, tmp_path: Path
-) -> None:
-    make_lm_eval(tmp_path / "eval", "runs/sft/checkpoint-200", {"arith": 0.66})
-    scan(workbench, tmp_path)
-    (alone,) = versions(workbench).values()
-    assert (alone.name, alone.kind, alone.state) == ("runs/sft/checkpoint-200", Kind.RECORD, State.NO_WEIGHTS)
-    assert alone.path is None
-    make_run(tmp_path / "runs" / "sft", (200,), results=False)
-    report = scan(workbench, tmp_path)
-    (version,) = versions(workbench).values()
-    assert (version.name, version.state) == ("sft/checkpoint-200", State.COMPLETE)
-    assert version.metrics["arith/acc"] == 0.66
-    assert alone.key in report.changes.removed
-
-
-def test_evaluations_of_two_commits_stay_apart(workbench: Workbench, tmp_path: Path) -> None:
-    for place, commit in (("one", COMMIT), ("two", COMMIT[::-1])):
-        make_lm_eval(tmp_path / place, "org/away", {"arith": 0.33}, revision=commit)
-    scan(workbench, tmp_path)
-    found = versions(workbench)
-    assert set(found) == {"org/away@0123456", "org/away@7654321"}
-    assert {version.model for version in found.values()} == {"org/away"}
-
-
-def test_what_did_not_change_is_not_read_again(
-    workbench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make_run(tmp_path / "runs" / "sft", (100, 200))
-    make_lm_eval(tmp_path / "eval", "runs/sft/checkpoint-200", {"arith": 0.66})
-    first = scan(workbench, tmp_path)
-    opened: list[str] = []
-    open_ = os.open
-
-    def watched(path: str, flags: int, *arguments: int, **keywords: int) -> int:
-        if not flags & os.O_DIRECTORY:
-            opened.append(str(path))
-        return open_(path, flags, *arguments, **keywords)
-
-    monkeypatch.setattr(os, "open", watched)
-    report = scan(workbench, tmp_path)
-    assert [path for path in opened if path.startswith(str(tmp_path))] == []
-    assert not report.changes
-    assert (report.versions, report.files) == (first.versions, first.files)
-
-
-def test_a_changed_record_is_read_again(workbench: Workbench, tmp_path: Path) -> None:
-    make_model(tmp_path / "tiny")
-    scan(workbench, tmp_path)
-    write_json(tmp_path / "tiny" / "generation_config.json", {"temperature": 0.2})
-    report = scan(workbench, tmp_path)
-    (version,) = versions(workbench).values()
-    assert version.hyperparameters["gen.temperature"] == 0.2
-    assert report.changes.updated == {version.key}
-
-
-def test_versions_that_are_gone_are_offline_and_come_back(workbench: Workbench, tmp_path: Path) -> None:
-    library = tmp_path / "library"
-    make_model(library / "tiny")
-    make_model(library / "other", seed=1)
-    scan(workbench, library)
-    (library / "tiny").rename(tmp_path / "away")
-    scan(workbench, library)
-    assert {name: version.state for name, version in versions(workbench).items()} == {
-        "tiny": State.OFFLINE,
-        "other": State.COMPLETE,
-    }
-    (tmp_path / "away").rename(library / "tiny")
-    scan(workbench, library)
-    assert versions(workbench)["tiny"].state is State.COMPLETE
-
-
-def test_an_emptied_folder_is_no_version_any_more(workbench: Workbench, tmp_path: Path) -> None:
-    folder = make_model(tmp_path / "tiny")
-    scan(workbench, tmp_path)
-    for file in folder.iterdir():
-        file.unlink()
-    scan(workbench, tmp_path)
-    assert versions(workbench)["tiny"].state is State.OFFLINE
-
-
-def test_a_library_folder_that_is_gone_does_not_stop_the_others(workbench: Workbench, tmp_path: Path) -> None:
-    make_model(tmp_path / "drive" / "tiny")
-    make_model(tmp_path / "local" / "other", seed=1)
-    scan(workbench, tmp_path / "drive")
-    (tmp_path / "drive").rename(tmp_path / "unplugged")
-    report = scan(workbench, tmp_path / "drive", tmp_path / "local")
-    assert versions(workbench)["tiny"].state is State.OFFLINE
-    assert versions(workbench)["other"].state is State.COMPLETE
-    assert [problem.reason for problem in report.problems] == ["is not there; its versions are kept as offline"]
 
 
 def test_a_path_that_never_was_is_an_error(workbench: Workbench, tmp_path: Path) -> None:
@@ -530,41 +336,6 @@ def test_a_bad_file_is_one_line_and_the_others_are_read(workbench: Workbench, tm
     assert "\n" not in str(report.problems[0])
 
 
-def test_what_was_said_of_an_evaluation_is_kept_when_its_model_arrives(workbench: Workbench, tmp_path: Path) -> None:
-    make_lm_eval(tmp_path / "eval", "ghost/m", {"arith": 0.66})
-    make_adapter(tmp_path / "adapters" / "lora", "ghost/m")
-    scan(workbench, tmp_path)
-    (alone,) = (version for version in versions(workbench).values() if version.kind is Kind.RECORD)
-    child = versions(workbench)["adapters/lora"]
-    assert child.base is not None
-    assert child.base.parent == alone.id
-    workbench.tag([alone.key], add=["ship"])
-    workbench.star([alone.key], 4)
-    workbench.note(alone.key, "the good one")
-    make_model(tmp_path / "ghost" / "m", seed=4)
-    report = scan(workbench, tmp_path)
-    found = versions(workbench)
-    (arrived,) = (version for version in found.values() if version.kind is Kind.MODEL)
-    assert alone.key in report.changes.removed
-    assert (arrived.tags, arrived.stars, arrived.note) == (frozenset({"ship"}), 4, "the good one")
-    assert workbench.keys("tag:ship") == [arrived.key]
-    base = found["adapters/lora"].base
-    assert base is not None
-    assert base.parent == arrived.id
-    assert child.key in report.changes.updated
-
-
-def test_a_base_beside_the_adapter_is_found_by_its_relative_name(workbench: Workbench, tmp_path: Path) -> None:
-    for place in ("lib/sharded", "other/sharded"):
-        make_model(tmp_path / place)
-    make_adapter(tmp_path / "lib" / "lora", "../sharded")
-    make_adapter(tmp_path / "lib" / "runs" / "deep", "./.././../sharded/")
-    scan(workbench, tmp_path)
-    found = {version.path: version for version in versions(workbench).values()}
-    bases = [found[tmp_path / "lib" / name].base for name in ("lora", "runs/deep")]
-    assert [base and base.parent for base in bases] == [found[tmp_path / "lib" / "sharded"].id] * 2
-
-
 def test_notes_of_the_downloader_are_no_part_of_a_version(workbench: Workbench, tmp_path: Path) -> None:
     for place, moment in (("one", "1763690000.0"), ("two", "1763699999.0"), ("three", "")):
         folder = make_model(tmp_path / place / "tiny")
@@ -579,73 +350,3 @@ def test_notes_of_the_downloader_are_no_part_of_a_version(workbench: Workbench, 
     (version,) = versions(workbench).values()
     assert version.hashed
     assert len(version.places) == 3
-
-
-def test_a_report_counts_what_is_known_from_records_and_tells_old_problems_again(
-    workbench: Workbench, tmp_path: Path
-) -> None:
-    make_model(tmp_path / "good")
-    make_lm_eval(tmp_path / "eval", "org/away", {"arith": 0.66})
-    (tmp_path / "bad").mkdir()
-    (tmp_path / "bad" / "model.safetensors").write_bytes(header_bytes({"w": {"dtype": "F99"}}))
-    (tmp_path / "broken").mkdir()
-    (tmp_path / "broken" / "config.json").write_text("[", "utf-8")
-    (tmp_path / "good" / "extra.json").symlink_to("config.json")
-    first = scan(workbench, tmp_path)
-    again = scan(workbench, tmp_path)
-    assert first.versions == len(first.changes.added) == workbench.count()
-    assert not again.changes
-    assert again.versions == first.versions
-    assert set(again.problems) == set(first.problems)
-    assert {problem.file.rpartition("/")[2] for problem in first.problems} >= {"model.safetensors", "config.json"}
-    assert any(problem.reason == "is a link and was not followed" for problem in again.problems)
-    (tmp_path / "elsewhere").mkdir()
-    assert scan(workbench, tmp_path / "elsewhere").problems == ()
-
-
-def test_results_that_were_deleted_are_no_longer_shown(workbench: Workbench, tmp_path: Path) -> None:
-    make_run(tmp_path / "runs" / "sft", (100,))
-    for place, model in (("eval", "runs/sft/checkpoint-100"), ("lone", "org/away")):
-        make_lm_eval(tmp_path / place, model, {"arith": 0.66})
-    scan(workbench, tmp_path)
-    assert versions(workbench)["org/away"].state is State.NO_WEIGHTS
-    for place in ("eval", "lone"):
-        (tmp_path / place).rename(tmp_path / f".{place}")
-    report = scan(workbench, tmp_path)
-    found = versions(workbench)
-    assert "arith/acc" not in found["sft/checkpoint-100"].metrics
-    assert "train_loss" in found["sft/checkpoint-100"].metrics
-    assert found["org/away"].state is State.OFFLINE
-    assert found["org/away"].metrics == {"arith/acc": 0.66}
-    assert report.changes.updated == {version.key for version in found.values()}
-    assert report.versions == 1
-    assert not scan(workbench, tmp_path).changes
-    for place in ("eval", "lone"):
-        (tmp_path / f".{place}").rename(tmp_path / place)
-    scan(workbench, tmp_path)
-    found = versions(workbench)
-    assert found["sft/checkpoint-100"].metrics["arith/acc"] == 0.66
-    assert found["org/away"].state is State.NO_WEIGHTS
-
-
-def test_an_evaluation_that_was_moved_is_told_once(workbench: Workbench, tmp_path: Path) -> None:
-    make_lm_eval(tmp_path / "eval", "org/away", {"arith": 0.66})
-    scan(workbench, tmp_path)
-    (tmp_path / "eval").rename(tmp_path / "evaluations")
-    scan(workbench, tmp_path)
-    (version,) = versions(workbench).values()
-    assert version.state is State.NO_WEIGHTS
-    (record,) = workbench.catalog.records(version.key)
-    assert record.path.is_relative_to(tmp_path / "evaluations")
-
-
-def test_a_version_that_is_gone_keeps_what_its_records_said(workbench: Workbench, tmp_path: Path) -> None:
-    make_run(tmp_path / "runs" / "sft", (100,))
-    make_lm_eval(tmp_path / "runs", "sft/checkpoint-100", {"arith": 0.66})
-    scan(workbench, tmp_path)
-    (tmp_path / "runs").rename(tmp_path / ".away")
-    scan(workbench, tmp_path)
-    (version,) = versions(workbench).values()
-    assert version.state is State.OFFLINE
-    assert version.metrics["arith/acc"] == 0.66
-    assert "train_loss" in version.metrics

@@ -13,7 +13,7 @@ import pytest
 
 from diptych import places
 from diptych.domain.sheet import Sheet, Status
-from diptych.domain.version import State, Version
+from diptych.domain.version import State
 from diptych.errors import NotFound
 from diptych.job import Job, finish
 from diptych.settings import Settings
@@ -22,15 +22,7 @@ from diptych.workbench.comparing import Comparison, turned
 from diptych.workbench.naming import Names
 from diptych.workbench.roles import role
 from making import make_adapter, make_lm_eval, make_model, make_run, make_snapshot, weights, write_safetensors
-
-
-def scan(workbench: Workbench, *paths: Path) -> None:
-    finish(workbench.scan(list(paths)))
-
-
-def named(workbench: Workbench, name: str) -> Version:
-    return next(version for version in workbench.page("", limit=None) if version.name == name)
-
+from scanning import named, scan
 
 # dossiers
 

@@ -9,20 +9,12 @@ import numpy as np
 import pytest
 
 from diptych.domain.sheet import Sheet, Status
-from diptych.domain.version import Version
 from diptych.errors import Conflict, NotFound
 from diptych.job import Tick, finish
 from diptych.workbench import Workbench
 from diptych.workbench.comparing import turned
 from making import make_model, make_run, weights, write_safetensors
-
-
-def scan(workbench: Workbench, *paths: Path) -> None:
-    finish(workbench.scan(list(paths)))
-
-
-def named(workbench: Workbench, name: str) -> Version:
-    return next(version for version in workbench.page("", limit=None) if version.name == name)
+from scanning import named, scan
 
 
 @pytest.fixture
