@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from diptych.tensors.rooms import BLOCK, ROOM, STRIDE
+from diptych.tensors.rooms import BLOCK, GROUP, STRIDE
 from diptych.tensors.sketch import signs
 
 if TYPE_CHECKING:
@@ -46,7 +46,10 @@ class Arithmetic:
         self._library = ctypes.CDLL(str(file))
         # by their compiler's convention two places come first, for a result and for an error, neither of which is used
         self._unused = np.zeros(2)
-        self._signs = (signs() >> np.uint32(16)).astype(np.uint16)
+        self._results = tuple(int(each.ctypes.data) for each in np.split(self._unused, 2))
+        masks = (signs() >> np.uint32(16)).astype(np.uint16)
+        self._signs = np.concatenate((masks, masks[1:], masks[:1]))
+        self._signs_place = int(self._signs.ctypes.data)
 
     def add(self, dtype: str, a: Raw, b: Raw, table: Values | None, sums: Sums) -> None:
         """Add the difference of a piece of `dtype`, given as bytes, to its sums."""
@@ -70,23 +73,22 @@ class Arithmetic:
     def print(self, dtype: str, raw: Raw, table: Values | None, first: int, sums: Sums, sketch: Sums) -> None:
         """Add a piece, given as bytes, to sums and sketch; it begins with the element `first`, which begins a block."""
         name, kind = _KINDS.get(dtype, ("f8", "u1"))
-        values, cells = _aligned(raw, kind), len(sketch)
-        room = np.zeros(ROOM + 2 * cells, np.float32)
+        # taken two at a time
+        values, cells = _aligned(raw, kind, 4 if dtype == "BF16" else 1), len(sketch)
+        room = np.zeros(GROUP + 2 * cells, np.float32)
         codes = () if table is None else (table,)
         block = first // cells
-        self._call(f"print_{name}", values, len(values), *codes, block, self._signs, sums, sketch, cells, room)
+        self._call(f"print_{name}", values, len(values), *codes, block, self._signs_place, sums, sketch, cells, room)
 
     def _call(self, name: str, *arguments: NDArray[np.generic] | int) -> None:
-        places = (
-            ctypes.c_ssize_t(each) if isinstance(each, int) else ctypes.c_void_p(each.ctypes.data)
-            for each in (self._unused[:1], self._unused[1:], *arguments)
-        )
-        function: Callable[..., int] = self._library[name]
-        if function(*places):
+        # an item of the library would be looked up anew each time, and there is a call for every mebibyte
+        function: Callable[..., int] = getattr(self._library, name)
+        places = (each if isinstance(each, int) else each.ctypes.data for each in arguments)
+        if function(*map(ctypes.c_ssize_t, (*self._results, *places))):
             raise ArithmeticError(name)
 
 
-def _aligned(raw: Raw, kind: str) -> NDArray[np.unsignedinteger]:
+def _aligned(raw: Raw, kind: str, to: int = 1) -> NDArray[np.unsignedinteger]:
     """`raw` as unsigned numbers; a tensor may lie at an odd place in its file, which the compiled code cannot read."""
     numbers: NDArray[np.unsignedinteger] = raw.view(kind)
-    return numbers if numbers.flags.aligned else numbers.copy()
+    return numbers if numbers.flags.aligned and not numbers.ctypes.data % to else numbers.copy()

@@ -6,10 +6,12 @@ BLOCK = 2048
 """Elements that are compared at a time."""
 STRIDE = BLOCK + 32
 """Values from one block to the next of the two in its room, so that they do not evict one another from the cache."""
-ROOM = 1024
-"""Values of a block that is printed, in front of the cells."""
-MASKS = 8192 + 1024
-"""Signs, and as many more as a block may read from the last of them."""
+GROUP = 4096
+"""Values that are printed at a time, whole blocks of every sketch; their room lies in front of the cells."""
+SHIFTED = 8192 + 1024
+"""Signs, as many more as a block may read from the last of them included; from here on they are there once more."""
+MASKS = 2 * SHIFTED
+"""Signs, and the same from the second on, so that two can be read at once from any place."""
 HALVES = 2**16
 """Keys that the upper half of a float32 can be."""
 OCTAVES = 2**12

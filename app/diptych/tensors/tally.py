@@ -69,8 +69,10 @@ def picked(dtype: str, raw: NDArray[np.uint8], first: int, step: int) -> NDArray
 
 def values_of(dtype: str, blocks: NDArray[np.uint8], step: int) -> NDArray[np.float64]:
     """The values of every `step`-th element of a tensor, from all blocks that `picked` has found."""
-    count, width = packing(dtype)
-    places = np.arange(len(blocks) // width) * step
+    count, _ = packing(dtype)
     with np.errstate(all="ignore"):
         values = decode(blocks, dtype).reshape(-1, count)
-        return values[np.arange(len(places)), places % count].astype(np.float64)
+        if count == 1:
+            return values[:, 0].astype(np.float64)
+        places = np.arange(len(values)) * step
+        return values[np.arange(len(values)), places % count].astype(np.float64)
