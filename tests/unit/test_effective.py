@@ -286,6 +286,26 @@ def test_a_bias_that_b_has_itself_leaves_the_product_known() -> None:
     assert (found[BIAS].status, found[BIAS].values["relative_change"]) == (Status.DIFFERS, None)
 
 
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b"),
+        ("hada_t1", "hada_w1_a", "hada_w1_b"),
+        ("lokr_w1", "lokr_w2_a", "lokr_w2_b"),
+        ("ia3_l",),
+        ("vera_lambda_b", "vera_lambda_d"),
+        ("oft_R.weight",),
+        ("boft_R", "boft_s"),
+    ],
+)
+def test_adapters_of_other_kinds_change_what_they_name_by_what_is_not_known(parts: tuple[str, ...]) -> None:
+    arrays = {f"base_model.model.{UP}.{part}": np.ones((3, 3), np.float32) for part in parts}
+    sheet = compared(model(weights()), adapter(arrays))
+    (changed,) = (row for row in sheet.rows if row.status is not Status.SAME)
+    assert (changed.key, changed.note) == (f"{UP}.weight", "changed by the adapter; by how much is not known")
+    assert said(sheet) == ["the adapter changes 1 of 3 tensors"]
+
+
 def test_a_head_of_its_own_is_no_stray_where_the_base_ties_it() -> None:
     tied = {name: array for name, array in wide().items() if name != HEAD} | {
         "model.embed_tokens.weight": np.ones((16, 8), np.float32)
@@ -329,6 +349,13 @@ def test_an_adapter_with_nan_is_told_and_compared_by_the_rest() -> None:
     assert isinstance(row.values["relative_change"], float)
     assert 0 < row.values["relative_change"] < 1
     assert "NaN or infinite values in 1 module of B" in said(sheet)
+
+
+def test_how_much_stronger_an_adapter_is_is_said() -> None:
+    sheet = compared(adapter(thin()), adapter(thin(), {"adapter.lora_alpha": 16}))
+    assert said(sheet) == [
+        "the adapters change 2 of 2 common modules differently, cosine 1 in the middle, B's 2 times as large as A's"
+    ]
 
 
 def test_biases_beside_products_are_compared_too() -> None:

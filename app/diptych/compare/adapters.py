@@ -5,6 +5,8 @@ The same change has many factors, so that A and B of two trainings differ where 
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from diptych import display
@@ -31,6 +33,8 @@ _COLUMNS = (
     Column("elements", "elements", format="count"),
 )
 _SAYING = "Comparing what the adapters change"
+_ALIKE = 0.05
+"""Logarithm of a ratio of sizes below which nothing is said of it."""
 _ROUNDING = 1e-12
 """Below this share of their sizes, two changes are the same but for the order of additions."""
 
@@ -166,6 +170,14 @@ def _broken(rows: tuple[Row, ...]) -> list[Clause]:
     return found
 
 
+def _strength(rows: Sequence[Row]) -> str:
+    """By how much B's changes are larger than A's in the middle, where that is not about the same."""
+    pairs = [(row.values.get("norm_left"), row.values.get("norm_right")) for row in rows]
+    ratios = sorted(b / a for a, b in pairs if isinstance(a, float) and isinstance(b, float) and a and b)
+    middle = ratios[len(ratios) // 2] if ratios else 1.0
+    return "" if abs(math.log(middle)) < _ALIKE else f", B's {display.number(middle, 2)} times as large as A's"
+
+
 def _said(rows: tuple[Row, ...]) -> list[Clause]:
     both = [row for row in rows if row.status in (Status.SAME, Status.DIFFERS)]
     moved = [row for row in both if row.status is Status.DIFFERS]
@@ -175,7 +187,9 @@ def _said(rows: tuple[Row, ...]) -> list[Clause]:
     elif moved:
         cosines = sorted(value for row in moved if isinstance(value := row.values.get("cosine"), float))
         alike = f", cosine {display.number(cosines[len(cosines) // 2], 2)} in the middle" if cosines else ""
-        text = f"the adapters change {len(moved):,} of {len(both):,} common modules differently{alike}"
+        text = (
+            f"the adapters change {len(moved):,} of {len(both):,} common modules differently{alike}{_strength(moved)}"
+        )
         found.append(Clause(text, "weights", moved[0].key, 2))
     for side, status in (("A", Status.LEFT_ONLY), ("B", Status.RIGHT_ONLY)):
         only = [row for row in rows if row.status is status]

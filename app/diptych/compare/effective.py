@@ -27,7 +27,7 @@ _LARGEST = 1 << 26
 """Elements of a thin matrix beyond which it is not one."""
 _MLX_LENGTHS = ".m"
 """How MLX calls the lengths that DoRA learns."""
-_FACTORS = ("lora_", "ia3_", "hada_", "lokr_", "oft_", "vera_")
+_FACTORS = ("lora_", "ia3_", "hada_", "lokr_", "oft_", "boft_", "vera_")
 """Beginnings of the words by which an adapter calls what changes a weight rather than replaces it."""
 _KINDS = (("lora_A", "lora_B", False), ("lora_embedding_A", "lora_embedding_B", True), ("lora_a", "lora_b", True))
 """What the thin matrices are called, and whether the product stands across the weight: PEFT's of a matrix, PEFT's of an

@@ -30,6 +30,7 @@ _SILENT = {"model", "transformer", "gpt_neox", "base_model", "language_model", "
 
 _ENDS = re.compile(
     r"(?:^|\.)(?:weight|bias|lora_[ABab]|lora_embedding_[AB]|lora_magnitude_vector|default|base_layer|original_module"
+    r"|hada_[wt]\d(?:_[ab])?|lokr_[wt]\d(?:_[ab])?|ia3_l|vera_lambda_[bd]|b?oft_[RrSs]"
     r"|modules_to_save|weight_scale(?:_inv)?|input_scale|scales|qweight|qzeros|g_idx)(?=\.|$)"
 )
 """What a name says about a tensor beyond its module; an adapter's own name is taken off when it is saved."""
