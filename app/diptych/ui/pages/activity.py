@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 from diptych import display
 from diptych.domain.shipping import Phase as Journey
 from diptych.domain.shipping import Voyage
+from diptych.domain.sheet import Sheet
 from diptych.domain.version import Problem
 from diptych.errors import DiptychError
 from diptych.job import Tick
@@ -147,13 +148,8 @@ class JobRow(QFrame):
         self._details.setText("Show details")
         self._details.setCheckable(True)
         self._details.hide()
-        self._list = QPlainTextEdit()
-        self._list.setReadOnly(True)
-        self._list.setAccessibleName("Details")
-        self._list.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
-        self._list.setFixedHeight(160)
-        self._list.hide()
-        self._details.toggled.connect(self._list.setVisible)
+        self._details.toggled.connect(self._show_details)
+        self._list: QPlainTextEdit | None = None
         self._copy = QToolButton()
         self._copy.setText("Copy")
         self._copy.hide()
@@ -166,9 +162,9 @@ class JobRow(QFrame):
         column.addLayout(top)
         column.addWidget(self._bar)
         column.addLayout(more)
-        column.addWidget(self._list)
         column.addSpacing(Space.S)
         column.addWidget(hairline())
+        self._column = column
 
     def show_state(self) -> None:
         """Show progress; on a change of phase, everything else too."""
@@ -195,10 +191,9 @@ class JobRow(QFrame):
         self._pause.hide()
         self._time.setText(f"{running.phase} · {display.duration(running.seconds)}")
         self._text.set_text(outcome(running))
-        details = problems(running)
-        self._details.setVisible(bool(details))
-        self._copy.setVisible(bool(details))
-        self._list.setPlainText("\n".join(display.visible(line) for line in details))
+        details = bool(problems(running))
+        self._details.setVisible(details)
+        self._copy.setVisible(details)
 
     def _pause_or_go_on(self) -> None:
         paused = self._running.paused
@@ -211,8 +206,21 @@ class JobRow(QFrame):
         self._pause.setAccessibleName(f"{word} {self._running.title}")
         self.show_state()
 
+    def _show_details(self, shown: bool) -> None:
+        if self._list is None:  # it costs more than all else in a row, and few rows have details
+            self._list = QPlainTextEdit(self._told(), self)
+            self._list.setReadOnly(True)
+            self._list.setAccessibleName("Details")
+            self._list.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+            self._list.setFixedHeight(160)
+            self._column.insertWidget(self._column.count() - 2, self._list)
+        self._list.setVisible(shown)
+
     def _copy_details(self) -> None:
-        QGuiApplication.clipboard().setText(self._list.toPlainText())
+        QGuiApplication.clipboard().setText(self._told())
+
+    def _told(self) -> str:
+        return "\n".join(display.visible(line) for line in problems(self._running))
 
 
 class Pace:
@@ -257,7 +265,11 @@ def outcome(running: Running) -> str:
         return f"{running.error.message} {running.error.hint}".strip()
     if running.error is not None:
         return f"This is a bug: {type(running.error).__name__}: {running.error}"
-    return str(running.result) if running.result is not None else "Done"
+    result = running.result
+    if isinstance(result, Sheet):
+        return result.counts
+    told = isinstance(result, str) or type(result).__str__ is not object.__str__  # else it is for programmers to read
+    return str(result) if told else "Done"
 
 
 def problems(running: Running) -> list[str]:
