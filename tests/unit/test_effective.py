@@ -394,6 +394,27 @@ def test_a_merge_is_exact_to_the_rounding_of_its_dtype(dtype: str) -> None:
         assert relative < (4e-3 if dtype == "BF16" else 1e-6)
 
 
+@pytest.mark.parametrize("dtype", ["F32", "BF16"])
+def test_a_merge_that_was_computed_in_its_own_dtype_is_within_rounding(dtype: str) -> None:
+    random = np.random.default_rng(1)
+
+    def stored_as(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        return values if dtype == "F32" else (bfloat16(values).astype("u4") << 16).view(np.float32)
+
+    shape, rank, name = (96, 64), 32, "model.layers.0.mlp.up_proj"
+    base = {f"{name}.weight": stored_as(random.standard_normal(shape).astype(np.float32))}
+    a, b = (stored_as(random.standard_normal(size).astype(np.float32)) for size in ((rank, 64), (96, rank)))
+    arrays = {f"base_model.model.{name}.lora_A.weight": a, f"base_model.model.{name}.lora_B.weight": b}
+    change = stored_as(stored_as(b @ a) * np.float32(0.3))
+    whole = {f"{name}.weight": stored_as(base[f"{name}.weight"] + change)}
+    made = adapter(arrays, {"adapter.lora_alpha": 0.3 * rank}, model(base, dtype=dtype))
+    sheet = compared(made, model(whole, "merged/1", dtype))
+    assert f"all of it rounding to {dtype}" in said(sheet)[0]
+    whole[f"{name}.weight"][5, 5] *= np.float32(1.05)
+    sheet = compared(made, model(whole, "merged/1", dtype))
+    assert "; 1 element beyond rounding" in said(sheet)[0]
+
+
 def test_a_merge_of_dora_is_recognised() -> None:
     base = weights()
     lengths, merged = dora(base, thin())

@@ -23,6 +23,8 @@ from diptych.tensors.spectrum import Spectrum
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_ADDED = 24
+"""Binary digits in which products are summed up, at least."""
 _BLOCK = 1 << 20
 """Elements of a weight at a time."""
 
@@ -119,6 +121,14 @@ class Factors:
         scaled: NDArray[np.float64] = merged * (self.lengths[first : first + len(weight)] / safe)[:, None]
         return scaled
 
+    def rounding(self, merged: NDArray[np.float64], first: int, dtype: str) -> NDArray[np.float64]:
+        """How far rounding on the way may take elements of merged rows, besides that of the merge itself."""
+        digits = ROUNDING[dtype][0]
+        terms = np.abs(self.b[first : first + len(merged)]) @ np.abs(self.a)
+        added = np.abs(self.rows(first, len(merged)))
+        room: NDArray[np.float64] = 2 * np.ldexp(added, -digits) + self.rank * np.ldexp(terms, -max(digits, _ADDED))
+        return room if self.lengths is None else 2 * room + 3 * _unit(np.abs(merged), dtype)
+
     def measured(self, source: TensorSource, tensor: TensorInfo) -> Job[NDArray[np.float64] | None]:
         """The length of each column of a weight with the product added, where `apply` needs them: reads all of it."""
         if self.lengths is None or not self.upright:
@@ -186,7 +196,8 @@ def merge(
 
     An element is within rounding where it lies no farther than a unit in the last place of the merged weight's dtype,
     at the size of the merge or of the base, whichever is larger: half of one for its own rounding, the other half
-    for a base that was rounded before.
+    for a base that was rounded before. Beyond that, the change itself may be rounded twice, as product and scaled, and
+    its sum over the rank once for each term, in float32 or better; with learnt lengths, three more units.
     """
     sums = np.zeros(4)
     largest, beyond = 0.0, 0
@@ -197,7 +208,8 @@ def merge(
         for place, each in enumerate((away, expected, expected - before, after - before)):
             sums[place] += np.einsum("ij,ij->", each, each)
         largest = max(largest, float(away.max(initial=0)))
-        beyond += _beyond(np.maximum(np.abs(expected), np.abs(before)), away, merged.dtype)
+        room = factors.rounding(expected, first, merged.dtype) if merged.dtype in ROUNDING else 0.0
+        beyond += _beyond(np.maximum(np.abs(expected), np.abs(before)), away - room, merged.dtype)
         yield Tick("Holding the merge against base and adapter")
     deviation, norm, change, moved = np.sqrt(sums).tolist()
     return Merge(largest, deviation, norm, change, moved, beyond)
@@ -205,11 +217,16 @@ def merge(
 
 def _beyond(size: NDArray[np.float64], away: NDArray[np.float64], dtype: str) -> int:
     if dtype not in ROUNDING:
-        return int(np.count_nonzero(away))
+        return int(np.count_nonzero(away > 0))
+    return int(np.count_nonzero(away > _unit(size, dtype)))
+
+
+def _unit(size: NDArray[np.float64], dtype: str) -> NDArray[np.float64]:
+    """A unit in the last place of numbers of some size."""
     digits, smallest = ROUNDING[dtype]
     _, exponents = np.frexp(size)
-    unit = np.ldexp(1.0, np.maximum(exponents - digits, smallest))
-    return int(np.count_nonzero(away > unit))
+    unit: NDArray[np.float64] = np.ldexp(1.0, np.maximum(exponents - digits, smallest))
+    return unit
 
 
 def _rows(source: TensorSource, tensor: TensorInfo) -> Iterator[tuple[int, NDArray[np.float64]]]:
