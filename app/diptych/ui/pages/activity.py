@@ -20,9 +20,9 @@ from PySide6.QtWidgets import (
 )
 
 from diptych import display
+from diptych.domain.sheet import Sheet
 from diptych.domain.shipping import Phase as Journey
 from diptych.domain.shipping import Voyage
-from diptych.domain.sheet import Sheet
 from diptych.domain.version import Problem
 from diptych.errors import DiptychError
 from diptych.job import Tick
