@@ -228,7 +228,8 @@ def _counts(sheet: Sheet) -> str:
     if not sheet.rows:
         return ""
     if _all_same(sheet):
-        return f"all {sheet.total:,} {sheet.noun} are the same" if sheet.complete else ""
+        same = f"all {sheet.total:,} {sheet.noun} are the same" if sheet.total > 1 else "the only one is the same"
+        return same if sheet.complete else ""
     rest = ((sheet.undecided, "not comparable"), (sheet.same, "the same"), (sheet.ignored, "ignored"))
     parts = [f"{sheet.differs:,} of {sheet.total:,} differ"]
     parts += [f"{count:,} {word}" for count, word in rest if count]
