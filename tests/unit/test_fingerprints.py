@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from diptych.catalog import Catalog
+from diptych.catalog.fingerprints import vector_of
 from diptych.domain.fingerprint import Fingerprint, TensorPrint
 from diptych.tensors import sketch
 
@@ -88,6 +89,26 @@ def test_values_that_are_not_finite_survive(catalog: Catalog) -> None:
     assert np.isnan(back.tensors["t"].mean)
     assert back.tensors["t"].norm == float("inf")
     assert back.tensors["t"].quantiles == (float("-inf"),)
+
+
+def test_values_beyond_float32_leave_distances_numbers(catalog: Catalog) -> None:
+    def huge(norms: Mapping[str, float], cell: float) -> Fingerprint:
+        cells = np.full(512, cell, np.float32)
+        return Fingerprint(
+            {
+                name: TensorPrint(name, "F64", (512,), "d", 0.0, 0.0, norm, 0.0, (), 0, 0, 0, cells)
+                for name, norm in norms.items()
+            },
+            4,
+        )
+
+    catalog.fingerprints.keep("huge", huge({"a": 1e300, "b": 1e200, "c": float("nan")}, 3e38))
+    catalog.fingerprints.keep("near", huge({"a": 1e300, "b": float("inf"), "c": 0.0}, 3e38))
+    catalog.fingerprints.keep("far", huge({"a": 3.0, "b": 4.0, "c": float("nan")}, 1e30))
+    found = catalog.fingerprints.neighbours("huge")
+    assert [one.version_id for one in found] == ["near", "far"]
+    assert np.isfinite([one.distance for one in found]).all()
+    assert vector_of(huge({"a": 3.0, "b": 4.0, "c": float("nan")}, 1.0))[-1] == 5
 
 
 def test_the_catalog_grows_by_little(catalog: Catalog) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _CELLS = 512
+_LARGEST = float(np.finfo(np.float32).max)
 _LEVEL = 6
 
 
@@ -127,14 +128,17 @@ def form_of(found: Fingerprint) -> str:
 
 
 def vector_of(found: Fingerprint) -> NDArray[np.float32]:
-    """All sketches folded into 512 numbers, and the norm of all values after them."""
+    """All sketches folded into 512 numbers, and the norm of all values after them.
+
+    What float32 does not hold becomes the largest that it does, so that distances stay numbers.
+    """
     cells = np.zeros(_CELLS)
-    squares = 0.0
     for one in found.tensors.values():
-        squares += one.norm**2
         if len(one.sketch):
             cells += _turned(one.sketch, one.name)
-    return np.append(cells, math.sqrt(squares)).astype(np.float32)
+    # types whose values are no numbers on a line have no norm
+    norm = math.hypot(*(one.norm for one in found.tensors.values() if not math.isnan(one.norm)))
+    return np.append(cells, norm).clip(-_LARGEST, _LARGEST).astype(np.float32)
 
 
 def _turned(sketch: NDArray[np.float32], name: str) -> NDArray[np.float64]:

@@ -7,7 +7,6 @@ PEFT adapter. A name that fits none of them stands in the row `other`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -25,6 +24,7 @@ _STACKED = re.compile(r"(?P<module>ffn_\w+)_exps$")
 """All experts of a layer in one tensor, as GGUF keeps them."""
 _SHARED = re.compile(r"(?:^|\.)shared_experts?\.|_shexp$")
 """The expert that sees every token, beside the others."""
+_NUMBERS = re.compile(r"(\d{1,18})")
 _SILENT = {"model", "transformer", "gpt_neox", "base_model", "language_model", "bert", "roberta", "module", "_orig_mod"}
 """Words that wrap every name of a network and tell nothing."""
 
@@ -90,7 +90,7 @@ class Place:
         return self.order[0] == 1
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=2**18)  # every name of the largest networks: one fewer, and none is found again on the next round
 def place(name: str) -> Place:
     """Where the tensor `name` stands."""
     tail = natural(name)
@@ -166,10 +166,10 @@ def wraps(name: str) -> bool:
 
 def natural(name: str) -> tuple[tuple[int, int | str], ...]:
     """A key that sorts names with their numbers by value: layer 2 before layer 10."""
-    return tuple(_parts(name))
+    return tuple(_part(part) for part in _NUMBERS.split(name) if part)
 
 
-def _parts(name: str) -> Iterator[tuple[int, int | str]]:
-    for part in re.split(r"(\d{1,18})", name):
-        if part:
-            yield (0, int(part)) if part.isascii() and part.isdigit() else (1, part)
+@lru_cache(maxsize=2**14)
+def _part(part: str) -> tuple[int, int | str]:
+    """One for all names that share it."""
+    return (0, int(part)) if part.isascii() and part.isdigit() else (1, part)

@@ -87,15 +87,26 @@ def pairings(left: Dossier, right: Dossier) -> list[Pairing]:
     """
     ours = {tensor.name: tensor for tensor in left.tensors}
     theirs = {tensor.name: tensor for tensor in right.tensors}
-    found = [Pairing(ours[name], theirs[name]) for name in ours.keys() & theirs.keys()]
+    found = [Pairing(ours[name], theirs[name]) for name in ours if name in theirs]
     alone = [tensor for tensor in ours.values() if tensor.name not in theirs]
     others = [tensor for tensor in theirs.values() if tensor.name not in ours]
     found += _renamed(alone, others)
     found += _mapped(_unseen(alone, found, 0), _unseen(others, found, 1), left, right)
     found += [_alone(tensor, None, right) for tensor in _unseen(alone, found, 0)]
     found += [_alone(None, tensor, left) for tensor in _unseen(others, found, 1)]
-    found = [on_common_rows(pair) for pair in found]
-    return sorted(found, key=lambda pair: (modules.place(pair.name).order, pair.left is None))
+    return _in_order(on_common_rows(pair) for pair in found)
+
+
+def _in_order(pairs: Iterable[Pairing]) -> list[Pairing]:
+    """The order of the network, module by module: a single sort of a hundred thousand would hold everybody up."""
+    groups = defaultdict(list)
+    for pair in pairs:
+        groups[modules.place(pair.name).order[:-1]].append(pair)
+    return [
+        pair
+        for group in sorted(groups)
+        for pair in sorted(groups[group], key=lambda pair: (modules.place(pair.name).order[-1], pair.left is None))
+    ]
 
 
 def _renamed(left: Iterable[TensorInfo], right: Iterable[TensorInfo]) -> Iterator[Pairing]:

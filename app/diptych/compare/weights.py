@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from diptych import display
-from diptych.compare import absent, adapted, adapters, health, looking, measured, moved, spectra
+from diptych.compare import absent, adapted, adapters, health, looking, measured, modules, moved, spectra
 from diptych.compare.grid import grid
 from diptych.compare.structure import Pairing, pairings, tied_on_both
 from diptych.domain.dossier import Dossier
@@ -38,6 +39,8 @@ _COLUMNS = (
 _SURE = ": ‖Δ‖ ∕ ‖A‖ lies within the bounds in 95 of 100 cases"
 _PAUSE = 0.1
 """Seconds between two sheets in progress."""
+_OFTEN = 2**12
+"""Tensors that are looked at between two signs of life, where nothing is done for most of them."""
 
 
 class Weights:
@@ -56,7 +59,14 @@ class Weights:
         if not (left.tensors and right.tensors):
             yield Tick("Comparing weights")
             return _one_sided(left, right)
-        progress = _Progress(left, right)
+        for number, tensor in enumerate((*left.tensors, *right.tensors)):
+            modules.place(tensor.name)  # it is kept: whatever asks for it again need not read the name
+            if number % _OFTEN == _OFTEN - 1:
+                yield Tick("Comparing weights")
+        pairs = pairings(left, right)
+        if len(pairs) >= _OFTEN:
+            yield Tick("Comparing weights")
+        progress = _Progress(left, right, pairs)
         progress.estimate()
         yield progress.tick()
         if not rules.exact and progress.all_estimated:
@@ -70,9 +80,8 @@ class Weights:
 class _Progress:
     """The sheet while it fills."""
 
-    def __init__(self, left: Dossier, right: Dossier) -> None:
-        self.left, self.right = left, right
-        self.pairs: Sequence[Pairing] = pairings(left, right)
+    def __init__(self, left: Dossier, right: Dossier, pairs: Sequence[Pairing]) -> None:
+        self.left, self.right, self.pairs = left, right, pairs
         self.tied = tied_on_both(left, right)
         self.rows: dict[str, Row] = {}
         self.names = _unique([pair.name for pair in self.pairs])
@@ -209,11 +218,17 @@ def _measure(left: Dossier, right: Dossier, progress: _Progress) -> Job[str]:
 
     views = [[view for pair in progress.pairs if (view := pair.views[side])] for side in (0, 1)]
     try:
-        with left.weights() as a, right.weights() as b:
-            ours, theirs = Viewed(a, views[0]), Viewed(b, views[1])
+        with ExitStack() as opened:
+            sources = []
+            for weights in (left.weights, right.weights):
+                yield Tick("Reading headers", progress.done, progress.total, "bytes")
+                sources.append(opened.enter_context(weights()))
+            ours, theirs = (Viewed(source, shown) for source, shown in zip(sources, views, strict=True))
             pairs = _still_there(list(progress.waiting), ours, theirs)
             for side, source in enumerate((ours, theirs)):
-                for pair in pairs:
+                for number, pair in enumerate(pairs):
+                    if number % _OFTEN == 0:
+                        yield Tick("Putting values in order", progress.done, progress.total, "bytes")
                     for _ in source.unfolding(pair[side]):
                         yield Tick("Putting values in order", progress.done, progress.total, "bytes")
             found = difference(ours, theirs, pairs)
