@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from diptych.compare.weights import Weights
+from diptych.domain.decoding import decode
 from diptych.domain.dossier import Dossier
 from diptych.domain.rules import Rules
 from diptych.domain.sheet import Row, Sheet, Status
@@ -326,6 +327,34 @@ def test_quantising_is_told_by_what_it_loses(kind: str, most: float) -> None:
     assert row.values["cast"] == "quantised"
     assert f"dtype F32 → {kind}: {kind} keeps it to" in row.note
     assert any(f"B is quantised to {kind}: every change is what that loses" in each.text for each in sheet.clauses)
+
+
+@pytest.mark.parametrize(("kind", "by"), [("Q8_0", 0.01), ("Q4_0", 0.08), ("Q5_1", 0.03)])
+def test_a_move_is_not_hidden_by_quantising(kind: str, by: float) -> None:
+    ours, random = llama(), np.random.default_rng(5)
+    by_name = {name: by * random.standard_normal(array.shape) if "mlp" in name else 0 for name, array in ours.items()}
+    theirs = as_gguf({name: (array + by_name[name]).astype(np.float32) for name, array in ours.items()})
+    matrices = [name for name, array in theirs.items() if array.ndim == 2]
+    sheet = compared(side(ours, HEADS), side(theirs, quantised=matrices, kind=kind))
+    said = [clause.text for clause in sheet.clauses]
+    assert any(
+        text.startswith("6 of 16 quantised tensors moved by more than quantising loses, at most") for text in said
+    )
+    assert not any("every change" in text for text in said)
+    besides = [row.values["besides"] for row in sheet.rows if "besides" in row.values]
+    np.testing.assert_allclose(np.array(besides, float), by, rtol=0.2)
+    assert "all 2 layers moved" in said
+
+
+def test_of_a_type_without_plain_steps_only_the_most_is_said() -> None:
+    name = "model.layers.0.mlp.gate_proj.weight"
+    raw = np.random.default_rng(1).integers(0, 40, 96 * 144, np.uint8)
+    raw.reshape(-1, 144)[:, :4] = np.frombuffer(np.array([0.01, 0.01], "<f2").tobytes(), np.uint8)
+    values = np.asarray(decode(raw, "Q4_K"), np.float32).reshape(96, 256)
+    theirs = Bytes({name: ("Q4_K", (96, 256), raw.tobytes())})
+    packed = dossier({}, tensors=tuple(theirs.tensors()), weights=lambda: theirs)
+    sheet = compared(side({name: values * np.float32(1.01)}), packed)
+    assert any("no change is larger than what that may lose" in clause.text for clause in sheet.clauses)
 
 
 def test_two_quantised_sides_are_compared_by_value() -> None:

@@ -144,7 +144,9 @@ def _quantised(rows: Sequence[Row]) -> str:
     side = "B" if row.values["dtype_right"] in QUANTISED_ERROR else "A"
     kinds = Counter(str(row.values["dtype_right" if side == "B" else "dtype_left"]) for row in rows)
     most = display.number(100 * _number(row.values["relative_change"]), 2)
-    why = f"every change is what that loses, at most {most} %{_guessed(rows)}"
+    sure = all(each.values.get("by_steps") is True for each in rows)
+    why = "every change is what that loses" if sure else "no change is larger than what that may lose"
+    why = f"{why}, at most {most} %{_guessed(rows)}"
     return f"{side} is quantised to {display.listing(kinds)}: {why}"
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from diptych import display
-from diptych.compare import absent, adapted, adapters, health, looking, measured, modules, moved, spectra
+from diptych.compare import absent, adapted, adapters, health, looking, measured, modules, moved, quantising, spectra
 from diptych.compare.grid import grid
 from diptych.compare.structure import Pairing, pairings, tied_on_both
 from diptych.domain.dossier import Dossier
@@ -146,13 +146,19 @@ class _Progress:
 
     def look_closer(self, ours: TensorSource, theirs: TensorSource) -> Job[None]:
         """Tell what took another look at values: the rank of a small change, dead rows, casts."""
-        rows = [self.rows[name] for name in self.waiting.values() if name in self.rows]
+        for row in (yield from quantising.checked(self._read_rows(), self._by_name, ours, theirs)):
+            self.rows[row.key] = row
+        rows = self._read_rows()
+        self.seen += quantising.clauses(rows)
         sampled = yield from spectra.sample(rows, self._by_name, ours, theirs)
         if sampled is not None:
             self.seen.append(sampled.clause)
             for name, rank in sampled.ranks.items():
                 self.rows[name] = replace(self.rows[name], values={**self.rows[name].values, "low_rank": rank})
         self.seen += yield from looking.clauses(rows, self._by_name, ours, theirs)
+
+    def _read_rows(self) -> list[Row]:
+        return [self.rows[name] for name in self.waiting.values() if name in self.rows]
 
     def give_up(self, note: str) -> None:
         """Say of every tensor that could not be measured why; equal digests of its file still prove it equal."""
