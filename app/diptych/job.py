@@ -7,14 +7,12 @@ shows the newest tick and stops it by closing it, so the same job serves the win
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(NamedTuple):
     """How far a job has come: a sentence, and two numbers in the same unit."""
 
     text: str

@@ -220,8 +220,7 @@ def test_a_server_without_ranges_is_read_from_the_start(stand: MLflow, setting: 
 
 
 def test_parameters_fit_what_mlflow_takes(setting: Setting) -> None:
-    version = dataclasses.replace(
-        setting.shipment.version,
+    version = setting.shipment.version._replace(
         hyperparameters={"a,b": 1, "a;b": 2, "long": "x" * 9000, "list": [1, 2], "no": None, "yes": True},
     )
     told = {each["key"]: each["value"] for each in params(version)}
@@ -229,7 +228,7 @@ def test_parameters_fit_what_mlflow_takes(setting: Setting) -> None:
 
 
 def test_the_model_file_cannot_be_broken_out_of(setting: Setting) -> None:
-    version = dataclasses.replace(setting.shipment.version, name='x"\nflavors: {python_function: {}}\n')
+    version = setting.shipment.version._replace(name='x"\nflavors: {python_function: {}}\n')
     lines = model_file(version, "run", "model", "now").decode().splitlines()
     assert [line for line in lines if line.startswith("flavors")] == ["flavors:"]
 

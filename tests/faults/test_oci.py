@@ -192,7 +192,7 @@ def test_what_is_known_of_a_version_is_attached_to_it(setting: Setting) -> None:
     text = setting.stand.blob(document["layers"][0]["digest"][7:]).read_text()
     assert json.loads(text)["metrics"] == {"eval_loss": 0.51}
     assert [ref.name for ref in finish(setting.remote().refs())] == ["v1"]
-    better = dataclasses.replace(setting.shipment.version, metrics={"eval_loss": 0.4})
+    better = setting.shipment.version._replace(metrics={"eval_loss": 0.4})
     setting.push(dataclasses.replace(setting.shipment, version=better))
     setting.push(dataclasses.replace(setting.shipment, version=better))
     assert len(_manifest(setting, fallback, "index")["manifests"]) == 2

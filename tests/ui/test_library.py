@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TypeVar
 
 import pytest
@@ -243,7 +242,7 @@ def test_what_is_not_whole_offers_to_scan_again(page: LibraryPage, qtbot: QtBot,
     assert not page.bar.buttons["rescan"].isVisible()
     version = page.selection.current()
     assert version is not None
-    page.bar.show_selection(1, replace(version, state=State.DAMAGED), (None, None))
+    page.bar.show_selection(1, version._replace(state=State.DAMAGED), (None, None))
     assert "breaks the rules" in page.bar.text()
     alerts: list[Alert] = []
     context.alerted.connect(alerts.append)
@@ -264,7 +263,7 @@ def test_one_version_is_pushed_from_the_strip(page: LibraryPage, qtbot: QtBot, c
     assert alerts[-1].message == "No remote is known yet."
     version = page.selection.current()
     assert version is not None
-    page.bar.show_selection(1, replace(version, state=State.NO_WEIGHTS), (None, None))
+    page.bar.show_selection(1, version._replace(state=State.NO_WEIGHTS), (None, None))
     assert not page.bar.buttons["push"].isVisible()
 
 

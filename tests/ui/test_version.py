@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -136,7 +135,7 @@ def test_what_is_not_whole_says_so_and_offers_to_scan_again(
     page = show("adapters/lora")
     assert not page.header.state.isVisible()
     assert page.version is not None
-    page.header.show_version(replace(page.version, state=State.PARTIAL), False)
+    page.header.show_version(page.version._replace(state=State.PARTIAL), False)
     assert page.header.state.isVisible()
     alerts: list[Alert] = []
     context.alerted.connect(alerts.append)
@@ -149,7 +148,7 @@ def test_many_tags_and_a_long_note_leave_the_page_its_width(show: Callable[[str]
     page = show("adapters/lora")
     assert page.version is not None
     tags = frozenset(f"tag-{number}-that-is-rather-long" for number in range(12))
-    page.header.show_version(replace(page.version, tags=tags, note="word " * 400, name="n" * 300), False)
+    page.header.show_version(page.version._replace(tags=tags, note="word " * 400, name="n" * 300), False)
     assert page.header.tags.words() == tuple(sorted(tags))
     assert page.header.minimumSizeHint().width() < 1280 - 149
 

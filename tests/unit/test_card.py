@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -107,7 +106,7 @@ def test_a_kept_card_can_be_taken_back(workbench: Workbench, version: Version) -
     cards.keep(workbench.catalog, version, None)
     assert cards.existing(workbench.catalog, version) != "# Mine\n"
     with pytest.raises(NotFound, match="no final id"):
-        cards.keep(workbench.catalog, replace(version, id="~abc"), "x")
+        cards.keep(workbench.catalog, version._replace(id="~abc"), "x")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import random
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,7 +35,7 @@ BESIDE = tuple(
 
 
 def test_order_and_times_and_what_lies_beside_do_not_matter() -> None:
-    shuffled = [replace(one, modified_ns=random.randrange(10**9)) for one in (*FILES, *BESIDE)]
+    shuffled = [one._replace(modified_ns=random.randrange(10**9)) for one in (*FILES, *BESIDE)]
     random.shuffle(shuffled)
     assert identity.final(shuffled) == identity.final(FILES)
 
@@ -45,21 +44,21 @@ def test_order_and_times_and_what_lies_beside_do_not_matter() -> None:
 def test_every_byte_name_and_role_matters(place: int) -> None:
     one = FILES[place]
     for changed in (
-        replace(one, digest=Digest("sha256", one.digest.value[:-1] + "e" if one.digest else "")),
-        replace(one, path=f"sub/{one.path}"),
-        replace(one, role=Role.CODE if one.role is not Role.CODE else Role.CONFIG),
+        one._replace(digest=Digest("sha256", one.digest.value[:-1] + "e" if one.digest else "")),
+        one._replace(path=f"sub/{one.path}"),
+        one._replace(role=Role.CODE if one.role is not Role.CODE else Role.CONFIG),
     ):
         assert identity.final((*FILES[:place], changed, *FILES[place + 1 :])) not in (None, identity.final(FILES))
     assert identity.final((*FILES[:place], *FILES[place + 1 :])) not in (None, identity.final(FILES))
 
 
 def test_no_final_id_before_everything_is_hashed_or_without_anything_of_its_own() -> None:
-    assert identity.final((replace(FILES[0], digest=None), *FILES[1:])) is None
-    assert identity.final((replace(FILES[0], digest=Digest("md5", "0" * 32)), *FILES[1:])) is None
+    assert identity.final((FILES[0]._replace(digest=None), *FILES[1:])) is None
+    assert identity.final((FILES[0]._replace(digest=Digest("md5", "0" * 32)), *FILES[1:])) is None
     assert identity.final(FILES[2:5]) is None
     assert identity.final(BESIDE) is None
     assert identity.final(FILES[2:]) not in (None, identity.final(FILES))
-    assert identity.final((*FILES, replace(BESIDE[1], digest=None))) == identity.final(FILES)
+    assert identity.final((*FILES, BESIDE[1]._replace(digest=None))) == identity.final(FILES)
 
 
 def test_the_id_of_a_manifest_stays_what_it_was() -> None:

@@ -183,7 +183,7 @@ def test_a_record_that_names_the_parent_decides(workbench: Workbench, tmp_path: 
     for step, by in ((100, 0.0), (200, 0.02)):
         farm.checkpoint("first", step, moved(base, by, 5))
     farm.checkpoint("second", 300, moved(moved(base, 0.02, 5), 0.03, 6))
-    found = signs(*(replace(version, hyperparameters=said) for version, said in zip(
+    found = signs(*(version._replace(hyperparameters=said) for version, said in zip(
         _versions(workbench, farm.folder, "first/checkpoint-100", "second/checkpoint-300"),
         ({}, {"train.resume_from_checkpoint": "/elsewhere/first/checkpoint-100"}), strict=True,
     )))  # fmt: skip

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from diptych.catalog import query
 from diptych.catalog.query import Term
@@ -32,8 +31,7 @@ class Unclear(Exception):
     """A term that cannot be understood; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(NamedTuple):
     """A condition twice: as a test of the row `v`, and as the list of the versions that pass it."""
 
     test: str
@@ -42,8 +40,7 @@ class Condition:
     """What either form binds, in order."""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """The names that comparisons may use, each with its number in the catalog."""
 
     metrics: Mapping[str, int]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -56,9 +55,7 @@ def digests(writer: Writer, place: Path, known: Mapping[str, Digest]) -> Changes
     if row is None:
         raise NotFound(f"{place}: not in the catalog", "Scan the folder first.")
     key, files, id_ = row
-    artifacts = tuple(
-        dataclasses.replace(one, digest=known.get(one.path, one.digest)) for one in parts.decode_artifacts(files)
-    )
+    artifacts = tuple(one._replace(digest=known.get(one.path, one.digest)) for one in parts.decode_artifacts(files))
     connection.execute("UPDATE place SET artifacts = ? WHERE path = ?", (parts.encode_artifacts(artifacts), path))
     final = identity.final(artifacts)
     if final is None or not id_.startswith("~"):

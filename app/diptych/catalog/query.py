@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 _LIMIT = 100
 """Terms in one query; nobody types more."""
@@ -40,8 +40,7 @@ _SIZES = {
 _DAY = r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?"
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(NamedTuple):
     """One condition: a word or phrase where `field` is empty, else a comparison."""
 
     value: str
@@ -56,8 +55,7 @@ class Term:
         return f"{self.field}{self.operator}{self.value}"
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(NamedTuple):
     """Clauses that must all hold, each a choice of terms; and what could not be understood."""
 
     clauses: tuple[tuple[Term, ...], ...]

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from diptych.catalog import parts
 from diptych.catalog.names import Names
@@ -51,8 +50,7 @@ _AT = "SELECT p.version FROM json_each(?) AS asked CROSS JOIN place AS p ON p.pa
 _WHOLE = (State.COMPLETE, State.UNREAD, State.NO_WEIGHTS)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """One folder or file of a version, and the files it held at the last scan."""
 
     key: int
@@ -60,8 +58,7 @@ class Place:
     artifacts: tuple[Artifact, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Root:
+class Root(NamedTuple):
     """A library folder."""
 
     path: Path
@@ -72,8 +69,7 @@ class Root:
     versions: int
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
+class Columns(NamedTuple):
     """What lists can show and filters can name, each with how many versions have it, most first."""
 
     metrics: tuple[tuple[str, int], ...]
@@ -83,16 +79,14 @@ class Columns:
     families: tuple[tuple[str, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(NamedTuple):
     """Some versions in short."""
 
     versions: int
     problems: tuple[Problem, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Untied:
+class Untied(NamedTuple):
     """A version that names a parent which is not recognised."""
 
     key: int

@@ -7,8 +7,7 @@ index of the sort order is walked and each version tested, which ends as soon as
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from diptych.catalog import query as language
 from diptych.catalog.conditions import Condition, Known, Unclear, Value, condition, words
@@ -48,8 +47,7 @@ _Clauses: TypeAlias = "list[list[tuple[bool, Condition]]]"
 """Of each clause the conditions, and whether each is denied."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Filter:
+class _Filter(NamedTuple):
     """A whole query in SQL; `narrow` where few versions can pass it."""
 
     sql: str
@@ -57,8 +55,7 @@ class _Filter:
     narrow: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Order:
+class _Order(NamedTuple):
     """What to sort by: a column, or the value of a metric or hyperparameter."""
 
     expression: str

@@ -293,7 +293,7 @@ def _with_digests(now: Sequence[Artifact], before: Sequence[Artifact]) -> tuple[
     """`now`, with the digests of files that look the same as before."""
     known: dict[Any, Artifact] = {(one.path, one.bytes, one.modified_ns): one for one in before if one.digest}
     return tuple(
-        dataclasses.replace(one, digest=same.digest)
+        one._replace(digest=same.digest)
         if one.digest is None and (same := known.get((one.path, one.bytes, one.modified_ns)))
         else one
         for one in now

@@ -166,7 +166,7 @@ def epochs(side: _Settings) -> Derived | None:
         for step, epoch in zip(series.steps, series.epochs, strict=False):
             counts = math.isfinite(epoch) and (limit is None or step <= limit)
             if counts and (reached is None or epoch > reached[0]):
-                reached = epoch, replace(series.source, pointer=_beside(series.source.pointer))
+                reached = epoch, series.source._replace(pointer=_beside(series.source.pointer))
     if reached is None:
         return None
     part = HyperParameter("epoch", reached[0], reached[1])

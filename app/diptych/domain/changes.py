@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(NamedTuple):
     """Keys of versions, by what happened to them."""
 
     added: frozenset[int] = frozenset()
@@ -27,8 +26,7 @@ class Changes:
         return bool(self.added or self.updated or self.removed or self.settings)
 
 
-@dataclass(frozen=True, slots=True)
-class Undone:
+class Undone(NamedTuple):
     """What was undone or redone."""
 
     label: str

@@ -5,8 +5,8 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 IGNORED: tuple[str, ...] = (
     # where files lie, and what a run is called
@@ -65,12 +65,11 @@ SETS: frozenset[str] = frozenset(
 """Last parts of keys whose lists are written in arbitrary order."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(NamedTuple):
     """How strictly to compare."""
 
     ignored: tuple[str, ...] = IGNORED
-    aliases: Mapping[str, str] = field(default_factory=lambda: dict(ALIASES))
+    aliases: Mapping[str, str] = ALIASES
     sets: frozenset[str] = SETS
     tolerance: float = 0.0
     """Relative difference up to which two numbers count as equal."""
@@ -83,11 +82,11 @@ class Rules:
 
     def ignoring(self, key: str) -> Rules:
         """These rules, and what stands at `key` does not matter."""
-        return self if self.ignores(key) else replace(self, ignored=(*self.ignored, _literally(key)))
+        return self if self.ignores(key) else self._replace(ignored=(*self.ignored, _literally(key)))
 
     def counting(self, key: str) -> Rules:
         """These rules without the patterns that make `key` not matter."""
-        return replace(self, ignored=tuple(glob for glob in self.ignored if not _globs((glob,)).match(key)))
+        return self._replace(ignored=tuple(glob for glob in self.ignored if not _globs((glob,)).match(key)))
 
 
 def _literally(key: str) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import overload
+from typing import NamedTuple, overload
 
 
-@dataclass(frozen=True, slots=True)
-class Digest:
+class Digest(NamedTuple):
     """A digest that says how it was made."""
 
     algorithm: str
@@ -21,8 +20,7 @@ class Digest:
         return f"{self.algorithm}:{self.value}"
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """Where a value comes from: the file, the place in it, and the reader that found it."""
 
     file: str
@@ -46,8 +44,7 @@ class Role(StrEnum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
-class Artifact:
+class Artifact(NamedTuple):
     """One file of a version as the last scan saw it."""
 
     path: str
@@ -133,8 +130,7 @@ class Relation(StrEnum):
     IDENTICAL = "same weights as"
 
 
-@dataclass(frozen=True, slots=True)
-class Lineage:
+class Lineage(NamedTuple):
     """A parent as some record declares it."""
 
     relation: Relation
@@ -146,8 +142,7 @@ class Lineage:
     """The id of the version in the catalog that was recognised as this parent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """A file that could not be used as what it claims to be; one line for people."""
 
     file: str
@@ -157,8 +152,7 @@ class Problem:
         return f"{self.file}: {self.reason}"
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(NamedTuple):
     """One version of a model. Its content never changes; what people say about it (tags, stars, note) may."""
 
     key: int
@@ -192,9 +186,9 @@ class Version:
     tags: frozenset[str] = frozenset()
     stars: int = 0
     note: str = ""
-    metrics: Mapping[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, float] = {}
     """The newest value of each metric, by `Metric.key`."""
-    hyperparameters: Mapping[str, object] = field(default_factory=dict)
+    hyperparameters: Mapping[str, object] = {}
     """By key; only what lists show and queries use, details are in the dossier."""
 
     @property

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from diptych.display import elide, visible
@@ -192,7 +191,7 @@ class Upload:
             retry=False,
         )
         try:
-            answer = yield from altered(job, lambda tick: replace(tick, done=start + tick.done))
+            answer = yield from altered(job, lambda tick: tick._replace(done=start + tick.done))
         finally:
             self.sent += body.sent
         if answer.status in (200, 201, 204):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -227,4 +226,4 @@ class Push:
         """`job` as a moment of the push."""
         at = 0 if phase is Phase.UPLOAD else len(self._parcels)
         voyage = Voyage(phase, "", at, len(self._parcels))
-        return altered(job, lambda tick: replace(self._tick(tick.text, voyage)))
+        return altered(job, lambda tick: self._tick(tick.text, voyage))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from urllib.parse import urlsplit
 
 from diptych.display import visible
@@ -114,7 +113,7 @@ class Upload:
             retry=False,
         )
         try:
-            answer = yield from altered(job, lambda tick: replace(tick, done=start + tick.done, total=self.blob.bytes))
+            answer = yield from altered(job, lambda tick: tick._replace(done=start + tick.done, total=self.blob.bytes))
         finally:
             self.sent += body.sent
         if answer.status in (201, 202, 204):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
@@ -13,8 +12,7 @@ from PySide6.QtWidgets import QWidget
 from diptych.ui.icons import icon
 
 
-@dataclass(frozen=True)
-class Action:
+class Action(NamedTuple):
     """One thing a user can do in one scope."""
 
     id: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from PySide6.QtCore import QObject, Signal
 
@@ -14,8 +14,7 @@ from diptych.ui.theme import Theme
 from diptych.workbench import Workbench
 
 
-@dataclass(frozen=True)
-class Alert:
+class Alert(NamedTuple):
     """A line at the top of the page: what happened, what to do, and a button that does it."""
 
     message: str
@@ -26,8 +25,7 @@ class Alert:
     serious: bool = False
 
 
-@dataclass(frozen=True)
-class Inspection:
+class Inspection(NamedTuple):
     """What the inspector shows of the thing under the cursor."""
 
     title: str

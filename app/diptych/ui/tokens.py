@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import NamedTuple
 
 
 class Space(IntEnum):
@@ -33,8 +33,7 @@ RAIL_ICON = 20
 RADIUS = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Palette:
+class Palette(NamedTuple):
     """Colours by what they mean. A and B keep theirs everywhere; nothing else in a table is saturated."""
 
     name: str
@@ -110,11 +109,11 @@ DARK = Palette(
     dark=True,
 )
 
-LIGHT_CONTRAST = replace(
-    LIGHT, name="light, high contrast", raised="#FFFFFF", hairline="#1B1D21", text="#000000", muted="#2B2F36",
+LIGHT_CONTRAST = LIGHT._replace(
+    name="light, high contrast", raised="#FFFFFF", hairline="#1B1D21", text="#000000", muted="#2B2F36",
     a_row="#FFFFFF", b_row="#FFFFFF", focus="#000000", primary="#000000",
 )  # fmt: skip
-DARK_CONTRAST = replace(
-    DARK, name="dark, high contrast", surface="#000000", raised="#000000", hairline="#E9EBEE", text="#FFFFFF",
+DARK_CONTRAST = DARK._replace(
+    name="dark, high contrast", surface="#000000", raised="#000000", hairline="#E9EBEE", text="#FFFFFF",
     muted="#DADDE2", a_row="#000000", b_row="#000000", focus="#FFFFFF", primary="#FFFFFF", on_primary="#000000",
 )  # fmt: skip

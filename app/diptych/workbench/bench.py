@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, TypeAlias
@@ -168,7 +167,7 @@ class Workbench:
         """
         from diptych.workbench.comparing import Comparison
 
-        return Comparison(self.dossier(left), self.dossier(right), replace(self.settings.rules, exact=exact))
+        return Comparison(self.dossier(left), self.dossier(right), self.settings.rules._replace(exact=exact))
 
     def neighbours(self, version: Version, limit: int = 20) -> tuple[Near, ...]:
         """The versions whose weights lie nearest; `NotFound` where it has no fingerprint."""

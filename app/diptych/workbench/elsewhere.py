@@ -118,7 +118,7 @@ def _told(catalog: Catalog, dossier: Dossier, text: str, files: Sequence[Deliver
     content = identity.final(artifacts)
     return replace(
         dossier,
-        version=replace(version, name=text, model=split(text)[0], path=None, places=(), artifacts=tuple(artifacts)),
+        version=version._replace(name=text, model=split(text)[0], path=None, places=(), artifacts=tuple(artifacts)),
         weights=None,
         # the same content may have been read here
         fingerprint=partial(catalog.fingerprints.of, content) if content else None,
@@ -126,4 +126,4 @@ def _told(catalog: Catalog, dossier: Dossier, text: str, files: Sequence[Deliver
 
 
 def _with_digest(artifact: Artifact, sha256: str) -> Artifact:
-    return replace(artifact, modified_ns=0, digest=Digest("sha256", sha256) if sha256 else None)
+    return artifact._replace(modified_ns=0, digest=Digest("sha256", sha256) if sha256 else None)

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -82,7 +82,7 @@ def scan(catalog: Catalog, paths: Sequence[Path]) -> Job[ScanReport]:
     folders = [root for root in roots if root.is_dir()]
     sweep.lose(folders)
     met = catalog.tally(folders, sweep.present)
-    changes = replace(sweep.changes, updated=sweep.changes.updated - sweep.changes.added)
+    changes = sweep.changes._replace(updated=sweep.changes.updated - sweep.changes.added)
     seconds = time.monotonic() - started
     problems = tuple(dict.fromkeys((*sweep.problems, *met.problems)))
     return ScanReport(changes, met.versions, sweep.files, problems, seconds)
@@ -217,7 +217,7 @@ class _Sweep:
         for number, (listing, stamp) in enumerate(changed):
             tick = Tick("Reading versions", number, len(changed), "folders", self.changes)
             if not number or self._due():
-                yield replace(tick, text=f"Reading {display.path(listing.where)}")
+                yield tick._replace(text=f"Reading {display.path(listing.where)}")
             yield from self._read(listing, stamp, tick)
         self._store()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -191,7 +190,7 @@ def test_activity_shows_what_ran_before_it_was_looked_at(context: Context, qtbot
 def test_a_push_tells_how_much_has_moved_and_how_fast() -> None:
     pace = Pace()
     tick = Tick("sending a file", 0, 268_000_000, "bytes", Voyage(Phase.UPLOAD, "model.safetensors", 2, 6))
-    told = [pace.told(moment, replace(tick, done=8e6 * moment)) for moment in (0.0, 0.5, 2.0, 9.0)]
+    told = [pace.told(moment, tick._replace(done=8e6 * moment)) for moment in (0.0, 0.5, 2.0, 9.0)]
     assert told == [
         "0 B of 268 MB",
         "4.00 MB of 268 MB",
@@ -199,5 +198,5 @@ def test_a_push_tells_how_much_has_moved_and_how_fast() -> None:
         "72.0 MB of 268 MB, 8.00 MB/s",
     ]
     assert phases(tick, told[2]).endswith("2 of 6 files   16.0 MB of 268 MB, 8.00 MB/s   model.safetensors")
-    assert pace.told(9.5, replace(tick, done=1e6)) == "1.00 MB of 268 MB"
+    assert pace.told(9.5, tick._replace(done=1e6)) == "1.00 MB of 268 MB"
     assert pace.told(10, Tick("Listing", 1, 2, "files")) == ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from diptych.job import Job, Tick
 from diptych.workbench import Workbench
@@ -13,8 +14,7 @@ CHUNK = 10_000
 """Versions grouped between two ticks."""
 
 
-@dataclass(frozen=True)
-class View:
+class View(NamedTuple):
     """What was asked for."""
 
     query: str = ""
@@ -23,8 +23,7 @@ class View:
     grouped: bool = True
 
 
-@dataclass(frozen=True)
-class Group:
+class Group(NamedTuple):
     """The versions of one model or run, in the order asked for."""
 
     model: str

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from diptych import display
 from diptych.domain.version import Kind, State, Version
@@ -46,8 +45,7 @@ _UNITS = ((10**9, "B"), (10**6, "M"), (10**3, "K"))
 ABSENT = Cell("–", Align.RIGHT, color="faint")
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(NamedTuple):
     """One column."""
 
     key: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from diptych import display
 from diptych.domain.version import State, Version
@@ -16,8 +16,7 @@ SIBLINGS = 2000
 """Checkpoints of one run looked at for the best one."""
 
 
-@dataclass(frozen=True)
-class Partner:
+class Partner(NamedTuple):
     """One version worth comparing with, and why."""
 
     reason: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from diptych.domain import directions
 from diptych.domain.version import State, Version
@@ -15,23 +15,22 @@ CHUNK = 200
 """Versions read between two ticks."""
 
 
-@dataclass(frozen=True)
-class Summary:
+class Summary(NamedTuple):
     """The checkpoints of one run taken together."""
 
     model: str
-    count: int
+    versions: int
     noun: str = "version"
     first_step: int | None = None
     last_step: int | None = None
     created: float | None = None
     """Of the newest."""
     bytes: int = 0
-    common: Mapping[str, str] = field(default_factory=dict)
+    common: Mapping[str, str] = {}
     """`format`, `dtype`, `parameters`, `base`, where all agree."""
-    states: Mapping[State, int] = field(default_factory=dict)
+    states: Mapping[State, int] = {}
     """How many are not complete, by state."""
-    metrics: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    metrics: Mapping[str, tuple[float, ...]] = {}
     """Values by step."""
 
 
@@ -49,7 +48,7 @@ def summarise(model: str, versions: Sequence[Version]) -> Summary:
             metrics.setdefault(name, []).append(value)
     return Summary(
         model=model,
-        count=len(versions),
+        versions=len(versions),
         noun="checkpoint" if kinds == {"checkpoint"} else "version",
         first_step=steps[0] if steps else None,
         last_step=steps[-1] if steps else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from diptych import display
 from diptych.catalog import Columns
@@ -34,8 +34,7 @@ FIELDS = (
 _OPERATORS = (">", "<", ":", "=")
 
 
-@dataclass(frozen=True)
-class Vocabulary:
+class Vocabulary(NamedTuple):
     """The names that queries may use in this library."""
 
     columns: Columns

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from PySide6.QtCore import QObject, QPoint, Qt
 from PySide6.QtGui import QAction, QGuiApplication
@@ -30,8 +29,7 @@ READ_AT_ONCE = 2000
 """Versions whose tags are read for the dialog; of more, the tags of the first are offered."""
 
 
-@dataclass(frozen=True)
-class _Write:
+class _Write(NamedTuple):
     title: str
     do: Callable[[], Changes]
     said: str

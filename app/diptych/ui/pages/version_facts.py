@@ -30,7 +30,7 @@ def run_inspection(run: Summary) -> Inspection:
     steps = f"{run.first_step:,} to {run.last_step:,}" if run.first_step is not None else ""
     states = ", ".join(f"{count:,} {state}" for state, count in run.states.items())
     rows = [
-        (run.noun.capitalize() + "s", f"{run.count:,}"),
+        (run.noun.capitalize() + "s", f"{run.versions:,}"),
         ("Steps", steps if run.first_step != run.last_step else steps.partition(" ")[0]),
         ("Not complete", states),
         ("Base", run.common.get("base", "")),
