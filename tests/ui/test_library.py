@@ -34,6 +34,7 @@ def shown(context: Context, qtbot: QtBot, width: int = 1280) -> LibraryPage:
     """A library page in a window of its own, its actions bound as the window does."""
     page = LibraryPage(context)
     bind(page.actions_table, page)
+    page.bound()
     context.changed.connect(page.refresh)
     qtbot.addWidget(page)
     page.resize(width, 800)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QToolButton, QWidget
 
-from diptych.ui.context import Alert, Context
+from diptych.ui.context import Alert
 from diptych.ui.icons import icon
 from diptych.ui.tokens import ICON, Space
 from diptych.ui.widgets.label import Elided, label
@@ -17,7 +17,7 @@ SHOWN_MS = 8000
 class AlertBar(QWidget):
     """Shows the newest alert."""
 
-    def __init__(self, context: Context, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("role", "raised")
         self.setAccessibleName("Message")
@@ -45,7 +45,6 @@ class AlertBar(QWidget):
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.hide)
         self.hide()
-        context.alerted.connect(self.show_alert)
 
     def show_alert(self, alert: Alert) -> None:
         """Replace what is shown."""

@@ -8,7 +8,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from diptych.display import visible
-from diptych.ui.context import Context, Inspection
+from diptych.ui.context import Inspection
+from diptych.ui.theme import Theme
 from diptych.ui.tokens import Size, Space
 from diptych.ui.widgets.label import label
 
@@ -25,12 +26,12 @@ _LONG = 10_000
 class Inspector(QFrame):
     """Shows the newest inspection."""
 
-    def __init__(self, context: Context, parent: QWidget | None = None) -> None:
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setFixedWidth(WIDTH)
         self.setProperty("role", "raised")
         self.setAccessibleName("Inspector")
-        self._theme = context.theme
+        self._theme = theme
         self._scroll = QScrollArea()
         self._scroll.setWidgetResizable(True)
         self._scroll.setAccessibleName("Facts of the row")
@@ -40,7 +41,6 @@ class Inspector(QFrame):
         column.addWidget(self._scroll)
         self._shown: Inspection | None = None
         self._pending: Inspection | None = None
-        context.inspected.connect(self.inspect)
 
     def inspect(self, inspection: Inspection | None) -> None:
         """Show `inspection`; while the panel is hidden, only remember it."""

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from PySide6.QtCore import QByteArray, QTimer
-from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QMainWindow, QMenuBar, QStackedWidget, QVBoxLayout, QWidget
 
 from diptych.domain.changes import Changes
 from diptych.ui import session
 from diptych.ui.actions import Action, Bound, bind
-from diptych.ui.alerts import AlertBar
-from diptych.ui.context import Context
-from diptych.ui.inspector import Inspector
+from diptych.ui.context import Alert, Context, Inspection
 from diptych.ui.pages.library import LibraryPage
 from diptych.ui.pages.page import Page
 from diptych.ui.status import StatusStrip
@@ -25,10 +24,15 @@ from diptych.ui.widgets.rail import Rail
 if TYPE_CHECKING:
     from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QResizeEvent, QShowEvent
 
+    from diptych.ui.alerts import AlertBar
+    from diptych.ui.inspector import Inspector
+
 NARROW_RAIL = 1100
 """Below this width the rail shows icons alone."""
 BOUND_AFTER_MS = 50
-"""By then the first page is drawn, and nobody has pressed a key yet."""
+"""Counted from when the first page has found what it shows: it is drawn by then, and nobody has pressed a key yet."""
+BOUND_AT_LATEST_MS = 250
+"""Counted from when the window is shown, whatever its page has found."""
 _MENUS = ("&File", "&Edit", "&View", "&Go", "&Help")
 WIDE_ENOUGH_TO_INSPECT = 1500
 """From this width on the inspector is open unless it was closed by hand."""
@@ -36,7 +40,7 @@ _Layout = TypeVar("_Layout", bound=QBoxLayout)
 
 
 class MainWindow(QMainWindow):
-    """The window. Pages other than the first are imported and built when they are first shown, dialogs likewise."""
+    """The window. What its first page does without is imported and built when it is first shown."""
 
     actions_table: ClassVar[tuple[Action, ...]]
 
@@ -52,10 +56,15 @@ class MainWindow(QMainWindow):
         self._bound: dict[str, list[Bound]] = {}
         self._back: list[str] = []
         self._inspect_by_hand: bool | None = None
+        self._inspection: Inspection | None = None
         self._state: dict[str, object] = session.load()
         self._build()
         self._window_actions: list[Bound] = []
-        self._menus = {title: self.menuBar().addMenu(title) for title in _MENUS}
+        self._bind_at = QTimer(self)
+        self._bind_at.setSingleShot(True)
+        self._bind_at.timeout.connect(self.bind)
+        context.alerted.connect(self._show_alert)
+        context.inspected.connect(self._inspect)
         context.changed.connect(self._refresh)
         context.version_asked.connect(self.show_version)
         context.comparison_asked.connect(self.compare)
@@ -68,12 +77,16 @@ class MainWindow(QMainWindow):
 
     def _build(self) -> None:
         # everything is made within its place: who moves to another parent is styled anew
+        menus = QMenuBar(self)
+        self.setMenuBar(menus)
+        self._menus = {title: menus.addMenu(title) for title in _MENUS}
         central = QWidget(self)
         self.setCentralWidget(central)
         column = _without_margins(QVBoxLayout(central))
         row = _without_margins(QHBoxLayout())
         column.addLayout(row, 1)
-        middle = _without_margins(QVBoxLayout())
+        self._middle = middle = _without_margins(QVBoxLayout())
+        self._row = row
         self.rail = Rail(central)
         for key, title, symbol, keys in (
             ("library", "Library", "library", "Ctrl+1"),
@@ -85,17 +98,32 @@ class MainWindow(QMainWindow):
         self.rail.add("settings", "Settings", "settings", "Settings  Ctrl+,", at_end=True)
         self.rail.chosen.connect(self.show_page)
         self.stack = QStackedWidget(central)
-        self.alerts = AlertBar(self.context, central)
-        self.inspector = Inspector(self.context, central)
-        self.inspector.hide()
         row.addWidget(self.rail)
         row.addWidget(hairline(vertical=True))
         row.addLayout(middle, 1)
-        row.addWidget(self.inspector)
-        middle.addWidget(self.alerts)
         middle.addWidget(self.stack, 1)
         column.addWidget(hairline())
         column.addWidget(StatusStrip(self.context, central))
+
+    @cached_property
+    def alerts(self) -> AlertBar:
+        """The line above the page."""
+        from diptych.ui.alerts import AlertBar
+
+        bar = AlertBar(self.centralWidget())
+        self._middle.insertWidget(0, bar)
+        return bar
+
+    @cached_property
+    def inspector(self) -> Inspector:
+        """The panel at the right."""
+        from diptych.ui.inspector import Inspector
+
+        panel = Inspector(self.context.theme, self.centralWidget())
+        panel.hide()
+        panel.inspect(self._inspection)
+        self._row.addWidget(panel)
+        return panel
 
     def bind(self) -> None:
         """Give actions their keys and menus their actions; the window does so itself, soon after its first page."""
@@ -109,6 +137,7 @@ class MainWindow(QMainWindow):
 
     def _bind_page(self, page: Page) -> None:
         self._bound[page.key] = list(bind(page.actions_table, page).values())
+        page.bound()
 
     # pages
 
@@ -128,7 +157,9 @@ class MainWindow(QMainWindow):
     def _make(self, key: str) -> Page:
         context = self.context
         if key == "library":
-            return LibraryPage(context, self.stack)
+            library = LibraryPage(context, self.stack)
+            library.found.connect(self._bind_soon)
+            return library
         if key == "welcome":
             from diptych.ui.pages.welcome import WelcomePage
 
@@ -234,6 +265,14 @@ class MainWindow(QMainWindow):
     def _count_jobs(self) -> None:
         self.rail.set_badge("activity", sum(not job.quiet for job in self.context.runner.active))
 
+    def _show_alert(self, alert: Alert) -> None:
+        self.alerts.show_alert(alert)
+
+    def _inspect(self, inspection: Inspection | None) -> None:
+        self._inspection = inspection
+        if "inspector" in vars(self):
+            self.inspector.inspect(inspection)
+
     # verbs
 
     def add_folder(self) -> None:
@@ -274,13 +313,19 @@ class MainWindow(QMainWindow):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        QTimer.singleShot(BOUND_AFTER_MS, self, self.bind)
+        if not self._window_actions:
+            self._bind_at.start(BOUND_AT_LATEST_MS)
+
+    def _bind_soon(self) -> None:
+        if not self._window_actions:
+            self._bind_at.start(BOUND_AFTER_MS)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         width = event.size().width()
         self.rail.set_narrow(width < NARROW_RAIL)
-        if self._inspect_by_hand is None:
-            self.inspector.setVisible(width >= WIDE_ENOUGH_TO_INSPECT)
+        wide = width >= WIDE_ENOUGH_TO_INSPECT
+        if self._inspect_by_hand is None and (wide or "inspector" in vars(self)):
+            self.inspector.setVisible(wide)
         super().resizeEvent(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:

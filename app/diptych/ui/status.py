@@ -19,12 +19,23 @@ class StatusStrip(QWidget):
         super().__init__(parent)
         self._context = context
         self._running: Running | None = None
+        self._job: tuple[QWidget, ...] = ()
         self.setProperty("role", "raised")
         self.setFixedHeight(context.theme.px(32))
         row = QHBoxLayout(self)
         row.setContentsMargins(Space.L, 0, Space.S, 0)
         row.setSpacing(Space.M)
+        self._row = row
         self._counts = label(role="muted")
+        row.addWidget(self._counts)
+        row.addStretch(1)
+        context.runner.changed.connect(self.show_job)
+        context.changed.connect(self.show_counts)
+        self.show_counts(Changes())
+        self.show_job()
+
+    def _make_job(self) -> None:
+        """Make what tells of a job, when there is one to tell of."""
         self._text = Elided()
         self._left = label(role="muted")
         self._bar = QProgressBar()
@@ -35,16 +46,11 @@ class StatusStrip(QWidget):
         self._cancel.setProperty("role", "flat")
         self._cancel.setAccessibleName("Cancel the running job")
         self._cancel.clicked.connect(self._stop)
-        row.addWidget(self._counts)
-        row.addStretch(1)
-        row.addWidget(self._text, 2)
-        row.addWidget(self._bar)
-        row.addWidget(self._left)
-        row.addWidget(self._cancel)
-        context.runner.changed.connect(self.show_job)
-        context.changed.connect(self.show_counts)
-        self.show_counts(Changes())
-        self.show_job()
+        self._row.addWidget(self._text, 2)
+        self._row.addWidget(self._bar)
+        self._row.addWidget(self._left)
+        self._row.addWidget(self._cancel)
+        self._job = (self._text, self._bar, self._left, self._cancel)
 
     def show_counts(self, _changes: Changes) -> None:
         """Count the versions again."""
@@ -54,7 +60,9 @@ class StatusStrip(QWidget):
         """Show the oldest job that a user would wait for."""
         running = next((job for job in self._context.runner.active if not job.quiet), None)
         self._running = running
-        for widget in (self._text, self._bar, self._left, self._cancel):
+        if running is not None and not self._job:
+            self._make_job()
+        for widget in self._job:
             widget.setVisible(running is not None)
         if running is None:
             return

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
-from PySide6.QtCore import QEvent, QModelIndex, QPoint, Qt, QTimer
-from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from diptych.domain.changes import Changes
@@ -44,6 +44,8 @@ class LibraryPage(Page):
     title = "Library"
     symbol = "library"
     actions_table: ClassVar[tuple[Action, ...]]
+    found = Signal()
+    """The versions asked for are there, and shown with the next frame."""
 
     def __init__(self, context: Context, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
@@ -164,6 +166,7 @@ class LibraryPage(Page):
             self._body.addWidget(self._nothing_found())
         self._body.setCurrentIndex(0 if shown else 1)
         self._selection_changed()
+        self.found.emit()
 
     def _arrange(self, arrangement: Arrangement) -> None:
         """Show other rows; who looks at the same list stays where they were."""
@@ -175,7 +178,7 @@ class LibraryPage(Page):
         self.model.arrange(arrangement)
         self.table.go_to(place, stay)
         if not stay:
-            self.table.verticalScrollBar().setValue(0)
+            self.table.scrollToTop()
         self.table.begin()
         self.table.setUpdatesEnabled(True)
 
@@ -293,6 +296,11 @@ class LibraryPage(Page):
         self.focus_table()
         self._selection_changed()
 
+    def bound(self) -> None:
+        from diptych.ui.widgets.pressing import Pressing  # keys are bound after the first page
+
+        self.installEventFilter(Pressing(self.table, self))
+
     def refresh(self, changes: Changes) -> None:
         self.model.forget(changes.added | changes.updated | changes.removed)
         self.model.unmark(changes.removed)
@@ -329,15 +337,6 @@ class LibraryPage(Page):
         self._strip_line.setVisible(wide)
         self.bar.set_wide(wide)
         super().resizeEvent(event)
-
-    def event(self, event: QEvent) -> bool:
-        # Space and Enter press a button that has the focus; only in the table they mark and open
-        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
-            pressing = event.key() in (Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Delete)
-            if pressing and not self.table.hasFocus():
-                event.accept()
-                return True
-        return super().event(event)
 
 
 def _any(page: LibraryPage) -> bool:

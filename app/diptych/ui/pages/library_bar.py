@@ -14,15 +14,15 @@ from diptych.ui.models.columns import RESCANNED, STATE_REASONS
 from diptych.ui.tokens import Space
 from diptych.ui.widgets.label import Elided, label
 
-_BUTTONS = (
-    ("compare", "Compare", "C", "compare"),
-    ("rescan", "Scan again", "", "refresh"),
-    ("tag", "Tag", "T", "tag"),
-    ("note", "Note", "N", "note"),
-    ("push", "Push", "P", "push"),
-    ("reveal", "Reveal in folder", "", "folder"),
-    ("remove", "Remove", "Del", "remove"),
+_OTHERS = (
+    ("rescan", "Scan again", "refresh"),
+    ("tag", "Tag  T", "tag"),
+    ("note", "Note  N", "note"),
+    ("push", "Push  P", "push"),
+    ("reveal", "Reveal in folder", "folder"),
+    ("remove", "Remove  Del", "remove"),
 )
+"""The buttons behind Compare: what is done, text with key, and icon."""
 _UNSENT = RESCANNED | {State.NO_WEIGHTS}
 """States in which a push is not what one thinks of first; the context menu has it."""
 
@@ -40,40 +40,35 @@ class SelectionBar(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(Space.L, Space.S, Space.S, Space.S)
         row.setSpacing(Space.S)
+        self._row = row
         self._text = Elided()
-        self._sides = QWidget()
-        sides = QHBoxLayout(self._sides)
-        sides.setContentsMargins(0, 0, 0, 0)
-        sides.setSpacing(Space.S)
-        self._marks = (label("A ●"), label("B ■"))
-        self._names = (Elided(), Elided())
-        for side, mark, name in zip(("a", "b"), self._marks, self._names, strict=True):
-            mark.setProperty("side", side)
-            sides.addWidget(mark)
-            sides.addWidget(name, 1)
+        self._sides: _Sides | None = None
         row.addWidget(self._text, 1)
-        row.addWidget(self._sides, 1)
         self.buttons: dict[str, QPushButton] = {}
+        """Compare; the others too once something was selected."""
         self._wide = True
-        for key, text, keys, symbol in _BUTTONS:
-            button = QPushButton(f"{text}  {keys}" if keys else text)
-            button.setObjectName(key)
-            button.setAccessibleName(text)
-            button.setProperty("role", "primary" if key == "compare" else "flat")
-            if key != "compare":
-                button.setIcon(icon(symbol))
-            button.clicked.connect(self._clicked)
-            self.buttons[key] = button
-            row.addWidget(button)
+        self._add("compare", "Compare  C")
         self.show_selection(0, None, (None, None))
+
+    def _add(self, key: str, text: str) -> QPushButton:
+        button = QPushButton(text)
+        button.setObjectName(key)
+        button.setAccessibleName(text.partition("  ")[0])
+        button.setProperty("role", "primary" if key == "compare" else "flat")
+        button.clicked.connect(self._clicked)
+        self.buttons[key] = button
+        self._row.addWidget(button)
+        return button
 
     def show_selection(self, count: int, one: Version | None, sides: Sequence[Version | None]) -> None:
         """Say what is selected (`one`: the only one) and what is A and B, and allow what can be done with it."""
-        self._sides.setVisible(any(sides))
+        if any(sides) and self._sides is None:
+            self._sides = _Sides(self)
+            self._row.insertWidget(1, self._sides, 1)
+        if self._sides is not None:
+            self._sides.setVisible(any(sides))
+            self._sides.show_versions(sides)
         self._text.setVisible(not any(sides))
-        for mark, name, version in zip(self._marks, self._names, sides, strict=True):
-            name.set_text(version.name if version else "mark another version with Space")
-            mark.setEnabled(version is not None)
         if not count:
             self._text.set_text("Select two versions, or mark them with Space, then press C")
         elif one is not None:
@@ -84,6 +79,9 @@ class SelectionBar(QWidget):
         both = all(sides)
         self.buttons["compare"].setEnabled(both or count in (1, 2))
         self.buttons["compare"].setText("Compare with…  C" if count == 1 and not both else "Compare  C")
+        if count and len(self.buttons) == 1:
+            for key, text, symbol in _OTHERS:
+                self._add(key, text).setIcon(icon(symbol))
         allowed = {
             "rescan": one is not None and one.state in RESCANNED,
             "tag": count > 0,
@@ -92,8 +90,8 @@ class SelectionBar(QWidget):
             "reveal": one is not None and one.path is not None and self._wide,
             "remove": count > 0,
         }
-        for key, shown in allowed.items():
-            self.buttons[key].setVisible(shown)
+        for key, button in self.buttons.items():
+            button.setVisible(allowed.get(key, True))
 
     def text(self) -> str:
         """What is said."""
@@ -101,7 +99,7 @@ class SelectionBar(QWidget):
 
     def sides(self) -> tuple[str, ...]:
         """The names said to be A and B; none while nothing is."""
-        return tuple(name.text() for name in self._names) if not self._sides.isHidden() else ()
+        return self._sides.names() if self._sides is not None and not self._sides.isHidden() else ()
 
     def set_wide(self, wide: bool) -> None:
         """Whether there is room for what the context menu offers too."""
@@ -109,3 +107,27 @@ class SelectionBar(QWidget):
 
     def _clicked(self) -> None:
         self.asked.emit(self.sender().objectName())
+
+
+class _Sides(QWidget):
+    """What is A and what is B."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(Space.S)
+        self._marks = (label("A ●"), label("B ■"))
+        self._names = (Elided(), Elided())
+        for side, mark, name in zip(("a", "b"), self._marks, self._names, strict=True):
+            mark.setProperty("side", side)
+            row.addWidget(mark)
+            row.addWidget(name, 1)
+
+    def show_versions(self, versions: Sequence[Version | None]) -> None:
+        for mark, name, version in zip(self._marks, self._names, versions, strict=True):
+            name.set_text(version.name if version else "mark another version with Space")
+            mark.setEnabled(version is not None)
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(name.text() for name in self._names)

@@ -175,7 +175,9 @@ class LibraryTable(RowTable):
             flags = QItemSelectionModel.SelectionFlag.NoUpdate
             self.selectionModel().setCurrentIndex(model.index(row, NAME), flags)
         if scroll and place.top is not None and (row := model.row_of(place.top)) >= 0:
-            self.verticalScrollBar().setValue(row * self._theme.row - place.offset)
+            height = row * self._theme.row - place.offset
+            if height != self.verticalOffset():  # at the start it is: the scroll bar's class need not be made for that
+                self.verticalScrollBar().setValue(height)
 
     def begin(self) -> None:
         """Go to the first row where no row is current. A run is not selected so: what is done next is meant for one."""

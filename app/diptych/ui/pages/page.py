@@ -29,6 +29,9 @@ class Page(QWidget):
     def entered(self) -> None:
         """The page came to the front: take the focus."""
 
+    def bound(self) -> None:
+        """The actions of the page have their keys from now on."""
+
     def refresh(self, changes: Changes) -> None:
         """Read again what you show of the versions that changed."""
 

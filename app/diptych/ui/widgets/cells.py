@@ -148,9 +148,9 @@ class CellDelegate(QStyledItemDelegate):
         view = option.widget
         current = isinstance(view, QTableView) and view.hasFocus() and view.currentIndex().row() == index.row()
         if _selected(option, index):
-            painter.fillRect(rect, self._theme.color("selected"))
+            paint.fill(painter, rect, self._theme.color("selected"))
         elif current:
-            painter.fillRect(rect, self._theme.color("hover"))
+            paint.fill(painter, rect, self._theme.color("hover"))
         painter.setPen(self._line)
         painter.drawLine(rect.bottomLeft(), rect.bottomRight())
         if current and isinstance(view, QTableView) and _first(view, index):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from PySide6.QtCore import QEvent, Qt, QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import QLineEdit, QWidget
 
@@ -86,20 +86,20 @@ class FilterField(QLineEdit):
             self.style().unpolish(self)
             self.style().polish(self)
 
-    def event(self, event: QEvent) -> bool:
+    def focusNextPrevChild(self, forward: bool) -> bool:
         # Tab takes the first suggestion; without one it goes on to the next widget
-        offers = self._offers
-        if offers is not None and offers.shown() and event.type() == QEvent.Type.KeyPress:
-            assert isinstance(event, QKeyEvent)
-            if event.key() == Qt.Key.Key_Tab or (event.key() in _ENTER and offers.is_chosen()):
-                offers.take()
-                return True
-        return super().event(event)
+        if forward and self._offers is not None and self._offers.shown():
+            self._offers.take()
+            return True
+        return super().focusNextPrevChild(forward)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key = event.key()
+        offers = self._offers
         if key == Qt.Key.Key_Escape:
             self._escape()
+        elif key in _ENTER and offers is not None and offers.shown() and offers.is_chosen():
+            offers.take()
         elif key in _ENTER or key == Qt.Key.Key_Down:
             self._offer_nothing()
             self.ask()

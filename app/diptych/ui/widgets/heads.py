@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHeaderView, QWidget
 
 from diptych.ui.theme import Theme
 from diptych.ui.tokens import Size, Space
+from diptych.ui.widgets.paint import fill
 
 HEAD = int(Qt.ItemDataRole.UserRole) + 2
 
@@ -52,7 +53,7 @@ class Heads(QHeaderView):
         head = self._head(section)
         theme = self._theme
         painter.save()
-        painter.fillRect(rect, theme.color("surface"))
+        fill(painter, rect, theme.color("surface"))
         painter.setPen(QPen(theme.color("hairline"), 1))
         painter.drawLine(rect.bottomLeft(), rect.bottomRight())
         font = theme.font(Size.CAPTION)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, Qt
-from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPainterPath, QPen, QPolygonF
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPainterPath, QPen, QPolygonF
 
 from diptych.ui.theme import Theme
 from diptych.ui.tokens import RADIUS, Size, Space
@@ -16,6 +16,12 @@ _STAR = 12
 FOCUS_BAR = 3
 CHIP_LEAST = 72
 """A word cut to less than this says nothing."""
+
+
+def fill(painter: QPainter, area: QRect, color: QColor) -> None:
+    """Fill `area`. Qt's own `fillRect` takes gradients too, and PySide makes their 170 names before it has a look."""
+    painter.setBackground(color)
+    painter.eraseRect(area)
 
 
 def stars(painter: QPainter, theme: Theme, area: QRect, count: int, lively: bool = False) -> None:
@@ -121,7 +127,7 @@ def rating_width(theme: Theme) -> int:
 
 def row_focus(painter: QPainter, theme: Theme, rect: QRect) -> None:
     """The sign of the row that keys go to: a bar at its left end."""
-    painter.fillRect(QRect(rect.left(), rect.top(), FOCUS_BAR, rect.height() - 1), theme.color("focus"))
+    fill(painter, QRect(rect.left(), rect.top(), FOCUS_BAR, rect.height() - 1), theme.color("focus"))
 
 
 def _star(box: QRectF) -> QPainterPath:

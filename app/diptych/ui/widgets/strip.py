@@ -58,6 +58,9 @@ class Strip(QListView):
 
     def show_entries(self, entries: Sequence[Entry]) -> None:
         """Replace what is listed; the chosen entry stays chosen where it is still there."""
+        if not self._entries.entries:
+            self._entries.replace(entries)
+            return
         target = self.current()
         place = self.verticalScrollBar().value()
         self._entries.replace(entries)
@@ -90,7 +93,6 @@ class Strip(QListView):
         palette = self.palette()
         palette.setColor(palette.ColorRole.Base, self._theme.color("raised"))
         self.setPalette(palette)
-        self.setStyleSheet(f"QListView {{ background: {self._theme.palette.raised}; }}")
         self.scheduleDelayedItemsLayout()
 
 

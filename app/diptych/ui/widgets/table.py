@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QAbstractItemModel, QEvent, QItemSelectionModel, QModelIndex, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
@@ -21,7 +23,7 @@ class RowTable(QTableView):
     def __init__(self, theme: Theme, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
-        own_viewport(self)
+        own_viewport(self, canvas=_Canvas(self._leave))
         self.delegate = CellDelegate(theme, self)
         self.setItemDelegate(self.delegate)
         self.setAccessibleName(name)
@@ -63,15 +65,18 @@ class RowTable(QTableView):
         if index.isValid() and event.button() == Qt.MouseButton.LeftButton:
             self.opened.emit(index)
 
-    def viewportEvent(self, event: QEvent) -> bool:
-        if event.type() in (QEvent.Type.MouseMove, QEvent.Type.Leave, QEvent.Type.Wheel):
-            at = self.viewport().mapFromGlobal(self.cursor().pos()) if not isinstance(event, QMouseEvent) else None
-            point = event.position().toPoint() if isinstance(event, QMouseEvent) else at
-            left = event.type() == QEvent.Type.Leave or point is None
-            self._hover(-1 if left or point is None else self.rowAt(point.y()))
-        elif event.type() in (QEvent.Type.FocusIn, QEvent.Type.FocusOut):
-            self.viewport().update()
-        return super().viewportEvent(event)
+    # the pointer: `viewportEvent` would hear of all of it, and have PySide make every class of event at the start
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        self._hover(self.rowAt(event.position().toPoint().y()))
+        super().mouseMoveEvent(event)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        self._hover(self.rowAt(event.position().toPoint().y()))
+        super().wheelEvent(event)
+
+    def _leave(self) -> None:
+        self._hover(-1)
 
     def _hover(self, row: int) -> None:
         if row != self.delegate.hovered:
@@ -92,6 +97,18 @@ class RowTable(QTableView):
         self.verticalHeader().setDefaultSectionSize(self._theme.row)
         self.heads.fit()
         self.viewport().update()
+
+
+class _Canvas(QWidget):
+    """The viewport of a table, which tells when the pointer has left it."""
+
+    def __init__(self, left: Callable[[], None]) -> None:
+        super().__init__()
+        self._left = left
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self._left()
+        super().leaveEvent(event)
 
 
 class ReportTable(RowTable):

@@ -6,13 +6,15 @@ from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QAbstractScrollArea, QWidget
 
 
-def own_viewport(area: QAbstractScrollArea, role: QPalette.ColorRole = QPalette.ColorRole.Base) -> None:
-    """Give `area` a viewport that Python has made.
+def own_viewport(
+    area: QAbstractScrollArea, role: QPalette.ColorRole = QPalette.ColorRole.Base, canvas: QWidget | None = None
+) -> None:
+    """Give `area` a viewport that Python has made; `canvas`, where it is to be more than a plain widget.
 
     Where Qt has made the widget itself, PySide compares it with every class of widget before it wraps it, which takes
     longer than the window may stand still.
     """
-    canvas = QWidget()
+    canvas = canvas or QWidget()
     canvas.setObjectName("qt_scrollarea_viewport")  # as Qt calls its own
     canvas.setAutoFillBackground(True)
     canvas.setBackgroundRole(role)
