@@ -5,22 +5,23 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-_UNSAFE = re.compile("[\0\ud800-\udfff]")
-_ESCAPED = re.compile("\0([0-9a-f]{4})")
-_DIGITS = re.compile(r"\d+")
-_HUMPS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])")
+_UNSAFE = "[\0\ud800-\udfff]"
+_ESCAPED = "\0([0-9a-f]{4})"
+_DIGITS = r"\d+"
+_HUMPS = r"(?<=[a-z])(?=[A-Z])|(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])"
+"""Compiled when they are first needed: a list of plain names needs none."""
 
 
 def stored(text: str) -> str:
     """`text` with NUL and lone surrogates written as NUL and four hexadecimal digits; most text stays as it is."""
     if text.isascii() and "\0" not in text:
         return text
-    return _UNSAFE.sub(lambda match: f"\0{ord(match[0]):04x}", text)
+    return re.sub(_UNSAFE, lambda match: f"\0{ord(match[0]):04x}", text)
 
 
 def restored(text: str) -> str:
     """The text that `stored` was given."""
-    return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text) if "\0" in text else text
+    return re.sub(_ESCAPED, lambda match: chr(int(match[1], 16)), text) if "\0" in text else text
 
 
 def place_text(path: Path | str) -> str:
@@ -42,10 +43,10 @@ def below(path: Path) -> tuple[str, str, str]:
 
 def sorting(name: str) -> str:
     """`name` so that plain comparison puts `checkpoint-200` before `checkpoint-1000`."""
-    return _DIGITS.sub(lambda match: match[0].lstrip("0").zfill(12), stored(name).casefold())
+    return re.sub(_DIGITS, lambda match: match[0].lstrip("0").zfill(12), stored(name).casefold())
 
 
 def words(name: str) -> str:
     """`name` with its inner words beside it, so that `llama` finds `TinyLlama3`."""
-    split = _HUMPS.sub(" ", name)
+    split = re.sub(_HUMPS, " ", name)
     return name if split == name else f"{name} {split}"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QCursor, QFontMetrics, QPainter, QPen
@@ -19,14 +18,13 @@ _ROOT = QModelIndex()
 _ENTRY = int(Qt.ItemDataRole.UserRole) + 1
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One line of a strip."""
 
     title: str
     target: str = ""
     """What is asked for when it is chosen."""
-    count: str = ""
+    number: str = ""
     symbol: str = ""
     heading: bool = False
     color: str = "text"
@@ -129,7 +127,7 @@ class _Entries(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return entry.title
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return f"{entry.title}, {entry.count}" if entry.count else entry.title
+            return f"{entry.title}, {entry.number}" if entry.number else entry.title
         return None
 
 
@@ -177,11 +175,11 @@ class _EntryDelegate(QStyledItemDelegate):
         font = theme.font(bold=selected)
         painter.setFont(font)
         small = theme.font(Size.CAPTION)
-        room = QFontMetrics(small).horizontalAdvance(entry.count) + Space.S if entry.count else 0
+        room = QFontMetrics(small).horizontalAdvance(entry.number) + Space.S if entry.number else 0
         painter.setPen(theme.color(entry.color))
         text = painter.fontMetrics().elidedText(entry.title, Qt.TextElideMode.ElideMiddle, area.width() - room)
         painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
         painter.setFont(small)
         painter.setPen(theme.color("muted"))
-        painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, entry.count)
+        painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, entry.number)
         painter.restore()
