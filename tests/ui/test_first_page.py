@@ -15,7 +15,8 @@ HEAVY = (
     "diptych.workbench.comparing", "diptych.ui.pages.welcome", "diptych.ui.pages.activity",
     "diptych.ui.pages.settings", "diptych.ui.pages.version", "diptych.ui.pages.compare", "diptych.ui.palette",
     "diptych.ui.shortcuts", "diptych.ui.dialogs.columns", "diptych.ui.dialogs.note", "diptych.ui.dialogs.tags",
-    "diptych.ui.dialogs.unusable", "diptych.ui.widgets.suggestions", "diptych.ui.widgets.passage", "platformdirs",
+    "diptych.ui.dialogs.unusable", "diptych.ui.widgets.suggestions", "diptych.ui.widgets.passage",
+    "diptych.ui.alerts", "diptych.ui.inspector", "platformdirs",
 )  # fmt: skip
 CODE = """
 import linecache, sys
@@ -28,8 +29,9 @@ while not page.model.rowCount() or not page.strip.entries():
     app.processEvents()
 window.grab()
 loaded = sorted(sys.modules)
-from PySide6 import QtCore, QtWidgets
-made = [name for name in ("QStyle", "QCompleter", "QTextEdit", "QUrl") if name in vars(QtCore) | vars(QtWidgets)]
+from PySide6 import QtCore, QtGui, QtWidgets
+late = "QStyle", "QCompleter", "QTextEdit", "QUrl", "QGradient", "QScrollBar", "QScrollEvent"
+made = [name for name in late if name in vars(QtCore) | vars(QtGui) | vars(QtWidgets)]
 window.close()
 window.context.workbench.catalog.close()
 print(*loaded)

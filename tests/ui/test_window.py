@@ -23,6 +23,7 @@ from diptych.ui.palette import CommandPalette
 from diptych.ui.runner import Runner
 from diptych.ui.shortcuts import ShortcutSheet
 from diptych.ui.theme import Theme
+from diptych.ui.widgets.passage import Passage
 from diptych.workbench import Workbench
 from making import make_adapter, make_model, make_run
 
@@ -225,6 +226,30 @@ def test_an_alert_offers_its_remedy(open_window: OpenWindow, qtbot: QtBot) -> No
     qtbot.mouseClick(remedy, Qt.MouseButton.LeftButton)
     assert taken == [True]
     assert window.alerts.message() == ""
+
+
+def test_keys_and_menus_come_by_themselves(qapp: QApplication, qtbot: QtBot, workbench: Workbench) -> None:
+    window = MainWindow(Context(workbench, Runner(), Theme(qapp, "light")))
+    window.show()
+    entries = window.menuBar().actions()
+    qtbot.waitUntil(lambda: all(menu.actions() for entry in entries if (menu := entry.menu()) is not None))
+    assert {key.toString() for action in window.actions() for key in action.shortcuts()} >= {"Ctrl+1", "Ctrl+K"}
+    window.close()
+    window.deleteLater()
+
+
+def test_an_inspector_opened_later_shows_what_is_under_the_cursor(
+    open_window: OpenWindow, qtbot: QtBot, models: Path
+) -> None:
+    window = open_window()
+    finish(window.context.workbench.scan([models]))
+    window.show_page("library")
+    page = window.page("library")
+    assert isinstance(page, LibraryPage)
+    qtbot.waitUntil(lambda: page.table.currentIndex().isValid() and not window.context.runner.active)
+    window.toggle_inspector()
+    assert not window.inspector.isHidden()
+    assert any("sft" in one.toPlainText() or "lora" in one.toPlainText() for one in window.findChildren(Passage))
 
 
 def test_the_next_start_takes_up_where_the_last_ended(open_window: OpenWindow, qtbot: QtBot, models: Path) -> None:
