@@ -98,7 +98,7 @@ def values_of_halves(counts: NDArray[np.int64]) -> tuple[NDArray[np.float64], ND
 
 def octaves(changes: NDArray[np.float64]) -> NDArray[np.int64]:
     """How often each sign and exponent comes."""
-    return np.bincount(changes.view(np.uint64) >> np.uint64(52), minlength=OCTAVES)
+    return np.bincount((changes.view(np.uint64) >> np.uint64(52)).astype(np.int64), minlength=OCTAVES)
 
 
 def by_octaves(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64], int]:

@@ -228,7 +228,7 @@ def _keys_of_codes(pair: _Pair, counts: NDArray[np.int64]) -> NDArray[np.int64]:
     found = np.zeros(2 * HALVES + OCTAVES, np.int64)
     np.add.at(found, x.view(np.uint32) >> 16, counts[there])
     np.add.at(found, HALVES + (y.view(np.uint32) >> 16), counts[there])
-    changes = _minus(_real(y), _real(x)).view(np.uint64) >> np.uint64(52)
+    changes = (_minus(_real(y), _real(x)).view(np.uint64) >> np.uint64(52)).astype(np.int64)
     np.add.at(found, 2 * HALVES + changes, counts[there])
     return found
 
