@@ -18,7 +18,7 @@ from diptych.domain.tensor import TensorInfo
 from diptych.domain.version import Kind, Problem, Role, State
 from diptych.job import finish
 from diptych.workbench.turning import turned
-from dossiers import Bytes, artifact, dossier, version
+from dossiers import artifact, dossier, version
 
 Arrays = Mapping[str, NDArray[Any]]
 DTYPES = {np.dtype(np.float32): "F32", np.dtype(np.float64): "F64", np.dtype(np.float16): "F16"}
@@ -191,21 +191,6 @@ def test_a_cast_is_not_called_a_move() -> None:
     moved = texts(compared(weighted(ours), weighted(theirs)))
     assert "1 of 2 layers moved" in moved
     assert not any("every change" in text for text in moved)
-
-
-def test_packed_weights_are_not_called_reshaped_nor_their_layers_unchanged() -> None:
-    ours = llama()
-    source = Bytes({
-        name: ("F32", array.shape, array.tobytes()) if array.ndim == 1
-        else ("U32", (array.shape[0], array.shape[1] // 4), bytes(array.size))
-        for name, array in ours.items()
-    })  # fmt: skip
-    packed = dossier(tensors=tuple(source.tensors()), weights=lambda: source)
-    sheet = compared(weighted(ours), packed)
-    assert f"{sum(a.ndim > 1 for a in ours.values())} tensors not compared: packed as U32 in B, which is not read" in (
-        texts(sheet)
-    )
-    assert not any("unchanged" in text or "reshaped" in text for text in texts(sheet))
 
 
 def test_layers_that_stay_are_told_in_words() -> None:

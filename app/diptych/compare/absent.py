@@ -22,6 +22,11 @@ def weights(dossier: Dossier, side: str) -> str:
     return f"no weights of {side} are here"
 
 
+def incomplete(dossier: Dossier, side: str) -> str:
+    """Why a tensor that `side` has not may well belong to it; empty where all of its files are here."""
+    return f"{side}'s weights are not complete" if dossier.version.state is State.PARTIAL else ""
+
+
 def configuration(dossier: Dossier, side: str) -> str:
     """Why `side` has no setting of its architecture."""
     if fault := _fault(dossier, Role.CONFIG):

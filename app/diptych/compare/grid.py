@@ -67,8 +67,9 @@ def _symbol(rows: list[Row], status: Status) -> str:
         return TIED
     if any(row.status in (Status.LEFT_ONLY, Status.RIGHT_ONLY) for row in rows):
         return "╳"
-    if any(row.values.get("shape_left") != row.values.get("shape_right") for row in rows):
-        return "≠"
+    shapes = [(row.values.get("shape_left"), row.values.get("shape_right")) for row in rows]
+    if apart := [pair for pair in shapes if pair[0] != pair[1]]:
+        return "╳" if any(None in pair for pair in apart) else "≠"
     return "=" if status is Status.SAME else ""
 
 

@@ -18,7 +18,7 @@ from diptych.compare.grid import grid
 from diptych.compare.structure import Pairing, pairings, tied_on_both
 from diptych.domain.dossier import Dossier
 from diptych.domain.rules import Rules
-from diptych.domain.sheet import Clause, Column, Row, Sheet
+from diptych.domain.sheet import Clause, Column, Row, Sheet, Status
 from diptych.domain.tensor import TensorSource
 from diptych.errors import DiptychError
 from diptych.job import Job, Tick
@@ -85,10 +85,14 @@ class _Progress:
         self.tied = tied_on_both(left, right)
         self.rows: dict[str, Row] = {}
         self.names = _unique([pair.name for pair in self.pairs])
+        lacking = {
+            Status.LEFT_ONLY: absent.incomplete(right, "B"), Status.RIGHT_ONLY: absent.incomplete(left, "A"),
+        }  # fmt: skip
         for name, pair in zip(self.names, self.pairs, strict=True):
             row = measured.structural(name, pair)
             if row is not None:
-                self.rows[name] = row
+                why = lacking.get(row.status)
+                self.rows[name] = replace(row, status=Status.NOT_COMPARABLE, note=why) if why else row
         self.waiting = {
             pair.read: name
             for name, pair in zip(self.names, self.pairs, strict=True)
