@@ -82,10 +82,12 @@ def write(path: Path, seed: int, megabytes: int) -> None:
             file.write((values.view("<u4") >> 16).astype("<u2").tobytes())
 
 
-def timed(script: str, paths: list[Path], environment: dict[str, str]) -> float:
-    begin = time.perf_counter()
+def timed(script: str, paths: list[Path], environment: dict[str, str]) -> tuple[float, float]:
+    """Seconds by the clock, and of all cores together, that a process takes from its start to its end."""
+    before, begin = os.times(), time.perf_counter()
     subprocess.run([sys.executable, "-c", script, *paths], env=environment, check=True)
-    return time.perf_counter() - begin
+    clock, after = time.perf_counter() - begin, os.times()
+    return clock, after.children_user - before.children_user + after.children_system - before.children_system
 
 
 def measure_pass(folder: Path, size: int, files: int, rounds: int) -> None:
@@ -95,15 +97,17 @@ def measure_pass(folder: Path, size: int, files: int, rounds: int) -> None:
         write(path, at, size)
     timed("from diptych.tensors.engine import engine; assert engine().wait()", [], environment)
     for chosen in (paths, paths[:1]):
-        times: dict[str, list[float]] = {HASHING: [], PASS: []}
+        times: dict[str, list[tuple[float, float]]] = {HASHING: [], PASS: []}
         for _ in range(rounds):
             for script, found in times.items():
                 found.append(timed(script, chosen, environment))
         total = sum(path.stat().st_size for path in chosen)
-        alone, whole = (statistics.median(found) for found in times.values())
-        best = min(times[HASHING]) / min(times[PASS])
+        (alone, alone_cpu), (whole, whole_cpu) = (map(statistics.median, zip(*found, strict=True))
+                                                  for found in times.values())  # fmt: skip
+        best = min(times[HASHING])[0] / min(times[PASS])[0]
         print(f"{len(chosen)} x {size} MB: SHA-256 alone {total / alone / 1e9:5.2f} GB/s, the whole pass", end=" ")
-        print(f"{total / whole / 1e9:5.2f} GB/s: {alone / whole:4.2f} (best {best:4.2f})   goal 0.85", flush=True)
+        print(f"{total / whole / 1e9:5.2f} GB/s: {alone / whole:4.2f} (best {best:4.2f}),", end=" ")
+        print(f"by CPU {alone_cpu / whole_cpu:4.2f}   goal 0.85", flush=True)
         timed(WARM, chosen, environment)
 
 
