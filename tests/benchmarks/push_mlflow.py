@@ -2,7 +2,8 @@
 
 `python tests/benchmarks/push_mlflow.py --size 1000` sends so many megabytes. Each push is a process of its own, so that
 its memory is its own; what is timed is the push from the first request to the version in the registry, without starting
-the program and, for ours, without hashing the file. Goals: at least 1.0 of the client's speed, at most 150 MB.
+the program (a push of a few bytes comes before) and, for ours, without hashing the file. Goals: at least 1.0 of the
+client's speed, at most 150 MB.
 """
 
 from __future__ import annotations
@@ -36,26 +37,34 @@ import mlflow
 from mlflow import MlflowClient
 port, path, name = sys.argv[1:]
 client = MlflowClient(f"http://127.0.0.1:{port}")
+def push(path, name):
+    run = client.create_run(client.create_experiment(name))
+    client.log_artifact(run.info.run_id, path, "model")
+    client.create_registered_model(name)
+    version = client.create_model_version(name, f"runs:/{run.info.run_id}/model", run.info.run_id)
+    client.set_registered_model_alias(name, "champion", version.version)
+push(__import__("logging").__file__, name + "-first")
 begun = time.perf_counter()
-run = client.create_run(client.create_experiment(name))
-client.log_artifact(run.info.run_id, path, "model")
-client.create_registered_model(name)
-version = client.create_model_version(name, f"runs:/{run.info.run_id}/model", run.info.run_id)
-client.set_registered_model_alias(name, "champion", version.version)
+push(path, name)
 print(time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 """
 
 
 def push(port: int, path: Path, digest: str, name: str) -> None:
     """One push of ours; prints seconds and the most memory that the process has had."""
-    size = path.stat().st_size
-    version = Version(1, digest, name, name, Kind.MODEL, State.COMPLETE, path.parent, bytes=size)
-    parcel = Parcel(path.name, size, digest, Role.WEIGHTS, path)
-    remote = open_remote(parse(f"mlflow+http://127.0.0.1:{port}/{name}"), None, Network())
+    few = b"a few bytes"
+    ship(port, Parcel("first", len(few), hashlib.sha256(few).hexdigest(), Role.OTHER, None, few), f"{name}-first")
     begun = time.perf_counter()
+    ship(port, Parcel(path.name, path.stat().st_size, digest, Role.WEIGHTS, path), name)
+    print(time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+
+
+def ship(port: int, parcel: Parcel, name: str) -> None:
+    """A version of one file, by a remote of its own."""
+    version = Version(1, parcel.sha256, name, name, Kind.MODEL, State.COMPLETE, Path("/"), bytes=parcel.bytes)
+    remote = open_remote(parse(f"mlflow+http://127.0.0.1:{port}/{name}"), None, Network())
     plan = finish(remote.plan(Shipment(version, (parcel,)), Wishes(reference="champion")))
     finish(remote.push(plan, Notes()))
-    print(time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
     remote.close()
 
 

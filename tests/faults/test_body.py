@@ -49,10 +49,10 @@ async def no_pause(count: int) -> None:
 
 @pytest.mark.parametrize("on_disk", [True, False])
 def test_a_quick_connection_gets_large_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on_disk: bool) -> None:
-    body = Body(parcel(noise(5 << 20), tmp_path / "file" if on_disk else None))
+    body = Body(parcel(noise(10 << 20), tmp_path / "file" if on_disk else None))
     found = sizes(body, monkeypatch, 1e9)
     assert found[0] == 256 * KIB
-    assert found[-1] == 1024 * KIB
+    assert found[-1] == 2048 * KIB
 
 
 def test_a_slow_connection_gets_small_pieces_so_that_one_sees_it_move(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from diptych.domain.shipping import Parcel
 from diptych.errors import Conflict
 from diptych.opening import open_regular
 
-_PIECE = 1 << 20
+_PIECE = 2 << 20
 _LEAST, _USUAL = 1 << 16, 1 << 18
 _BRISK, _SLOW = 0.05, 0.25
 """Seconds for one piece: below the one the next may be larger, above the other it is smaller."""
