@@ -25,6 +25,7 @@ class CommandPalette(QDialog):
     def __init__(self, context: Context, actions: Sequence[Bound], parent: QWidget) -> None:
         super().__init__(parent)
         self.setWindowTitle("Commands")
+        self.setProperty("role", "floating")  # it has no frame, and what lies below has the same colour
         self.setWindowFlags(Qt.WindowType.Dialog | Qt.WindowType.FramelessWindowHint)
         self._context = context
         self._actions = [action for action in actions if action.isEnabled()]
