@@ -24,36 +24,16 @@ from diptych.job import Tick, finish
 from diptych.tensors import fingerprinting as module
 from diptych.tensors import sketch
 from diptych.tensors.digest import stamp_of
-from diptych.tensors.engine import Engine
 from diptych.tensors.fingerprinting import Asked, FilePrint, fingerprint_files
-from diptych.tensors.native import Arithmetic
 from diptych.tensors.sketch import estimate
 from making import bfloat16, write_safetensors
-
-
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    """An engine whose cache a child process has filled."""
-    engine = Engine(tmp_path_factory.mktemp("cache"))
-    assert engine.wait()
-    return engine
+from serving import serve
 
 
 @pytest.fixture(params=["plain", "compiled"])
 def either(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both arithmetics in turn."""
-    served = _Serving(request.getfixturevalue("filled") if request.param == "compiled" else None)
-    monkeypatch.setattr(module, "engine", lambda: served)
-
-
-class _Serving:
-    """An engine that has compiled arithmetic at once, or never."""
-
-    def __init__(self, engine: Engine | None) -> None:
-        self._engine = engine
-
-    def arithmetic(self, size: int) -> Arithmetic | None:
-        return self._engine.arithmetic(2**40) if self._engine else None
+    serve(request.param, module, request, monkeypatch)
 
 
 def asked(path: Path) -> Asked:

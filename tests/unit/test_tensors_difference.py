@@ -26,44 +26,20 @@ from diptych.tensors import engine as engines
 from diptych.tensors import plain
 from diptych.tensors.difference import TensorDifference, difference
 from diptych.tensors.engine import Engine
-from diptych.tensors.native import Arithmetic
 from diptych.tensors.sums import fresh
 from making import write_safetensors
+from serving import serve
 
 Raw = NDArray[np.uint8]
 FAST = ("BF16", "F16", "F32", "F8_E4M3", "F8_E5M2")
-
-
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    """An engine whose cache a child process has filled."""
-    engine = Engine(tmp_path_factory.mktemp("cache"))
-    assert engine.wait()
-    return engine
 
 
 @pytest.fixture
 def chosen(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Which arithmetic serves, by the test's parameter."""
     which: str = request.param
-    served = _Compiled(request.getfixturevalue("filled")) if which == "compiled" else _Plain()
-    monkeypatch.setattr(module, "engine", lambda: served)
+    serve(which, module, request, monkeypatch)
     return which
-
-
-class _Compiled:
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    def arithmetic(self, size: int) -> Arithmetic | None:
-        compiled = self._engine.arithmetic(2**40)
-        assert compiled is not None
-        return compiled
-
-
-class _Plain:
-    def arithmetic(self, size: int) -> Arithmetic | None:
-        return None
 
 
 both = pytest.mark.parametrize("chosen", ["plain", "compiled"], indirect=True)

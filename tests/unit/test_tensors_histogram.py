@@ -21,10 +21,9 @@ from diptych.formats import open_weights
 from diptych.job import Tick, finish
 from diptych.tensors import histogram as module
 from diptych.tensors.bins import Bins, equal_bins
-from diptych.tensors.engine import Engine
 from diptych.tensors.histogram import Histogram, Histograms, histograms
-from diptych.tensors.native import Arithmetic
 from making import write_safetensors
+from serving import serve
 
 Raw = NDArray[np.uint8]
 FAST = ("BF16", "F16", "F32", "F8_E4M3", "F8_E5M2")
@@ -32,29 +31,12 @@ LARGE = 1_100_003
 """Elements: more than a piece, and no whole number of blocks."""
 
 
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    """An engine whose cache a child process has filled."""
-    engine = Engine(tmp_path_factory.mktemp("cache"))
-    assert engine.wait()
-    return engine
-
-
 @pytest.fixture
 def chosen(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Which arithmetic serves, by the test's parameter."""
     which = cast("str", request.param)
-    compiled = request.getfixturevalue("filled").arithmetic(2**40) if which == "compiled" else None
-    monkeypatch.setattr(module, "engine", lambda: _Serving(compiled))
+    serve(which, module, request, monkeypatch)
     return which
-
-
-class _Serving:
-    def __init__(self, compiled: Arithmetic | None) -> None:
-        self._compiled = compiled
-
-    def arithmetic(self, size: int) -> Arithmetic | None:
-        return self._compiled
 
 
 both = pytest.mark.parametrize("chosen", ["plain", "compiled"], indirect=True)
