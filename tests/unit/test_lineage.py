@@ -152,6 +152,16 @@ def test_what_was_exported_from_a_run_is_no_parent_of_its_checkpoints(workbench:
 # what lies beside the weights ----------------------------------------------------------------------------------------
 
 
+def test_of_two_with_one_declared_parent_none_is_guessed_to_be_the_others(workbench: Workbench) -> None:
+    finish(workbench.scan([workbench.sample_library()]))
+    finish(workbench.fingerprint())
+    names = {version.id: version.name for version in workbench.page(limit=None)}
+    found = {
+        (names[edge.child], *(names[one] for one in edge.parents)) for edge in finish(workbench.infer_lineage()).edges
+    }
+    assert found == {("base-pretrain/checkpoint-600", "base-pretrain/checkpoint-400")}
+
+
 def inferred(workbench: Workbench, folder: Path) -> dict[str, Edge]:
     """The inferred edges of a folder that is scanned and fingerprinted, by the name of the child."""
     finish(workbench.scan([folder]))

@@ -234,11 +234,14 @@ class _Family:
         found = self._kinship(parent, child)
         if found is None:
             return None
+        direction = self._direction(at, place)
+        if direction == _BY_CENTRE and _declared_siblings(parent, child):
+            return None  # what they are made from is known, and tells why they are alike
         same_run = _same_run(parent, child)
         rivals = [float(apart[other]) for other in before[1:2]]
         beside = signs(parent, child)
         choice = 1.0 if same_run or beside.named else _choice(float(apart[at]), rivals)
-        confidence = weighed(related(found), beside.odds) * self._direction(at, place) * choice
+        confidence = weighed(related(found), beside.odds) * direction * choice
         if confidence < LEAST:
             return None
         self._parents[place] = at
@@ -344,6 +347,11 @@ def _identical(found: Kinship) -> Iterator[str]:
 
 def _same_run(a: Version, b: Version) -> bool:
     return a.model == b.model and a.step is not None and b.step is not None
+
+
+def _declared_siblings(a: Version, b: Version) -> bool:
+    """Whether records of both name the same version as what they are made from."""
+    return a.base is not None and b.base is not None and a.base.parent is not None and a.base.parent == b.base.parent
 
 
 def _choice(nearest: float, rivals: Sequence[float]) -> float:
