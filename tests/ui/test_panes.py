@@ -410,6 +410,7 @@ def test_curves_are_told_apart_without_colour(context: Context, curves: Sheet, q
     assert list(pane.cards) == ["loss"]
     canvas = pane.cards["loss"].plot.focusProxy()
     assert isinstance(canvas, FigureCanvasQTAgg)
+    canvas.draw()
     a, b = canvas.figure.axes[0].lines[:2]
     assert (a.get_marker(), a.get_linestyle()) == ("o", "-")
     assert (b.get_marker(), b.get_linestyle()) == ("s", "--")

@@ -1,7 +1,8 @@
-"""Draws charts one a turn of the event loop: each takes a frame or two, and several at once would stop the window."""
+"""Draws charts a stroke a turn of the event loop: a whole one takes some frames, and the window would stop for it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 from weakref import ref
 
@@ -10,10 +11,10 @@ from shiboken6 import isValid
 
 
 class Canvas(Protocol):
-    """Something that draws itself when it is its turn, if it can be seen."""
+    """Something that draws itself when it is its turn."""
 
-    def draw_seen(self) -> None:
-        """Draw now."""
+    def strokes(self) -> Iterator[None]:
+        """Draw, a little between two steps; nothing if nobody would see it."""
 
 
 class Brush(QObject):
@@ -22,22 +23,38 @@ class Brush(QObject):
     def __init__(self) -> None:
         super().__init__()
         self._waiting: list[ref[Canvas]] = []
+        self._canvas: ref[Canvas] | None = None
+        self._strokes: Iterator[None] = iter(())
         self._timer = QTimer(self)
         self._timer.setInterval(0)
-        self._timer.timeout.connect(self._draw_next)
+        self._timer.timeout.connect(self._stroke)
 
     def ask(self, canvas: Canvas) -> None:
-        """Have a chart drawn when there is time; asking twice draws it once."""
+        """Have a chart drawn when there is time; asking twice draws it once, and anew if it was being drawn."""
+        self.leave(canvas)
         if not any(waiting() is canvas for waiting in self._waiting):
             self._waiting.append(ref(canvas))
         self._timer.start()
 
-    def _draw_next(self) -> None:
-        canvas = self._waiting.pop(0)() if self._waiting else None
-        if not self._waiting:
-            self._timer.stop()
+    def leave(self, canvas: Canvas) -> None:
+        """Draw no further where this one is being drawn."""
+        if self._canvas is not None and self._canvas() is canvas:
+            self._canvas, self._strokes = None, iter(())
+
+    def _stroke(self) -> None:
+        canvas = self._canvas() if self._canvas is not None else None
         if canvas is not None and isValid(canvas):
-            canvas.draw_seen()
+            try:
+                next(self._strokes)
+            except StopIteration:
+                self._canvas = None
+        elif self._waiting:
+            self._canvas = self._waiting.pop(0)
+            canvas = self._canvas()
+            self._strokes = canvas.strokes() if canvas is not None else iter(())
+        else:
+            self._canvas, self._strokes = None, iter(())
+            self._timer.stop()
 
 
 _brush: list[Brush] = []

@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from matplotlib import font_manager
+from matplotlib.axes import Axes
 from matplotlib.backend_bases import Event, LocationEvent, MouseEvent
-from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from PySide6.QtCore import QEvent, QRect, Qt, Signal
-from PySide6.QtGui import (
-    QFocusEvent,
-    QFontInfo,
-    QKeyEvent,
-    QResizeEvent,
-    QShowEvent,
-    QWheelEvent,
-)
+from PySide6.QtCore import QRect, Signal
+from PySide6.QtGui import QFontInfo
 from PySide6.QtWidgets import QApplication, QSizePolicy, QVBoxLayout, QWidget
 
 from diptych import display
 from diptych.ui.theme import Theme
-from diptych.ui.tokens import Size, Space
-from diptych.ui.widgets.brush import brush
+from diptych.ui.tokens import Size
+from diptych.ui.widgets.chartcanvas import ChartCanvas
 from diptych.ui.widgets.curves import Curve, decimate
 from diptych.ui.widgets.slide import Slide
 
 MARKER_EVERY = 36
 """Pixels between two markers where points lie closer: dashes and slopes stay visible between them."""
-ZOOM = 1.25
 _TICKS = 24
 """Pixels below the axis that move with it: the numbers, not the name of the axis."""
 _BARE = 0.4
@@ -46,31 +37,30 @@ class Plot(QWidget):
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._theme = theme
+        self.theme = theme
         self._curves: tuple[Curve, ...] = ()
         self._labels = ("", "", "")
         self._logarithmic = False
         self._legend = True
         self._lines: list[Line2D] = []
-        self._background: Any = None
         self._grabbed: tuple[float, tuple[float, float]] | None = None
         self._focus_x: float | None = None
         self._figure = Figure()
-        self._axes = self._figure.add_subplot()
-        self._hair = self._axes.axvline(0, visible=False, animated=True)
-        self._canvas = _Canvas(self._figure, self)
+        self._made: Axes | None = None
+        self._steps: Iterator[None] | None = None
+        self._canvas = ChartCanvas(self._figure, self)
         self._slide = Slide(self._canvas)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._canvas)
         self.setFocusProxy(self._canvas)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self._canvas.mpl_connect("draw_event", self._drawn)
         self._canvas.mpl_connect("motion_notify_event", self._moved)
         self._canvas.mpl_connect("axes_leave_event", self._left)
         self._canvas.mpl_connect("button_press_event", self._pressed)
         self._canvas.mpl_connect("button_release_event", self._released)
-        theme.changed.connect(self._restyle)
+        theme.changed.connect(self._build)
+        self._build()
 
     def draw(
         self,
@@ -86,28 +76,26 @@ class Plot(QWidget):
         self._curves = tuple(curves)
         self._labels = (x_label, y_label, title)
         self._logarithmic = logarithmic
-        self._rebuild()
+        self._name()
+        self._build()
 
     def reset(self) -> None:
         """Show the whole of every curve."""
-        self._axes.autoscale(True)
-        self._axes.relim()
+        axes = self._axes
+        axes.autoscale(True)
+        axes.relim()
         self._refill(*self._extent())
-        self._axes.set_xlim(*self._extent())
+        axes.set_xlim(*self._extent())
         self._canvas.draw_idle()
 
     def point_at(self, x: float | None) -> None:
         """Put the crosshair at `x`, as when another plot of the same axis is pointed at; None hides it."""
         self._focus_x = x
-        if self._background is None:
-            return
-        self._canvas.restore_region(self._background)
-        if x is not None:
-            self._hair.set_xdata([x, x])
-            self._hair.set_visible(True)
-            self._axes.draw_artist(self._hair)
-            self._hair.set_visible(False)
-        self._canvas.blit(self._figure.bbox)
+        self._canvas.update()
+
+    def hair(self) -> float | None:
+        """Where the crosshair is; None also while the figure is being built."""
+        return self._focus_x if self._steps is None else None
 
     def values_at(self, x: float) -> list[tuple[str, float, float]]:
         """Label, x and y of the nearest point of every curve."""
@@ -134,11 +122,51 @@ class Plot(QWidget):
 
     # drawing ---------------------------------------------------------------------------------------------------
 
-    def _rebuild(self) -> None:
-        theme, axes = self._theme, self._axes
-        axes.clear()
+    def building(self) -> Iterator[None]:
+        """Bring the figure up to what was asked for last; a few milliseconds between two steps."""
+        while self._steps is not None:
+            try:
+                next(self._steps)
+            except StopIteration:
+                self._steps = None
+            else:
+                yield
+
+    @property
+    def _axes(self) -> Axes:
+        """The axes of the figure, built to the end."""
+        for _ in self.building():
+            pass
+        assert self._made is not None
+        return self._made
+
+    def _build(self) -> None:
+        """Have the figure built anew before it is drawn or asked next."""
+        self._steps = self._building()
+        self._canvas.draw_idle()
+
+    def _building(self) -> Iterator[None]:
+        if self._made is None:
+            self._made = self._figure.add_subplot()
+            yield
+        else:
+            self._made.clear()
+        axes = self._made
+        self._style(axes)
+        yield
+        self._add_lines(axes)
+        self._refill(*self._extent())
+        axes.relim()
+        axes.autoscale_view()
+        axes.set_xlim(*self._extent())
+        for axis in (axes.xaxis, axes.yaxis):
+            yield
+            axis.get_major_ticks(len(axis.get_majorticklocs()))
+
+    def _style(self, axes: Axes) -> None:
+        theme = self.theme
+        family, points = self._font()
         axes.set_yscale("log" if self._logarithmic and self._positive() else "linear")
-        family = _known_family(QFontInfo(QApplication.font()).family())
         surface = theme.color("surface").name()
         muted = theme.color("muted").name()
         self._figure.set_facecolor(surface)
@@ -149,13 +177,15 @@ class Plot(QWidget):
             axes.spines[side].set_color(theme.color("hairline").name())
         axes.grid(visible=True, color=theme.color("hairline").name(), linewidth=0.6)
         axes.set_axisbelow(True)
-        points = theme.px(Size.CAPTION) * 72 / self._figure.dpi
         axes.tick_params(which="both", colors=muted, labelsize=points, length=0, pad=6, labelfontfamily=family)
         x_label, y_label, _ = self._labels
         axes.set_xlabel(x_label, color=muted, fontsize=points, fontfamily=family)
         axes.set_ylabel(y_label, color=muted, fontsize=points, fontfamily=family)
         axes.xaxis.set_major_formatter(lambda value, _: display.number(value))
         axes.yaxis.set_major_formatter(lambda value, _: display.number(value))
+
+    def _add_lines(self, axes: Axes) -> None:
+        theme = self.theme
         self._lines = []
         for curve in self._curves:
             self._lines += axes.plot(
@@ -164,14 +194,14 @@ class Plot(QWidget):
                 solid_joinstyle="round",
             )  # fmt: skip
         if self._legend and len(self._curves) > 1:
+            family, points = self._font()
             axes.legend(frameon=False, labelcolor=theme.color("text").name(), prop={"family": family, "size": points})
-        self._hair = axes.axvline(0, visible=False, animated=True, color=theme.color("focus").name(), linewidth=1)
-        self._refill(*self._extent())
-        axes.relim()
-        axes.autoscale_view()
-        axes.set_xlim(*self._extent())
-        self._name()
-        self._canvas.draw_idle()
+
+    def _font(self) -> tuple[str, float]:
+        """Family and size in points of every text."""
+        known = {font.name for font in font_manager.fontManager.ttflist}
+        family = QFontInfo(QApplication.font()).family()
+        return family if family in known else "DejaVu Sans", self.theme.px(Size.CAPTION) * 72 / self._figure.dpi
 
     def _refill(self, low: float, high: float) -> None:
         """Give every line the points that can be told apart between two places of the axis."""
@@ -195,26 +225,19 @@ class Plot(QWidget):
         return any(bool(np.any(curve.y > 0)) for curve in self._curves)
 
     def _look_at(self, low: float, high: float) -> None:
+        axes = self._axes
         first, last = self._extent()
         width = min(high - low, last - first)
         low = min(max(low, first), last - width)
         self._refill(low, low + width)
-        self._axes.set_xlim(low, low + width)
+        axes.set_xlim(low, low + width)
         self._canvas.draw_idle()
-
-    def _restyle(self) -> None:
-        self._rebuild()
 
     def _name(self) -> None:
         title = self._labels[2] or self._labels[1] or "Chart"
         parts = [f"{curve.label}: {_ends(curve)}" for curve in self._curves]
         self._canvas.setAccessibleName(f"Chart of {title} by {self._labels[0] or 'x'}")
         self._canvas.setAccessibleDescription("; ".join(parts))
-
-    def _drawn(self, event: Event) -> None:
-        self._background = self._canvas.copy_from_bbox(self._figure.bbox)
-        if self._focus_x is not None:
-            self.point_at(self._focus_x)
 
     # pointer ---------------------------------------------------------------------------------------------------
 
@@ -223,7 +246,7 @@ class Plot(QWidget):
             return
         if self._grabbed is not None:
             self._drag(event)
-        elif event.inaxes is self._axes and event.xdata is not None:
+        elif event.inaxes is self._made and event.xdata is not None:
             self._point(event.xdata)
 
     def _point(self, x: float) -> None:
@@ -236,7 +259,7 @@ class Plot(QWidget):
             self.pointed.emit(None)
 
     def _pressed(self, event: Event) -> None:
-        if not isinstance(event, MouseEvent) or event.inaxes is not self._axes or event.button != 1:
+        if not isinstance(event, MouseEvent) or event.inaxes is not self._made or event.button != 1:
             return
         if event.dblclick:
             self.reset()
@@ -252,7 +275,7 @@ class Plot(QWidget):
         box = self._axes.bbox
         left, width = round(box.x0 / ratio), round(box.width / ratio)
         below = round((self._figure.bbox.height - box.y0) / ratio) + _TICKS
-        self._slide.hold(self._canvas.grab(), QRect(left, 0, width, below), self._theme.color("surface"))
+        self._slide.hold(self._canvas.grab(), QRect(left, 0, width, below), self.theme.color("surface"))
 
     def _drag(self, event: MouseEvent) -> None:
         assert self._grabbed is not None
@@ -278,93 +301,7 @@ class Plot(QWidget):
         self._slide.hide()
 
 
-class _Canvas(FigureCanvasQTAgg):
-    def __init__(self, figure: Figure, plot: Plot) -> None:
-        super().__init__(figure)
-        self._plot = plot
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-
-    def draw_idle(self) -> None:
-        """Draw once when there is time, if it can be seen. matplotlib's own timer outlives the widget."""
-        brush().ask(self)
-
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
-        self.draw_idle()
-
-    def draw_seen(self) -> None:
-        """Draw, unless nobody would see it."""
-        if self.isVisible():
-            self.draw()
-
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        """The wheel belongs to the page; with Ctrl it zooms."""
-        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
-            self._plot.zoom(ZOOM if event.angleDelta().y() > 0 else 1 / ZOOM)
-            event.accept()
-        else:
-            event.ignore()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        key = event.key()
-        if key in (Qt.Key.Key_Left, Qt.Key.Key_Right):
-            self._plot.step(1 if key == Qt.Key.Key_Right else -1)
-        elif key in (Qt.Key.Key_Plus, Qt.Key.Key_Equal):
-            self._plot.zoom(ZOOM)
-        elif key == Qt.Key.Key_Minus:
-            self._plot.zoom(1 / ZOOM)
-        elif key == Qt.Key.Key_0:
-            self._plot.reset()
-        else:
-            event.ignore()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        width, height = max(self.width(), 1), max(self.height(), 1)
-        left, bottom, around = Space.XXL * 2, Space.XXL + Space.M, Space.M
-        self.figure.subplots_adjust(
-            left=min(left / width, 0.4),
-            right=max(1 - around / width, 0.5),
-            bottom=min(bottom / height, 0.4),
-            top=max(1 - around / height, 0.5),
-        )
-
-    def focusInEvent(self, event: QFocusEvent) -> None:
-        super().focusInEvent(event)
-        self._ring()
-
-    def focusOutEvent(self, event: QFocusEvent) -> None:
-        super().focusOutEvent(event)
-        self._ring()
-
-    def _ring(self) -> None:
-        self.figure.set_edgecolor(self._plot._theme.color("focus" if self.hasFocus() else "surface").name())
-        self.figure.set_linewidth(2 if self.hasFocus() else 0)
-        self.draw_idle()
-
-    def event(self, event: QEvent) -> bool:
-        # single letters and digits belong to the chart while it has the focus, not to the page's actions
-        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
-            keys = (
-                Qt.Key.Key_Plus,
-                Qt.Key.Key_Minus,
-                Qt.Key.Key_Equal,
-                Qt.Key.Key_0,
-                Qt.Key.Key_Left,
-                Qt.Key.Key_Right,
-            )
-            if event.key() in keys and not event.modifiers() & Qt.KeyboardModifier.AltModifier:
-                event.accept()
-                return True
-        return bool(super().event(event))
-
-
 def _ends(curve: Curve) -> str:
     if not len(curve.y):
         return "no values"
     return f"from {display.number(float(curve.y[0]))} to {display.number(float(curve.y[-1]))}"
-
-
-def _known_family(family: str) -> str:
-    known = {font.name for font in font_manager.fontManager.ttflist}
-    return family if family in known else "DejaVu Sans"
