@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from PySide6.QtCore import QThread
+from PySide6.QtCore import QThread, QTimer
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -90,6 +90,20 @@ def test_two_hundred_thousand_ticks_do_not_flood_the_window(runner: Runner, qtbo
     qtbot.waitUntil(lambda: not running.active, timeout=30_000)
     assert len(shown) < 0.1 * 200_000
     assert running.result == 200_000
+
+
+def test_of_jobs_that_ended_together_one_a_turn_is_reported(runner: Runner, qtbot: QtBot) -> None:
+    """A timer gets its turn between any two."""
+    seen: list[str] = []
+    jobs = [runner.start("Count", counting(3), done=lambda _: seen.append("job")) for _ in range(5)]
+    while any(job.active for job in jobs):
+        time.sleep(0.001)
+    between = QTimer()
+    between.timeout.connect(lambda: seen.append("turn"))
+    between.start(0)
+    qtbot.waitUntil(lambda: seen.count("job") == 5)
+    between.stop()
+    assert "job" not in {seen[at + 1] for at, what in enumerate(seen[:-1]) if what == "job"}
 
 
 def test_closing_cancels_what_runs(qapp: QApplication) -> None:

@@ -1,13 +1,15 @@
 """The only file of the window that knows threads.
 
 Workers advance jobs; the window polls the newest tick ten times a second. Progress is never pushed by a signal: a job
-may tick as often as it likes without filling the event queue. The end of a job crosses into the GUI thread once.
+may tick as often as it likes without filling the event queue. The end of a job crosses into the GUI thread once; where
+several have ended, one a turn of the event loop is reported, since each makes the window show something.
 """
 
 from __future__ import annotations
 
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from enum import StrEnum
@@ -155,7 +157,12 @@ class Runner(QObject):
         self._timer = QTimer(self)
         self._timer.setInterval(POLL_MS)
         self._timer.timeout.connect(self._poll)
+        self._over: deque[Running] = deque()
+        self._turn = QTimer(self)
+        self._turn.setInterval(0)
+        self._turn.timeout.connect(self._report_next)
         self._ended.connect(self._end)
+        self._starting = False
         self._closed = False
 
     def start(
@@ -175,7 +182,9 @@ class Runner(QObject):
         self.jobs.append(running)
         self._timer.start()
         self.changed.emit()
+        self._starting = True
         self._pool.submit(self._work, running)
+        self._starting = False
         return running
 
     @property
@@ -190,6 +199,7 @@ class Runner(QObject):
             running.cancel()
         self._pool.shutdown(wait=True)
         self._timer.stop()
+        self._turn.stop()
 
     def _work(self, running: Running) -> None:
         running.advance()
@@ -203,6 +213,19 @@ class Runner(QObject):
             self._timer.stop()
 
     def _end(self, running: Running) -> None:
+        if self._starting:  # the pool runs its jobs at once, and has no turns
+            self._report(running)
+        else:
+            self._over.append(running)
+            self._turn.start()
+
+    def _report_next(self) -> None:
+        running = self._over.popleft()
+        if not self._over:
+            self._turn.stop()
+        self._report(running)
+
+    def _report(self, running: Running) -> None:
         if self._closed:
             return
         if not running.report():
