@@ -84,6 +84,7 @@ def test_curves_are_drawn(show: Callable[[str], VersionPage], qtbot: QtBot) -> N
 def test_a_long_table_gets_the_page_and_gives_it_back(show: Callable[[str], VersionPage], qtbot: QtBot) -> None:
     page = show("base-pretrain/checkpoint-300")
     section = page.sections["weights"]
+    qtbot.waitUntil(lambda: section.more.isVisible())
     qtbot.mouseClick(section.more, Qt.MouseButton.LeftButton)
     assert page.focus.isVisible()
     assert page.focus.model.rowCount() == len(rows(page, "weights")) > 12
@@ -103,6 +104,7 @@ def test_a_row_can_be_copied_and_tells_its_source(
     inspected: list[Inspection] = []
     context.inspected.connect(inspected.append)
     table = page.sections["config"].table
+    qtbot.waitUntil(table.isVisible)
     table.setFocus()
     table.setCurrentIndex(table.model().index(0, 0))
     assert inspected[-1].source.count("config.json") == 1

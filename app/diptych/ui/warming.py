@@ -15,6 +15,7 @@ _MODULES = (
     "diptych.ui.pages.compare",
     "diptych.ui.pages.version",
     "diptych.ui.pages.activity",
+    "diptych.catalog.shipments",
     "diptych.ui.pages.lineage",
     "diptych.ui.pages.settings",
 )

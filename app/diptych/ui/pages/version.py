@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
-from PySide6.QtCore import QPoint, Signal
+from PySide6.QtCore import QPoint, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
@@ -74,6 +76,10 @@ class VersionPage(Page):
         self.verbs = Verbs(context, self)
         self._jobs: list[Running] = []
         self._focused = ""
+        self._filled: deque[Section] = deque()
+        self._next = QTimer(self)
+        self._next.setInterval(0)
+        self._next.timeout.connect(self._show_next)
         self._build()
 
     # building --------------------------------------------------------------------------------------------------
@@ -104,9 +110,6 @@ class VersionPage(Page):
         self.report.setAccessibleName("Facts of the version")
         self.report.verticalScrollBar().valueChanged.connect(self._scrolled)
         self.stack.addWidget(self.report)
-        self.focus = FocusPage(self.context, self.stack)
-        self.focus.left.connect(self.leave_section)
-        self.stack.addWidget(self.focus)
         self._inner = QWidget(self.report)
         self.report.setWidget(self._inner)
         row = QHBoxLayout(self._inner)
@@ -129,6 +132,14 @@ class VersionPage(Page):
         self.sections["curves"].body.addWidget(self.curves)
         self.nearest = Nearest(self.context, self.sections["weights"])
         self.sections["weights"].body.addWidget(self.nearest)
+
+    @cached_property
+    def focus(self) -> FocusPage:
+        """The page of one table."""
+        page = FocusPage(self.context, self.stack)
+        page.left.connect(self.leave_section)
+        self.stack.addWidget(page)
+        return page
 
     def _connect_header(self) -> None:
         header = self.header
@@ -173,6 +184,7 @@ class VersionPage(Page):
         base_known = version.base is not None and version.base.parent is not None
         self.header.show_version(version, base_known)
         self.sections["overview"].show_facts(tables.overview(version), "")
+        self.sections["overview"].show_rows()
         self._fill("files", tables.files(version), display.size(sum(one.bytes for one in version.artifacts)))
         self.nearest.show_version(version)
         self.context.inspected.emit(inspection(version))
@@ -211,8 +223,17 @@ class VersionPage(Page):
         section = self.sections[key]
         if facts.things:
             section.show_facts(facts, count or f"{len(facts.things):,}", note)
+            self._filled.append(section)
+            self._next.start()
         else:
             section.show_words(EMPTY[key])
+
+    def _show_next(self) -> None:
+        """Show the rows of one section a turn of the event loop, so that the window answers meanwhile."""
+        if self._filled:
+            self._filled.popleft().show_rows()
+        else:
+            self._next.stop()
 
     def _show_rail(self) -> None:
         counts = {key: len(section.model.facts.things) for key, section in self.sections.items()}
@@ -254,7 +275,7 @@ class VersionPage(Page):
             return
         self._focused = key
         self.rail.mark(key)
-        self.stack.setCurrentIndex(1)
+        self.stack.setCurrentWidget(self.focus)
         self.focus.show_facts(self.sections[key].title, facts)
 
     def leave_section(self) -> None:

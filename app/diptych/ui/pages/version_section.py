@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from PySide6.QtCore import QModelIndex, Signal
 from PySide6.QtWidgets import QHBoxLayout, QHeaderView, QPushButton, QVBoxLayout, QWidget
 
@@ -53,33 +55,51 @@ class Section(QWidget):
         self._count = label("", "muted")
         head.addWidget(self._count)
         head.addStretch(1)
-        self.more = QPushButton()
-        self.more.setProperty("role", "flat")
-        self.more.clicked.connect(self._focus)
-        head.addWidget(self.more)
+        self._head = head
         self._words = label("Reading…", "muted", wrap=True)
         self._words.setContentsMargins(Space.S, 0, Space.S, 0)
         self.body.addWidget(self._words)
-        self.table = ReportTable(context.theme, title, most, self)
-        self.table.setModel(self.model)
-        self.table.opened.connect(self._focus)
-        watch(self.table, self.model, context)
-        self.body.addWidget(self.table)
-        self.table.hide()
-        self.more.hide()
+
+    @cached_property
+    def table(self) -> ReportTable:
+        """Below the words; made with the first facts, since many a section never has one."""
+        table = ReportTable(self._context.theme, self.title, self._most, self)
+        table.setModel(self.model)
+        table.opened.connect(self._focus)
+        watch(table, self.model, self._context)
+        self.body.insertWidget(self.body.indexOf(self._words) + 1, table)
+        return table
+
+    @cached_property
+    def more(self) -> QPushButton:
+        """Beside the heading, where there are more rows than the page has room for."""
+        more = QPushButton(self)
+        more.setProperty("role", "flat")
+        more.clicked.connect(self._focus)
+        self._head.addWidget(more)
+        return more
 
     def show_facts(self, facts: Facts, count: str, note: str = "") -> None:
-        """Fill the table."""
+        """Take other facts; `show_rows` shows them."""
         self.model.show_facts(facts)
         self._count.setText(count)
         self._words.setText(note)
         self._words.setVisible(bool(note))
+
+    def show_rows(self) -> None:
+        """Fit the table to the facts. The first time makes it, which takes the window a few milliseconds."""
+        facts = self.model.facts
+        if not facts.things:
+            return
         self.table.horizontalHeader().setVisible(facts.headed)
         lay_out(self.table, facts, self._context)
         self.table.fit()
-        self.table.setVisible(bool(facts.things))
-        self.more.setText(f"Show all {len(facts.things):,}")
-        self.more.setVisible(len(facts.things) > self._most)
+        self.table.show()
+        more = len(facts.things) > self._most
+        if more:
+            self.more.setText(f"Show all {len(facts.things):,}")
+        if more or "more" in vars(self):
+            self.more.setVisible(more)
 
     def show_count(self, count: str) -> None:
         """Say how much there is beside the heading."""
@@ -90,8 +110,9 @@ class Section(QWidget):
         self.model.show_facts(NO_FACTS)
         self._words.setText(text)
         self._words.setVisible(bool(text))
-        self.table.hide()
-        self.more.hide()
+        for made in ("table", "more"):
+            if made in vars(self):
+                getattr(self, made).hide()
 
     def _focus(self) -> None:
         if self.model.facts.things:
