@@ -128,6 +128,26 @@ def test_every_pattern_of_bits_is_counted(chosen: str, dtype: str, tmp_path: Pat
 
 @both
 @pytest.mark.parametrize("dtype", ["F16", "F32", "BF16"])
+@pytest.mark.parametrize("lowest", [-9, -24, -66])
+def test_changes_are_told_by_their_octaves_next_to_powers_of_two(
+    chosen: str, dtype: str, lowest: int, tmp_path: Path
+) -> None:
+    """Powers of two less or more by something far smaller or nothing, where a change in float32 would be rounded."""
+    random = np.random.default_rng(7)
+    x, y = (
+        random.choice([-1.0, 1.0, 0.75, 0.0], 2**16) * 2.0 ** random.integers(lowest, 2 if lowest < -24 else 0, 2**16)
+        for _ in range(2)
+    )
+    # blocks that hold one change beyond those which come in twos
+    y[:: 2**13] = 2.0 ** np.arange(-65, -57)
+    x[:: 2**13] = 0
+    a, b = stored(x, dtype), stored(y, dtype)
+    found = told(tmp_path, dtype, a, dtype, b)
+    agree(found, *(decode(raw, dtype).astype(np.float64) for raw in (a, b)))
+
+
+@both
+@pytest.mark.parametrize("dtype", ["F16", "F32", "BF16"])
 def test_values_that_lie_close_together_far_from_nought_are_told_apart(chosen: str, dtype: str, tmp_path: Path) -> None:
     random = np.random.default_rng(3)
     a, b = (stored(1 + 1e-2 * random.standard_normal(20_000), dtype) for _ in range(2))

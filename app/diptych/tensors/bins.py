@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from diptych.tensors.rooms import HALVES, OCTAVES
+from diptych.tensors.rooms import HALVES, LOWEST_OCTAVE, OCTAVES, SLOT_STRIDE, SLOTS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -87,11 +87,18 @@ def halves(words: NDArray[np.uint32]) -> NDArray[np.int64]:
     return np.bincount(words >> np.uint32(16), minlength=HALVES)
 
 
-def values_of_halves(counts: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.int64], int]:
-    """The upper halves that are there, as the values of theirs next to nought, their counts, and those not finite."""
-    there = np.flatnonzero(counts)
+def values_of_keys(counts: NDArray[np.int64], f16: bool = False) -> tuple[NDArray[np.float64], NDArray[np.int64], int]:
+    """The keys that are there as values, their counts, and those not finite.
+
+    Keys are codes of F16, or upper halves of float32, which mean the value of theirs next to nought.
+    """
+    there = np.flatnonzero(counts != 0)
     with np.errstate(invalid="ignore"):
-        values = (there.astype(np.uint32) << np.uint32(16)).view(np.float32).astype(np.float64)
+        keys = there.astype(np.uint16)
+        if f16:
+            values = keys.view(np.float16).astype(np.float64)
+        else:
+            values = (keys.astype(np.uint32) << np.uint32(16)).view(np.float32).astype(np.float64)
     finite = np.isfinite(values)
     return values[finite], counts[there[finite]], int(counts[there[~finite]].sum())
 
@@ -99,6 +106,17 @@ def values_of_halves(counts: NDArray[np.int64]) -> tuple[NDArray[np.float64], ND
 def octaves(changes: NDArray[np.float64]) -> NDArray[np.int64]:
     """How often each sign and exponent comes."""
     return np.bincount((changes.view(np.uint64) >> np.uint64(52)).astype(np.int64), minlength=OCTAVES)
+
+
+def octaves_of_slots(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Counts by octaves, from those and, behind them, the counts of neighbours' slots by twos."""
+    found = counts[:OCTAVES].copy()
+    twos = counts[OCTAVES:].reshape(SLOTS, SLOT_STRIDE)[:, :SLOTS]
+    slots = (twos.sum(axis=0) + twos.sum(axis=1)).reshape(2, SLOTS // 2)
+    sides = found.reshape(2, OCTAVES // 2)
+    sides[:, 0] += slots[:, 0]
+    sides[:, LOWEST_OCTAVE : LOWEST_OCTAVE + SLOTS // 2 - 1] += slots[:, 1:]
+    return found
 
 
 def by_octaves(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64], int]:

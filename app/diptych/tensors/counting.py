@@ -1,8 +1,11 @@
 """Compiled counting for histograms: how often every value of two pieces comes, and every size of change.
 
-Imported by `diptych.tensors.compiling` only, as `kernels` is. Values are told apart by the upper half of their float32,
-changes by the sign and the exponent of their float64. A block becomes such keys in loops over vectors; they are then
-counted one by one, from all three lists in turn, since a count that was just written is slow to be raised again.
+Imported by `diptych.tensors.compiling` only, as `kernels` is. Values of 16 bits are told apart by their codes, others
+by the upper half of their float32; changes by the sign and the exponent of their float64.
+
+Counting takes the processor a cycle for each count that is raised, so that changes are counted two at a time: most have
+one of few exponents, which with the sign make a slot of seven bits, and there is a count for every two slots of
+neighbours. A block with any other change is counted one by one, in all three lists in turn.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from numba import cfunc, njit
 from numba.np.numpy_support import carray
 
 from diptych.tensors.kernels import widen_f16
-from diptych.tensors.rooms import BLOCK, HALVES, OCTAVES, STRIDE
+from diptych.tensors.rooms import BLOCK, COUNTS, HALVES, LOWEST_OCTAVE, OCTAVES, SLOT_STRIDE, SLOTS, STRIDE
 
 if TYPE_CHECKING:
     from typing import Any, TypeAlias
@@ -22,9 +25,81 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Keys: TypeAlias = NDArray[np.uint16]
+    Slots: TypeAlias = NDArray[np.uint8]
     Values: TypeAlias = NDArray[np.float32]
     Counts: TypeAlias = NDArray[np.int64]
     Place: TypeAlias = Any
+
+
+_SIGN = SLOTS // 2
+"""What a slot of the negative has more."""
+_OCTAVES = _SIGN - 1
+"""How many octaves of either sign have slots."""
+_LOWEST_SINGLE = LOWEST_OCTAVE - 1023 + 127
+"""The lowest octave with a slot by the exponent in a float32."""
+
+
+@njit(nogil=True)
+def slots_of_bf16(a: Keys, b: Keys, count: int, slots: Slots) -> np.uint32:
+    """The slots of the changes of BF16; what is returned is `_OCTAVES` or more where any has none.
+
+    A float32 holds the exponent of such a change, unless one value is lost in the other altogether.
+    """
+    seen = np.uint32(0)
+    for i in range(count):
+        x = np.uint32(np.uint32(a[i]) << np.uint32(16)).view(np.float32)
+        y = np.uint32(np.uint32(b[i]) << np.uint32(16)).view(np.float32)
+        change = np.float32(y - x)
+        bits = np.float32(change).view(np.uint32)
+        lost = ((change == y) != (x == np.float32(0))) | ((change == -x) != (y == np.float32(0)))
+        octave = np.uint32(np.uint32(bits >> np.uint32(23)) & np.uint32(0xFF))
+        some = np.uint32(np.uint32(bits << np.uint32(1)) != 0)
+        above = np.uint32(octave - np.uint32(_LOWEST_SINGLE)) if some else np.uint32(0)
+        seen = max(seen, np.uint32(_OCTAVES) if lost else above)
+        slots[i] = np.uint8(
+            np.uint32(np.uint32(above + some) | np.uint32(np.uint32(bits >> np.uint32(25)) & np.uint32(_SIGN)))
+        )
+    return seen
+
+
+@njit(nogil=True)
+def slots_of_f16(a: Keys, b: Keys, count: int, slots: Slots) -> np.uint32:
+    """The same of F16. A float32 holds such a change up to 1, a multiple of 2^-24, and the exponent of one up to 2."""
+    seen = np.uint32(0)
+    for i in range(count):
+        code, other = np.uint32(a[i]), np.uint32(b[i])
+        size, size_other = np.uint32(code & np.uint32(0x7FFF)), np.uint32(other & np.uint32(0x7FFF))
+        high = np.uint32(np.uint32(code ^ size) << np.uint32(16))
+        high_other = np.uint32(np.uint32(other ^ size_other) << np.uint32(16))
+        x = np.uint32(high | np.uint32(size << np.uint32(13))).view(np.float32) * np.float32(2.0**112)
+        y = np.uint32(high_other | np.uint32(size_other << np.uint32(13))).view(np.float32) * np.float32(2.0**112)
+        bits = np.float32(y - x).view(np.uint32)
+        special = max(size, size_other) >= np.uint32(0x7C00)
+        octave = np.uint32(np.uint32(bits >> np.uint32(23)) & np.uint32(0xFF))
+        some = np.uint32(np.uint32(bits << np.uint32(1)) != 0)
+        above = np.uint32(octave - np.uint32(_LOWEST_SINGLE)) if some else np.uint32(0)
+        seen = max(seen, np.uint32(_OCTAVES) if special else above)
+        slots[i] = np.uint8(
+            np.uint32(np.uint32(above + some) | np.uint32(np.uint32(bits >> np.uint32(25)) & np.uint32(_SIGN)))
+        )
+    return seen
+
+
+@njit(nogil=True)
+def slots_of_f32(x: Values, y: Values, count: int, slots: Slots) -> np.uint32:
+    """The same of F32, whose changes are rounded in float32, so that float64 tells."""
+    seen = np.uint32(0)
+    for i in range(count):
+        change = np.float64(y[i]) - np.float64(x[i])
+        bits = np.uint32(np.float64(change).view(np.uint64) >> np.uint64(32))
+        octave = np.uint32(np.uint32(bits >> np.uint32(20)) & np.uint32(0x7FF))
+        some = np.uint32(np.uint32(bits << np.uint32(1)) != 0)
+        above = np.uint32(octave - np.uint32(LOWEST_OCTAVE)) if some else np.uint32(0)
+        seen = max(seen, above)
+        slots[i] = np.uint8(
+            np.uint32(np.uint32(above + some) | np.uint32(np.uint32(bits >> np.uint32(25)) & np.uint32(_SIGN)))
+        )
+    return seen
 
 
 @njit(nogil=True)
@@ -56,7 +131,7 @@ def halves_of(values: Values, count: int, keys: Keys) -> None:
 @njit(nogil=True)
 def raise_counts(a: Keys, b: Keys, changes: Keys, count: int, found: Counts) -> None:
     """Count the keys of a block: those of A, of B and of the change have their places behind one another."""
-    left, right, change = found[:HALVES], found[HALVES : 2 * HALVES], found[2 * HALVES :]
+    left, right, change = found[:HALVES], found[HALVES : 2 * HALVES], found[2 * HALVES : 2 * HALVES + OCTAVES]
     for i in range(count):
         left[a[i]] += 1
         right[b[i]] += 1
@@ -64,13 +139,15 @@ def raise_counts(a: Keys, b: Keys, changes: Keys, count: int, found: Counts) -> 
 
 
 @njit(nogil=True)
-def count_values(x: Values, y: Values, count: int, keys: Keys, found: Counts) -> None:
-    """Count a block of values."""
-    a, b, changes = keys[:BLOCK], keys[BLOCK : 2 * BLOCK], keys[2 * BLOCK :]
-    halves_of(x, count, a)
-    halves_of(y, count, b)
-    octaves_of(x, y, count, changes)
-    raise_counts(a, b, changes, count, found)
+def raise_by_slots(a: Keys, b: Keys, slots: Slots, found: Counts) -> None:
+    """Count the keys of A and of B of a whole block, and the slots of the change by twos."""
+    left, right, change = found[:HALVES], found[HALVES : 2 * HALVES], found[2 * HALVES + OCTAVES :]
+    for i in range(BLOCK):
+        left[a[i]] += 1
+    for i in range(BLOCK):
+        right[b[i]] += 1
+    for i in range(0, BLOCK, 2):
+        change[np.intp(slots[i]) * SLOT_STRIDE + np.intp(slots[i + 1])] += 1
 
 
 def _entry(kind: str) -> str:
@@ -80,36 +157,56 @@ def _entry(kind: str) -> str:
 
 @cfunc(_entry("uint16"), error_model="numpy")
 def count_bf16(a: Place, b: Place, count: int, found: Place, _room: Place, places: Place) -> None:
-    """Count BF16, which is the upper half of a float32."""
-    counts, keys = carray(found, (2 * HALVES + OCTAVES,)), carray(places, (3 * BLOCK,))
+    """Count BF16 by its codes, which are the upper halves of float32."""
+    counts, keys = carray(found, (COUNTS,)), carray(places, (3 * BLOCK,))
+    slots = keys.view(np.uint8)
     for start in range(0, count, BLOCK):
         left = carray(a, (count,))[start : start + BLOCK]
         right = carray(b, (count,))[start : start + BLOCK]
-        octaves_of_bf16(left, right, left.shape[0], keys)
-        raise_counts(left, right, keys, left.shape[0], counts)
+        size = left.shape[0]
+        if size == BLOCK and slots_of_bf16(left, right, BLOCK, slots) < _OCTAVES:
+            raise_by_slots(left, right, slots, counts)
+        else:
+            octaves_of_bf16(left, right, size, keys)
+            raise_counts(left, right, keys, size, counts)
 
 
 @cfunc(_entry("uint16"), error_model="numpy")
 def count_f16(a: Place, b: Place, count: int, found: Place, room: Place, places: Place) -> None:
-    """Count F16."""
-    counts, keys = carray(found, (2 * HALVES + OCTAVES,)), carray(places, (3 * BLOCK,))
-    space = carray(room, (2 * STRIDE,))
+    """Count F16 by its codes."""
+    counts, keys = carray(found, (COUNTS,)), carray(places, (3 * BLOCK,))
+    slots, space = keys.view(np.uint8), carray(room, (2 * STRIDE,))
     x, y = space[:STRIDE], space[STRIDE:]
     for start in range(0, count, BLOCK):
         left = carray(a, (count,))[start : start + BLOCK]
-        widen_f16(left, x)
-        widen_f16(carray(b, (count,))[start : start + BLOCK], y)
-        count_values(x, y, left.shape[0], keys, counts)
+        right = carray(b, (count,))[start : start + BLOCK]
+        size = left.shape[0]
+        if size == BLOCK and slots_of_f16(left, right, BLOCK, slots) < _OCTAVES:
+            raise_by_slots(left, right, slots, counts)
+        else:
+            widen_f16(left, x)
+            widen_f16(right, y)
+            octaves_of(x, y, size, keys)
+            raise_counts(left, right, keys, size, counts)
 
 
 @cfunc(_entry("float32"), error_model="numpy")
 def count_f32(a: Place, b: Place, count: int, found: Place, _room: Place, places: Place) -> None:
-    """Count F32."""
-    counts, keys = carray(found, (2 * HALVES + OCTAVES,)), carray(places, (3 * BLOCK,))
+    """Count F32 by upper halves."""
+    counts, keys = carray(found, (COUNTS,)), carray(places, (3 * BLOCK,))
+    halves, others, changes = keys[:BLOCK], keys[BLOCK : 2 * BLOCK], keys[2 * BLOCK :]
+    slots = changes.view(np.uint8)
     for start in range(0, count, BLOCK):
         left = carray(a, (count,))[start : start + BLOCK]
         right = carray(b, (count,))[start : start + BLOCK]
-        count_values(left, right, left.shape[0], keys, counts)
+        size = left.shape[0]
+        halves_of(left, size, halves)
+        halves_of(right, size, others)
+        if size == BLOCK and slots_of_f32(left, right, BLOCK, slots) < _OCTAVES:
+            raise_by_slots(halves, others, slots, counts)
+        else:
+            octaves_of(left, right, size, changes)
+            raise_counts(halves, others, changes, size, counts)
 
 
 @cfunc("void(CPointer(uint8), CPointer(uint8), intp, CPointer(int64))", error_model="numpy")

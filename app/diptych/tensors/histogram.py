@@ -1,8 +1,9 @@
 """Histograms of two tensors and of their difference, streamed and on every core.
 
-Counts are exact. Values of types that float32 holds are counted by the upper half of their float32, in one pass, and
-put into bins afterwards; compiled arithmetic does so for two tensors of one common dtype, NumPy otherwise. Where that
-is too coarse (float32 that lies close together and far from nought), and for other types, NumPy reads twice.
+Counts are exact. Values of types that float32 holds are counted in one pass, F16 by its codes and others by the upper
+half of their float32, and put into bins afterwards; compiled arithmetic does so for two tensors of one common dtype,
+NumPy otherwise. Where upper halves are too coarse (float32 that lies close together and far from nought), and for other
+types, NumPy reads twice.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from diptych.domain.decoding import decode, packing, table
 from diptych.domain.ggml import READABLE
 from diptych.domain.tensor import DTYPE_BITS, FLOATING, ROUNDING, TensorInfo, TensorSource
 from diptych.job import Job, Tick
-from diptych.tensors.bins import Bins, by_octaves, equal_bins, halves, octaves, values_of_halves
+from diptych.tensors.bins import Bins, by_octaves, equal_bins, halves, octaves, octaves_of_slots, values_of_keys
 from diptych.tensors.engine import engine
 from diptych.tensors.native import COMPILED, Arithmetic
 from diptych.tensors.pooled import check, end_of, in_order, length, release, sliced
-from diptych.tensors.rooms import HALVES, OCTAVES
+from diptych.tensors.rooms import COUNTS, HALVES, OCTAVES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,6 +39,8 @@ _BYTES = frozenset(dtype for dtype in FLOATING if dtype.startswith("F8"))
 _WHOLE = DTYPE_BITS.keys() - FLOATING - {"C64"}
 _MOST = 128
 """Bins of A and of B."""
+_spare: deque[NDArray[np.int64]] = deque(maxlen=8)
+"""Tables of counts, all nought, kept for the next tensor: memory that was never written to is slow to be had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,12 @@ class _Pair(NamedTuple):
         found = [_resolution(tensor.dtype) for tensor in (self.left, self.right)]
         return max(digits for digits, _ in found), min(least for _, least in found)
 
+    @property
+    def digits_by_halves(self) -> int:
+        """Binary digits of the finer of those types whose values are counted by upper halves; 0 where none is."""
+        dtypes = {self.left.dtype, self.right.dtype} - {"F16"}
+        return max((_resolution(dtype)[0] for dtype in dtypes), default=0)
+
 
 def histograms(a: TensorSource, b: TensorSource, name_a: str, name_b: str, bins: int = _MOST) -> Job[Histograms]:
     """Count the values of two tensors of as many elements, in `bins` at most, and those of their difference.
@@ -91,11 +100,16 @@ def histograms(a: TensorSource, b: TensorSource, name_a: str, name_b: str, bins:
     pair = _Pair(a, b, left, right)
     if {left.dtype, right.dtype} <= _WITHIN_FLOAT32:
         counts = yield from _keyed(pair)
-        sides = [values_of_halves(each) for each in (counts[:HALVES], counts[HALVES : 2 * HALVES])]
+        sides = [
+            values_of_keys(counts[side * HALVES : (side + 1) * HALVES], tensor.dtype == "F16")
+            for side, tensor in enumerate((left, right))
+        ]
         chosen = equal_bins(*_range(values for values, _, _ in sides), bins, *pair.resolution)
-        if chosen.met_by_halves(pair.resolution[0]):
+        if chosen.met_by_halves(pair.digits_by_halves):
             found = [_put(chosen, *side) for side in sides]
-            return Histograms(found[0], found[1], _by_octaves(counts[2 * HALVES :]))
+            changes = octaves_of_slots(counts[2 * HALVES :])
+            _give_back(counts)
+            return Histograms(found[0], found[1], _by_octaves(changes))
     low, high, changes = yield from _ranged(pair)
     chosen = equal_bins(low, high, bins, *pair.resolution)
     found = yield from _binned(pair, chosen)
@@ -132,7 +146,7 @@ def _by_octaves(found: NDArray[np.int64]) -> Histogram:
 
 
 def _keyed(pair: _Pair) -> Job[NDArray[np.int64]]:
-    """The counts of A and of B by upper halves, and of the change by octaves, behind one another."""
+    """The counts of A and of B by keys, and of the change by octaves and by slots, behind one another, in a table."""
     dtypes = {pair.left.dtype, pair.right.dtype}
     by_codes = dtypes <= _BYTES
     fast = by_codes or (len(dtypes) == 1 and dtypes <= COMPILED)
@@ -146,10 +160,10 @@ def _keyed(pair: _Pair) -> Job[NDArray[np.int64]]:
         try:
             counts = idle.pop()
         except IndexError:
-            counts = np.zeros(256 * 256 if by_codes else 2 * HALVES + OCTAVES, np.int64)
+            counts = _table()
             tables.append(counts)
         if by_codes:
-            _count_codes(piece, counts)
+            _count_codes(piece, counts[:HALVES])
         else:
             _count(pair, piece, counts)
         idle.append(counts)
@@ -166,10 +180,24 @@ def _keyed(pair: _Pair) -> Job[NDArray[np.int64]]:
     release(pair.b, pair.right.name)
     counts = tables.pop()
     for others in tables:
-        # most of its places are empty, and memory that was never written to stays so
-        there = np.flatnonzero(others)
-        counts[there] += others[there]
-    return _keys_of_codes(pair, counts) if by_codes else counts
+        counts += others
+        _give_back(others)
+    if by_codes:
+        _key_by_codes(pair, counts)
+    return counts
+
+
+def _table() -> NDArray[np.int64]:
+    """Counts of nothing."""
+    try:
+        return _spare.pop()
+    except IndexError:
+        return np.zeros(COUNTS, np.int64)
+
+
+def _give_back(counts: NDArray[np.int64]) -> None:
+    counts[:] = 0
+    _spare.append(counts)
 
 
 class _Piece(NamedTuple):
@@ -206,9 +234,14 @@ def _count(pair: _Pair, piece: _Piece, counts: NDArray[np.int64]) -> None:
     for chunk in range(-(-len(piece.left) // step_a)):
         x = decode(piece.left[chunk * step_a : (chunk + 1) * step_a], dtypes[0])
         y = decode(piece.right[chunk * step_b : (chunk + 1) * step_b], dtypes[1])
-        counts[:HALVES] += halves(x.view(np.uint32))
-        counts[HALVES : 2 * HALVES] += halves(y.view(np.uint32))
-        counts[2 * HALVES :] += octaves(_minus(_real(y), _real(x)))
+        counts[:HALVES] += _keys(piece.left[chunk * step_a : (chunk + 1) * step_a], dtypes[0], x)
+        counts[HALVES : 2 * HALVES] += _keys(piece.right[chunk * step_b : (chunk + 1) * step_b], dtypes[1], y)
+        counts[2 * HALVES : 2 * HALVES + OCTAVES] += octaves(_minus(_real(y), _real(x)))
+
+
+def _keys(raw: Raw, dtype: str, values: NDArray[np.generic]) -> NDArray[np.int64]:
+    """How often each key of these values comes."""
+    return np.bincount(raw.view("<u2"), minlength=HALVES) if dtype == "F16" else halves(values.view(np.uint32))
 
 
 def _count_codes(piece: _Piece, counts: NDArray[np.int64]) -> None:
@@ -221,16 +254,16 @@ def _count_codes(piece: _Piece, counts: NDArray[np.int64]) -> None:
         counts += np.bincount(pairs, minlength=len(counts))
 
 
-def _keys_of_codes(pair: _Pair, counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The same counts by keys, of those by pairs of codes."""
-    there = np.flatnonzero(counts)
+def _key_by_codes(pair: _Pair, counts: NDArray[np.int64]) -> None:
+    """Put counts by keys in the place of those by pairs of codes."""
+    there = np.flatnonzero(counts != 0)
+    found = counts[there]
+    counts[there] = 0
     x, y = table(pair.left.dtype)[there >> 8], table(pair.right.dtype)[there & 255]
-    found = np.zeros(2 * HALVES + OCTAVES, np.int64)
-    np.add.at(found, x.view(np.uint32) >> 16, counts[there])
-    np.add.at(found, HALVES + (y.view(np.uint32) >> 16), counts[there])
+    np.add.at(counts, x.view(np.uint32) >> 16, found)
+    np.add.at(counts, HALVES + (y.view(np.uint32) >> 16), found)
     changes = (_minus(_real(y), _real(x)).view(np.uint64) >> np.uint64(52)).astype(np.int64)
-    np.add.at(found, 2 * HALVES + changes, counts[there])
-    return found
+    np.add.at(counts, 2 * HALVES + changes, found)
 
 
 # two passes ------------------------------------------------------------------------------------------------------
