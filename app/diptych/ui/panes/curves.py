@@ -28,8 +28,6 @@ _CHART = 210
 _WIDTH = 330
 _SHOWN = 6
 """Charts within a report."""
-_NEXT_MS = 30
-"""Between making and drawing a chart, so that the window stays awake."""
 
 
 class CurvesPane(Pane):
@@ -68,7 +66,7 @@ class CurvesPane(Pane):
         self._column.addWidget(body)
         self._column.addWidget(self._scroll)
         self._timer = QTimer(self)
-        self._timer.setInterval(_NEXT_MS)
+        self._timer.setInterval(0)
         self._timer.timeout.connect(self._build_next)
 
     def show_sheet(self, sheet: Sheet, comparison: Comparison) -> None:
@@ -157,11 +155,7 @@ class CurvesPane(Pane):
         self._timer.start()
 
     def _build_next(self) -> None:
-        """Make a chart in one turn of the event loop and draw it in the next."""
-        undrawn = next((card for card in self.cards.values() if card.plot.isHidden()), None)
-        if undrawn is not None:
-            undrawn.plot.show()
-            return
+        """Make one chart a turn of the event loop; it is drawn in turns of its own."""
         if not self._waiting or self._plot is None:
             self._timer.stop()
             return
@@ -210,7 +204,6 @@ class _Card(QFrame):
         self.plot = plot(theme)
         self._title = Elided(chart.title)
         self._title.setFont(theme.font(bold=True))
-        self.plot.hide()
         self._values = label(role="caption")
         self._values.setText(_legend(chart))
         self._plain = self._values.text()
