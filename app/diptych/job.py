@@ -29,20 +29,6 @@ class Tick(NamedTuple):
 Job: TypeAlias = Generator[Tick, None, T]
 
 
-def altered(job: Job[T], change: Callable[[Tick], Tick]) -> Job[T]:
-    """`job`, with each tick as `change` makes it."""
-    try:
-        while True:
-            try:
-                tick = next(job)
-            except StopIteration as stop:
-                result: T = stop.value
-                return result
-            yield change(tick)
-    finally:
-        job.close()
-
-
 def finish(job: Job[T], watch: Callable[[Tick], None] | None = None) -> T:
     """Drive `job` to its end in this thread and return its result, showing each tick to `watch`."""
     try:
@@ -66,4 +52,26 @@ def retold(job: Job[T], tell: Callable[[Tick], Tick]) -> Job[T]:
         result: T = stop.value
         return result
     finally:
+        job.close()
+
+
+def beside(job: Job[T], other: Job[object]) -> Job[T]:
+    """`job`, with `other` done meanwhile; what of that is left when `job` has ended is done then.
+
+    Ticks are those of `job`, then of what is left of `other`. What fails stops both.
+    """
+    going = True
+    try:
+        while True:
+            try:
+                yield next(job)
+            except StopIteration as stop:
+                result: T = stop.value
+                break
+            if going:
+                going = next(other, None) is not None
+        yield from other
+        return result
+    finally:
+        other.close()
         job.close()

@@ -80,6 +80,8 @@ class Proxy:
     whole: bool = False
     """Take a request completely before it goes on, as web servers in front of registries do."""
     port: int = 0
+    serving: set[asyncio.Task[None] | None] = field(default_factory=set)
+    """Kept here: of a task that waits for a connection that nobody listens to the loop itself keeps no hold."""
 
     def add(self, fault: Fault) -> Fault:
         """Let `fault` happen from now on."""
@@ -93,6 +95,7 @@ class Proxy:
     async def serve(self, client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         """Speak with one client until either side ends it."""
         server: asyncio.StreamWriter | None = None
+        self.serving.add(task := asyncio.current_task())
         try:
             answers, server = await asyncio.open_connection("127.0.0.1", self.upstream)
             while True:
@@ -107,6 +110,7 @@ class Proxy:
             for one in (back, server):
                 if one is not None:
                     one.close()
+            self.serving.discard(task)
 
     async def _exchange(
         self,

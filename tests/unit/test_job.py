@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from diptych.job import Job, Tick, finish
+from diptych.job import Job, Tick, beside, finish
 
 
 def test_finish_returns_the_result_and_shows_every_tick() -> None:
@@ -48,3 +48,42 @@ def test_jobs_compose() -> None:
     ticks: Iterator[Tick] = outer()
     assert [tick.text for tick in ticks] == ["inner"]
     assert finish(outer()) == 3
+
+
+def test_beside_does_two_jobs_by_turns_and_finishes_the_longer_one() -> None:
+    steps: list[str] = []
+
+    def work(name: str, most: int) -> Job[str]:
+        for number in range(most):
+            steps.append(f"{name}{number}")
+            yield Tick(name)
+        return name
+
+    seen: list[Tick] = []
+    assert finish(beside(work("a", 2), work("b", 4)), seen.append) == "a"
+    assert steps == ["a0", "b0", "a1", "b1", "b2", "b3"]
+    assert [tick.text for tick in seen] == ["a", "a", "b", "b"]
+    steps.clear()
+    assert finish(beside(work("a", 3), work("b", 1))) == "a"
+    assert steps == ["a0", "b0", "a1", "a2"]
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+def test_of_two_jobs_beside_each_other_one_that_fails_stops_both(failing: int) -> None:
+    closed: list[bool] = []
+
+    def long() -> Job[None]:
+        try:
+            while True:
+                yield Tick("on and on")
+        finally:
+            closed.append(True)
+
+    def short() -> Job[None]:
+        yield Tick("not yet")
+        raise ValueError("now")
+
+    pair = (short(), long()) if failing == 0 else (long(), short())
+    with pytest.raises(ValueError, match="now"):
+        finish(beside(*pair))
+    assert closed == [True]

@@ -8,7 +8,7 @@ from pathlib import Path
 from diptych.display import visible
 from diptych.domain.shipping import Delivered
 from diptych.errors import NotFound, Refused
-from diptych.job import Job, Tick, altered
+from diptych.job import Job, Tick, retold
 from diptych.remotes.landing import Arrival, Landing
 
 
@@ -23,7 +23,7 @@ def fetch_all(folder: Path, files: Sequence[Delivered], fetch: Callable[[Deliver
                     def shown(tick: Tick, done: int = done, take: Arrival = take) -> Tick:
                         return Tick(tick.text, done + take.received, total, "bytes")
 
-                    yield from altered(fetch(file, take), shown)
+                    yield from retold(fetch(file, take), shown)
             done += file.bytes
             yield Tick(f"Fetched {file.name}", done, total, "bytes")
         landing.finish()

@@ -40,7 +40,7 @@ from diptych.domain.shipping import (
     Wishes,
 )
 from diptych.errors import Conflict, Damaged, NotFound, Refused
-from diptych.job import Job, Tick, altered
+from diptych.job import Job, Tick, retold
 from diptych.remotes import hub_commit, hub_plan
 from diptych.remotes.arriving import Piece
 from diptych.remotes.hub_api import PUBLIC, Api, Held
@@ -156,7 +156,7 @@ class Hub:
                 def shown(tick: Tick, done: int = done, voyage: Voyage = voyage) -> Tick:
                     return Tick(tick.text, min(done + tick.done, total), total, "bytes", voyage)
 
-                found.append((yield from altered(self._land(commit, held, landing), shown)))
+                found.append((yield from retold(self._land(commit, held, landing), shown)))
                 done += held.bytes
             landing.finish()
         return tuple(sorted(found, key=lambda file: file.name))
@@ -264,4 +264,4 @@ class _Digested:
 
 def _quietly(job: Job[T], plan: Plan, voyage: Voyage) -> Job[T]:
     """`job` as a moment of a push."""
-    return altered(job, lambda tick: Tick(tick.text, plan.to_send, plan.to_send, "bytes", voyage))
+    return retold(job, lambda tick: Tick(tick.text, plan.to_send, plan.to_send, "bytes", voyage))

@@ -15,7 +15,7 @@ from typing import Any
 from diptych.display import elide, visible
 from diptych.domain.shipping import Journal, Parcel
 from diptych.errors import Conflict, Damaged, Refused
-from diptych.job import Job, Tick, altered
+from diptych.job import Job, Tick, retold
 from diptych.remotes import answers
 from diptych.remotes.answers import PASSING, Answer
 from diptych.remotes.body import Body
@@ -191,7 +191,7 @@ class Upload:
             retry=False,
         )
         try:
-            answer = yield from altered(job, lambda tick: tick._replace(done=start + tick.done))
+            answer = yield from retold(job, lambda tick: tick._replace(done=start + tick.done))
         finally:
             self.sent += body.sent
         if answer.status in (200, 201, 204):

@@ -11,7 +11,7 @@ from typing import Any
 from diptych.display import visible
 from diptych.domain.shipping import Journal, Parcel, Phase, Plan, Ref, Voyage
 from diptych.errors import Conflict, Damaged, NotFound
-from diptych.job import Job, Tick, altered
+from diptych.job import Job, Tick, retold
 from diptych.remotes import answers, hub_commit, hub_lfs
 from diptych.remotes.answers import PASSING, Answer
 from diptych.remotes.body import Body
@@ -226,4 +226,4 @@ class Push:
         """`job` as a moment of the push."""
         at = 0 if phase is Phase.UPLOAD else len(self._parcels)
         voyage = Voyage(phase, "", at, len(self._parcels))
-        return altered(job, lambda tick: self._tick(tick.text, voyage))
+        return retold(job, lambda tick: self._tick(tick.text, voyage))

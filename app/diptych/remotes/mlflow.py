@@ -98,22 +98,21 @@ class MLflow:
         alias, manifest = alias_of(plan.wishes.reference), Manifest.of(plan.shipment)
         making = Making(self._server, plan, manifest, journal, self._experiment, self._part)
         number = yield from self._known(manifest)
-        if alias:
-            yield from self._registered.expect(alias, {plan.notes.get("shown", ""), number})
+        allowed = {plan.notes.get("shown", ""), number}
         if not number:
-            yield from making.run()
+            yield from making.run(self._registered.expect(alias, allowed) if alias else None)
         total = max(plan.to_send, making.sent)
-        yield Tick("Committing", making.sent, total, "bytes", Voyage(Phase.COMMIT))
+        yield Tick("Committing", total, total, "bytes", Voyage(Phase.COMMIT))
         if not number:
             told = version_tags(plan.shipment, manifest.digest)
             number = yield from self._registered.register(
                 making.source, making.made.run, making.made.model, told, plan.wishes.message
             )
-        if alias and (yield from self._registered.expect(alias, {plan.notes.get("shown", ""), number})) != number:
+        if alias and (yield from self._registered.expect(alias, allowed | {number})) != number:
             yield from self._registered.move(alias, number)
         making.forget()
-        yield Tick("Verifying", making.sent, total, "bytes", Voyage(Phase.VERIFY))
-        etags = yield from self._confirm(number, alias, manifest)
+        yield Tick("Verifying", total, total, "bytes", Voyage(Phase.VERIFY))
+        etags = yield from self._confirm(number, alias, manifest, making)
         path = quote(f"{self._server.prefix}/#/models/{self._registered.name}/versions/{number}", safe="/#")
         return Receipt(
             address=self.address,
@@ -179,16 +178,18 @@ class MLflow:
 
     def _manifest(self, number: str) -> Job[Manifest | None]:
         artifacts = yield from self._registered.artifacts(number)
-        return (yield from self._registered.manifest(number, artifacts))
+        return (yield from self._registered.manifest((yield from self._registered.shown(number)), artifacts))
 
-    def _confirm(self, number: str, alias: str, manifest: Manifest) -> Job[str]:
+    def _confirm(self, number: str, alias: str, manifest: Manifest, making: Making) -> Job[str]:
         """Make sure that everything is as the manifest says; the server's fingerprints of the files."""
-        artifacts = yield from self._registered.artifacts(number)
+        shown = yield from self._registered.shown(number)
+        own = making.made.uri and shown.source == making.source
+        artifacts = making.artifacts if own else (yield from self._registered.artifacts(number))
         sizes = yield from artifacts.list("verifying files")
         for file in manifest.files:
             if sizes.get(file.name) != file.bytes:
                 raise Damaged(f"{file.name}: is not at {self.address} as it was sent", "Push again.")
-        yield from self._registered.manifest(number, artifacts)
-        if alias:
+        yield from self._registered.manifest(shown, artifacts)
+        if alias and alias not in shown.aliases:
             yield from self._registered.expect(alias, {number})
         return (yield from fingerprints(artifacts, manifest.files))

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 from diptych.domain.shipping import Journal, Phase, Plan, Voyage
 from diptych.errors import Conflict, DiptychError, Refused
-from diptych.job import Job, Tick
+from diptych.job import Job, Tick, beside, retold
 from diptych.remotes import mlflow_evidence as evidence
 from diptych.remotes.manifest import Manifest
 from diptych.remotes.mlflow_artifacts import Artifacts
@@ -58,26 +58,31 @@ class Making:
         self._experiment = experiment
         self._part = part
         self._key = f"mlflow {plan.address} {manifest.digest}"
+        self._fresh = False
+
+    @property
+    def artifacts(self) -> Artifacts:
+        """Where the files go, once `run` has been there."""
+        return Artifacts(self._server, self.made.uri)
 
     @property
     def source(self) -> str:
         """What a model version is made from."""
         return f"models:/{self.made.model}" if self.made.model else f"runs:/{self.made.run}/{_FOLDER}"
 
-    def run(self) -> Job[None]:
-        """Do it. Raises `Conflict` where a file is no longer what was hashed; what was made is removed then."""
+    def run(self, check: Job[object] | None = None) -> Job[None]:
+        """Do it, with `check` done beside the sending, which stops if it fails.
+
+        Raises `Conflict` where a file is no longer what was hashed; what was made is removed then.
+        """
         yield from self._begin()
-        artifacts = Artifacts(self._server, self.made.uri)
         try:
-            yield from self._send(artifacts)
+            # a server is slow in answering, not in taking files: what is small goes while the large is on its way
+            yield from beside(self._send(), retold(self._tell(check), self._at_end))
         except Conflict:
             yield from self.abandon()
             raise
-        version = self._plan.shipment.version
-        file = evidence.model_file(version, self.made.run, self.made.model, self.made.created)
-        yield from artifacts.put(evidence.MODEL_FILE, file, "describing the model")
-        yield from artifacts.put(evidence.MANIFEST, self._manifest.dump(), "listing its files")
-        yield from self._tell()
+        yield from self._finish()
 
     def abandon(self) -> Job[None]:
         """Remove what an unfinished push has made, as far as the server lets us."""
@@ -111,7 +116,7 @@ class Making:
             yield from self._make()
 
     def _make(self) -> Job[None]:
-        new = not self.made.push
+        new = self._fresh = not self.made.push
         if new:
             self._note(Made(push=secrets.token_hex(8), created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")))
         # what the server is was told since 3.0, which brought models of their own
@@ -194,10 +199,10 @@ class Making:
         told = yield from self._server.find("mlflow/runs/get", what, {"run_id": self.made.run})
         return text(told, "run", "info", "lifecycle_stage") == "active"
 
-    def _send(self, artifacts: Artifacts) -> Job[None]:
+    def _send(self) -> Job[None]:
         """Send the files that have not arrived; the server shows no part of a file."""
-        parcels = self._plan.shipment.parcels
-        there = yield from artifacts.list("asking what has arrived")
+        artifacts, parcels = self.artifacts, self._plan.shipment.parcels
+        there = {} if self._fresh else (yield from artifacts.list("asking what has arrived"))
         missing = [parcel for parcel in parcels if there.get(parcel.name) != parcel.bytes]
         done = sum(parcel.bytes for parcel in parcels) - sum(parcel.bytes for parcel in missing)
         shown = done
@@ -209,17 +214,32 @@ class Making:
                 yield Tick(tick.text, shown, max(self._plan.to_send, shown), "bytes", voyage)
             self.sent += sending.sent
             done += parcel.bytes
-        voyage = Voyage(Phase.UPLOAD, "", len(parcels), len(parcels))
-        yield Tick("Sent", max(done, shown), max(self._plan.to_send, done), "bytes", voyage)
+        yield self._at_end(Tick("Sent"))
 
-    def _tell(self) -> Job[None]:
-        """Tell what is known of the version, and that the files are complete."""
-        server, run = self._server, self.made.run
-        for batch in evidence.batches(self._plan.shipment.version, self.made.model):
+    def _at_end(self, tick: Tick) -> Tick:
+        """A tick of what follows the last file."""
+        count = len(self._plan.shipment.parcels)
+        most = max(self._plan.to_send, self.sent)
+        return Tick(tick.text, most, most, "bytes", Voyage(Phase.UPLOAD, "", count, count))
+
+    def _tell(self, check: Job[object] | None) -> Job[None]:
+        """Tell what is known of the version."""
+        if check is not None:
+            yield from check
+        artifacts, server, run = self.artifacts, self._server, self.made.run
+        version = self._plan.shipment.version
+        file = evidence.model_file(version, run, self.made.model, self.made.created)
+        yield from artifacts.put(evidence.MODEL_FILE, file, "describing the model")
+        yield from artifacts.put(evidence.MANIFEST, self._manifest.dump(), "listing its files")
+        for batch in evidence.batches(version, self.made.model):
             yield from server.send("POST", "mlflow/runs/log-batch", "telling metrics", {"run_id": run, **batch})
         inputs: dict[str, object] = {"run_id": run, "datasets": evidence.datasets(self._plan.shipment)}
         if inputs["datasets"]:
             yield from server.send("POST", "mlflow/runs/log-inputs", "telling data sets", inputs)
+
+    def _finish(self) -> Job[None]:
+        """Tell that the files are complete."""
+        server, run = self._server, self.made.run
         if self.made.model:
             ready = {"model_id": self.made.model, "status": "LOGGED_MODEL_READY"}
             yield from server.send("PATCH", f"mlflow/logged-models/{self.made.model}", "finishing the model", ready)

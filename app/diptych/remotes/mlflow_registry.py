@@ -31,6 +31,8 @@ class Shown:
     manifest: str
     """The digest of its manifest, as its tag says; empty for a version that was not pushed from here."""
     created: float | None
+    source: str = ""
+    """What it was made from: a model, or a folder of a run."""
     aliases: tuple[str, ...] = ()
 
 
@@ -111,22 +113,25 @@ class Registered:
     def contents(self, number: str) -> Job[tuple[Artifacts, tuple[Delivered, ...]]]:
         """The files of a version: as its manifest says, or as listed for a version that was not pushed from here."""
         artifacts = yield from self.artifacts(number)
-        manifest = yield from self.manifest(number, artifacts)
+        manifest = yield from self.manifest((yield from self.shown(number)), artifacts)
         if manifest is not None:
             return artifacts, manifest.files
         sizes = yield from artifacts.list("listing files")
         return artifacts, tuple(Delivered(name, count, "") for name, count in sorted(sizes.items()))
 
-    def manifest(self, number: str, artifacts: Artifacts) -> Job[Manifest | None]:
-        """The list of files that was pushed with a version. Raises `Damaged` where it is not the one that was."""
+    def shown(self, number: str) -> Job[Shown]:
+        """One version."""
         query = {"name": self.name, "version": number}
         told = yield from self.server.get("mlflow/model-versions/get", "asking for a version", query)
-        digest = tags(told, "model_version", "tags").get(DIGEST_TAG, "")
-        if not digest:
+        return _shown(told.get("model_version"))
+
+    def manifest(self, shown: Shown, artifacts: Artifacts) -> Job[Manifest | None]:
+        """The list of files that was pushed with a version. Raises `Damaged` where it is not the one that was."""
+        if not shown.manifest:
             return None
-        where = f"version {number} of {self.name}"
+        where = f"version {shown.number} of {self.name}"
         content = yield from artifacts.small(MANIFEST, "reading the manifest")
-        if hashlib.sha256(content).hexdigest() != digest:
+        if hashlib.sha256(content).hexdigest() != shown.manifest:
             raise Damaged(f"{where}: its list of files was changed", "Push the version again.")
         return read_manifest(content, where)
 
@@ -196,6 +201,8 @@ def _shown(row: object) -> Shown:
         number if number.isdecimal() and len(number) < 19 else "",
         tags(row, "tags").get(DIGEST_TAG, ""),
         int(created) / 1000 if created.isdecimal() and len(created) < 19 else None,
+        text(row, "source"),
+        tuple(each for each in rows(row, "aliases") if isinstance(each, str)),
     )
 
 

@@ -48,7 +48,7 @@ def verify(registered: Registered, receipt: Receipt, whole: bool) -> Job[Verifie
             notes.append(f"alias {alias} shows version {now} now" if now else f"alias {alias} is not there any more")
     artifacts = yield from registered.artifacts(number)
     try:
-        yield from registered.manifest(number, artifacts)
+        yield from registered.manifest(shown[number], artifacts)
     except (NotFound, Damaged) as error:
         notes.append(error.message)
     sizes = yield from artifacts.list("verifying files")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -35,18 +36,26 @@ class Network:
 
     def tls(self) -> ssl.SSLContext:
         """The trust for TLS: the system's roots, certifi's and the user's own. `Refused` for an unusable file."""
-        context = ssl.create_default_context()
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.set_ciphers("DEFAULT@SECLEVEL=2")
-        context.load_verify_locations(certifi.where())
-        if self.ca_file is not None:
-            try:
-                context.load_verify_locations(self.ca_file)
-            except (OSError, ssl.SSLError):
-                raise Refused(
-                    f"{display.path(self.ca_file)}: no certificates in PEM form", "Choose the file of your authority."
-                ) from None
-        return context
+        if self.ca_file is None:
+            return _trust(None)
+        try:
+            return _trust(self.ca_file.read_text("ascii", "ignore"))
+        except (OSError, ssl.SSLError):
+            raise Refused(
+                f"{display.path(self.ca_file)}: no certificates in PEM form", "Choose the file of your authority."
+            ) from None
+
+
+@lru_cache(4)
+def _trust(own: str | None) -> ssl.SSLContext:
+    """The usual roots and the user's `own` in PEM; kept, since reading them all takes as long as several requests."""
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("DEFAULT@SECLEVEL=2")
+    context.load_verify_locations(certifi.where())
+    if own is not None:
+        context.load_verify_locations(cadata=own)
+    return context
 
 
 def proxy_for(url: str) -> str | None:

@@ -32,7 +32,7 @@ from diptych.domain.shipping import (
     Wishes,
 )
 from diptych.errors import Conflict, Damaged, NotFound, Refused
-from diptych.job import Job, Tick, altered
+from diptych.job import Job, Tick, retold
 from diptych.remotes import oci_attached, oci_manifest, oci_tar
 from diptych.remotes.landing import Arrival, Landing
 from diptych.remotes.names import safe_name
@@ -193,7 +193,7 @@ class Oci:
                 def shown(tick: Tick, done: int = done, voyage: Voyage = voyage) -> Tick:
                     return Tick(tick.text, min(done + tick.done, total), total, "bytes", voyage)
 
-                for file in (yield from altered(self._land(layer, landing), shown)):
+                for file in (yield from retold(self._land(layer, landing), shown)):
                     if found.setdefault(file.name, file) != file:
                         raise Damaged(f"{self.address}: {visible(file.name)} is there twice with different content")
                 done += layer.bytes
@@ -362,7 +362,7 @@ def _tick(text: str, done: float, plan: Plan, voyage: Voyage) -> Tick:
 def _quietly(job: Job[T], plan: Plan, voyage: Voyage, done: float | None = None) -> Job[T]:
     """`job` as a moment of a push."""
     most = plan.to_send if done is None else done
-    return altered(job, lambda tick: _tick(tick.text, most, plan, voyage))
+    return retold(job, lambda tick: _tick(tick.text, most, plan, voyage))
 
 
 def _by_number(tag: str) -> list[tuple[int, str]]:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from diptych.display import visible
 from diptych.domain.shipping import Journal
 from diptych.errors import Conflict
-from diptych.job import Job, Tick, altered
+from diptych.job import Job, Tick, retold
 from diptych.remotes import answers
 from diptych.remotes.answers import PASSING, Answer
 from diptych.remotes.oci_manifest import Blob
@@ -113,7 +113,7 @@ class Upload:
             retry=False,
         )
         try:
-            answer = yield from altered(job, lambda tick: tick._replace(done=start + tick.done, total=self.blob.bytes))
+            answer = yield from retold(job, lambda tick: tick._replace(done=start + tick.done, total=self.blob.bytes))
         finally:
             self.sent += body.sent
         if answer.status in (201, 202, 204):
