@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,28 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
         if name in _USERS or name.startswith(("HF_", "AWS_", "DIPTYCH_TOKEN_", "DIPTYCH_USER_")):
             monkeypatch.delenv(name)
     return folder
+
+
+@pytest.fixture
+def figure(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Takes what a test has measured, with its denominator, to be printed when all have ended."""
+    return lambda text: record_property("figure", text)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what was measured, by whichever process."""
+    reports = [report for some in terminalreporter.stats.values() for report in some]
+    found = {
+        value
+        for report in reports
+        if isinstance(report, pytest.TestReport)
+        for name, value in report.user_properties
+        if name == "figure"
+    }
+    if found:
+        terminalreporter.section("figures")
+        for text in sorted(map(str, found)):
+            terminalreporter.line(text)
 
 
 @pytest.fixture

@@ -58,10 +58,9 @@ PASSING = ("429", "500", "502", "503", "reply lost", "reset", "silent")
 
 
 @pytest.mark.timeout(300)
-def test_a_push_survives_cuts(stand: Stand, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_push_survives_cuts(stand: Stand, tmp_path: Path, figure: Callable[[str], None]) -> None:
     found = sweep(stand, tmp_path)
-    with capsys.disabled():
-        print(f"\n{stand.kind}: {found}")
+    figure(f"{stand.kind}: {found}")
     assert found.points == 50
     assert found.finished == found.hidden == found.points, str(found)
     if stand.kind in BY_THE_FILE:

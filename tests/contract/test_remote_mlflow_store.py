@@ -41,7 +41,7 @@ def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[MLflow, C
 
 @pytest.mark.timeout(240)
 def test_where_the_store_takes_parts_a_loss_costs_one(
-    behind: tuple[MLflow, Ceph, Proxy], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    behind: tuple[MLflow, Ceph, Proxy], tmp_path: Path, figure: Callable[[str], None]
 ) -> None:
     server, ceph, proxy = behind
     part, cheap, worst = 1 << 20, 0, 0
@@ -60,8 +60,7 @@ def test_where_the_store_takes_parts_a_loss_costs_one(
         assert contents(setting.folder / "pulled") == setting.files
         assert not finish(setting.remote(place).verify(finish(remote.push(plan, setting.notes)))).drifted
         setting.close()
-    with capsys.disabled():
-        print(f"\nmlflow, in parts: {cheap} of {POINTS} cuts sent at most one part again, the worst {worst:,} bytes")
+    figure(f"mlflow, in parts: {cheap} of {POINTS} cuts sent at most one part again, the worst {worst:,} bytes")
     assert cheap == POINTS
     assert ceph.uploads() == []
 

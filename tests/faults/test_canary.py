@@ -291,7 +291,7 @@ def server() -> Iterator[ThreadingHTTPServer]:
 
 @pytest.mark.timeout(300)
 def test_a_secret_is_seen_nowhere(
-    unlocked: dict[str, str], home: Path, server: ThreadingHTTPServer, capsys: pytest.CaptureFixture[str]
+    unlocked: dict[str, str], home: Path, server: ThreadingHTTPServer, figure: Callable[[str], None]
 ) -> None:
     hits: dict[str, list[str]] = {}
     quick = Network(attempts=1, longest_wait=0.1)
@@ -310,8 +310,7 @@ def test_a_secret_is_seen_nowhere(
             workbench.catalog.close()
         if watch.hits:
             hits[name] = watch.hits
-    with capsys.disabled():
-        print(f"\ncanary: {sum(map(len, hits.values()))} hits in {len(SCENARIOS)} scenarios")
+    figure(f"canary: {sum(map(len, hits.values()))} hits in {len(SCENARIOS)} scenarios")
     assert hits == {}
     assert len(SCENARIOS) >= 30
     assert Server.received, "the login never arrived where it is for"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ STATES = {
 
 
 def test_five_states_have_five_messages_and_leave_nothing_readable(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, figure: Callable[[str], None]
 ) -> None:
     right, told, readable = 0, set(), []
     for number, ((keyring, person), (kind, words, hint)) in enumerate(STATES.items()):
@@ -45,8 +46,7 @@ def test_five_states_have_five_messages_and_leave_nothing_readable(
             right += kept is None and read == SECRET
         else:
             right += all(type(one) is kind and words in one.message and hint in one.hint for one in (kept, read))
-    with capsys.disabled():
-        print(f"\nkeyring: {right} of {len(STATES)} states with their own message, {len(readable)} files readable")
+    figure(f"keyring: {right} of {len(STATES)} states with their own message, {len(readable)} files readable")
     assert (right, len(told), readable) == (len(STATES), len(STATES), [])
 
 

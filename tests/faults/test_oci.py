@@ -48,12 +48,11 @@ def setting(registry: Registry, tmp_path: Path) -> Iterator[Setting]:
 
 @pytest.mark.timeout(300)
 def test_behind_a_web_server_a_cut_costs_one_chunk(
-    registry: Registry, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    registry: Registry, tmp_path: Path, figure: Callable[[str], None]
 ) -> None:
     """Web servers take a request completely before they hand it on, so that the registry never sees half a chunk."""
     found = sweep(registry, tmp_path, whole=True)
-    with capsys.disabled():
-        print(f"\noci behind a web server: {found}")
+    figure(f"oci behind a web server: {found}")
     assert found.finished == found.hidden == found.cheap == found.points == 50, str(found)
 
 

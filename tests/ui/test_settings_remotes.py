@@ -394,7 +394,7 @@ def test_renaming_takes_the_login_along_and_forgetting_asks_first(
 
 
 def test_a_keyring_that_asks_blocks_nothing_and_can_be_left(
-    workbench: Workbench, theme: Theme, tmp_path: Path, qtbot: QtBot, capsys: pytest.CaptureFixture[str]
+    workbench: Workbench, theme: Theme, tmp_path: Path, qtbot: QtBot, figure: Callable[[str], None]
 ) -> None:
     runner = Runner()
     workbench.add_remote("reg", "oci://ghcr.io/a/b")
@@ -414,8 +414,7 @@ def test_a_keyring_that_asks_blocks_nothing_and_can_be_left(
                 section.test("reg")
 
             busy, idle = longest_gap(qtbot, test, asking, tries=3)
-            with capsys.disabled():
-                print(f"\nkeyring asking: longest gap of the window {busy * 1000:.0f} ms, idle {idle * 1000:.0f} ms")
+            figure(f"keyring asking: longest gap of the window {busy * 1000:.0f} ms, idle {idle * 1000:.0f} ms")
             assert busy - idle < 0.1
             begun = time.monotonic()
             qtbot.mouseClick(button(section, "Cancel"), Qt.MouseButton.LeftButton)

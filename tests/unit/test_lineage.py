@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def family(workbench: Workbench, tmp_path: Path) -> tuple[Workbench, set[Told]]:
 
 
 def test_families_of_known_descent_are_found_again(
-    workbench: Workbench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    workbench: Workbench, tmp_path: Path, figure: Callable[[str], None]
 ) -> None:
     truth: set[Told] = set()
     for number in range(5):
@@ -44,14 +45,9 @@ def test_families_of_known_descent_are_found_again(
     finish(workbench.fingerprint())
     found = told(workbench, finish(workbench.infer_lineage()).edges)
     right = truth & found.keys()
-    with capsys.disabled():
-        print(f"\nlineage: precision {len(right)}/{len(found)}, recall {len(right)}/{len(truth)}")
-        for edge in sorted(found.keys() - truth, key=str):
-            print("  wrong ", edge, found[edge].confidence, found[edge].evidence)
-        for lost in sorted(truth - found.keys(), key=str):
-            print("  missed", lost)
-    assert len(right) >= 0.95 * len(found)
-    assert len(right) >= 0.95 * len(truth)
+    figure(f"lineage: precision {len(right)}/{len(found)}, recall {len(right)}/{len(truth)}")
+    assert len(right) >= 0.95 * len(found), found.keys() - truth
+    assert len(right) >= 0.95 * len(truth), truth - found.keys()
     assert all(edge.evidence and 0 < edge.confidence <= 1 for edge in found.values())
     assert np.mean([found[one].confidence for one in right]) > 0.8
 
