@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from diptych import display
+from diptych.errors import DiptychError
+
 REJECTED = "rejected"
 ACCEPTED = "accepted"
 
@@ -219,3 +222,13 @@ def _bad_indexes() -> Iterator[tuple[str, str | bytes, str]]:
     yield "UTF-16", '{"weight_map":{}}'.encode("utf-16"), ""
     yield "NUL bytes", b"\0" * 4096, ""
     yield "empty", b"", ""
+
+
+def one_line(error: DiptychError, path: Path) -> str:
+    """The reason, after making sure that the message is one that people can use."""
+    assert error.message.startswith(f"{path}: "), error.message
+    assert "\n" not in error.message
+    assert display.visible(error.message) == error.message
+    reason = error.message.removeprefix(f"{path}: ")
+    assert 0 < len(reason) <= 200
+    return reason

@@ -2,83 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from adapting import (
+    BIAS,
+    HEAD,
+    NORM,
+    UP,
+    Arrays,
+    Q,
+    adapter,
+    compared,
+    dora,
+    model,
+    product,
+    rows,
+    said,
+    stored,
+    thin,
+    turned,
+    weights,
+    wide,
+    with_whole,
+)
 from diptych.compare.effective import Adapter
-from diptych.compare.weights import Weights
-from diptych.domain.dossier import Dossier
-from diptych.domain.rules import Rules
-from diptych.domain.sheet import Row, Sheet, Status
+from diptych.domain.sheet import Status
 from diptych.domain.tensor import TensorInfo
-from diptych.domain.version import Kind
-from diptych.job import finish
 from diptych.tensors.effective import Factors
-from dossiers import Bytes, dossier, version
-from making import bfloat16
-
-Arrays = dict[str, NDArray[np.float32]]
-Q, UP = "model.layers.0.self_attn.q_proj", "model.layers.0.mlp.up_proj"
-SHAPES = {Q: (8, 8), UP: (12, 8)}
-
-
-def stored(arrays: Arrays, dtype: str = "F32") -> Bytes:
-    raw = {name: (bfloat16(a) if dtype == "BF16" else np.ascontiguousarray(a)).tobytes() for name, a in arrays.items()}
-    return Bytes({name: (dtype, array.shape, raw[name]) for name, array in arrays.items()})
-
-
-def model(arrays: Arrays, name: str = "base/1", dtype: str = "F32") -> Dossier:
-    source = stored(arrays, dtype)
-    return dossier({}, name=name, tensors=tuple(source.tensors()), weights=lambda: source)
-
-
-def adapter(arrays: Arrays, settings: Mapping[str, Any] | None = None, base: Dossier | None = None) -> Dossier:
-    source = stored(arrays)
-    return dossier(
-        {"adapter.lora_alpha": 8} | dict(settings or {}),
-        version=version("lora/1", kind=Kind.ADAPTER),
-        tensors=tuple(source.tensors()),
-        weights=lambda: source,
-        base=None if base is None else lambda: base,
-    )
-
-
-def weights(seed: int = 0) -> Arrays:
-    random = np.random.default_rng(seed)
-    found = {f"{module}.weight": random.standard_normal(shape).astype(np.float32) for module, shape in SHAPES.items()}
-    return found | {"model.norm.weight": random.standard_normal(8).astype(np.float32)}
-
-
-def thin(rank: int = 4, seed: int = 1) -> Arrays:
-    random = np.random.default_rng(seed)
-    found: Arrays = {}
-    for module, (rows, columns) in SHAPES.items():
-        found[f"base_model.model.{module}.lora_A.weight"] = random.standard_normal((rank, columns)).astype(np.float32)
-        found[f"base_model.model.{module}.lora_B.weight"] = random.standard_normal((rows, rank)).astype(np.float32)
-    return found
-
-
-def product(arrays: Arrays, module: str) -> NDArray[np.float64]:
-    ends = [arrays[f"base_model.model.{module}.lora_{end}.weight"].astype(np.float64) for end in "BA"]
-    found: NDArray[np.float64] = ends[0] @ ends[1]
-    return found
-
-
-def compared(left: Dossier, right: Dossier) -> Sheet:
-    return finish(Weights().compare(left, right, Rules()))
-
-
-def rows(sheet: Sheet) -> dict[str, Row]:
-    return {row.key: row for row in sheet.rows}
-
-
-def said(sheet: Sheet) -> list[str]:
-    return [clause.text for clause in sheet.clauses]
-
+from dossiers import dossier
 
 # The arithmetic ---------------------------------------------------------------------------------------------------
 
@@ -165,18 +119,6 @@ def test_a_weight_stored_the_other_way_round_takes_the_product_so() -> None:
     assert row.values["max_abs"] == pytest.approx(2 * np.abs(product(thin(), UP)).max(), rel=1e-6)
 
 
-def dora(base: Arrays, arrays: Arrays) -> tuple[Arrays, Arrays]:
-    """An adapter with learnt lengths, and what its base becomes with it."""
-    merged, lengths = dict(base), dict(arrays)
-    for at, module in enumerate(SHAPES):
-        sum_ = base[f"{module}.weight"].astype(np.float64) + 2 * product(arrays, module)
-        learnt = np.linspace(1, 2 + at, len(sum_)).astype(np.float32)
-        lengths[f"base_model.model.{module}.lora_magnitude_vector.weight"] = learnt
-        scaled = sum_ * (learnt / np.linalg.norm(sum_, axis=1))[:, None]
-        merged[f"{module}.weight"] = scaled.astype(np.float32)
-    return lengths, merged
-
-
 def test_dora_also_turns_lengths() -> None:
     base = weights()
     lengths, merged = dora(base, thin())
@@ -184,10 +126,6 @@ def test_dora_also_turns_lengths() -> None:
     wanted = np.linalg.norm(merged[f"{UP}.weight"].astype(np.float64) - base[f"{UP}.weight"])
     assert row.values["norm_change"] == pytest.approx(wanted, rel=1e-6)
     assert row.note == "DoRA of rank 4"
-
-
-def turned(arrays: Arrays) -> Arrays:
-    return {name: array.T.copy() for name, array in arrays.items()}
 
 
 def test_dora_on_weights_stored_the_other_way_round() -> None:
@@ -229,23 +167,6 @@ def test_dora_by_mlx_keeps_its_lengths_under_another_name() -> None:
 
 # What is kept whole -----------------------------------------------------------------------------------------------
 
-HEAD, NORM, BIAS = "lm_head.weight", "model.norm.weight", f"{Q}.bias"
-
-
-def with_whole(base: Arrays) -> tuple[Arrays, Arrays]:
-    """An adapter with a head, a norm and a bias of its own, and what its base becomes with it."""
-    random = np.random.default_rng(9)
-    kept = {name: base[name] + random.standard_normal(base[name].shape).astype(np.float32) for name in
-            (HEAD, NORM, BIAS)}  # fmt: skip
-    named = {f"base_model.model.{name}": array for name, array in kept.items()}
-    return thin() | named, merged_of(base, thin()) | kept
-
-
-def wide() -> Arrays:
-    random = np.random.default_rng(8)
-    shapes = {HEAD: (16, 8), BIAS: (8,), f"{UP}.bias": (12,)}
-    return weights() | {name: random.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
-
 
 def test_what_an_adapter_keeps_whole_is_measured_against_what_it_replaces() -> None:
     base = wide()
@@ -264,18 +185,6 @@ def test_a_bias_of_its_own_does_not_make_the_weight_beside_it_change() -> None:
     base = wide()
     sheet = compared(model(base), adapter({f"base_model.model.{BIAS}": base[BIAS] + 1}))
     assert {row.key for row in sheet.rows if row.status is Status.DIFFERS} == {BIAS}
-
-
-def test_a_merge_is_held_against_what_the_adapter_keeps_whole() -> None:
-    base = wide()
-    arrays, merged = with_whole(base)
-    made = adapter(arrays, base=model(base))
-    sheet = compared(made, model(merged, "merged/1"))
-    assert {row.status for row in sheet.rows} == {Status.SAME}
-    assert rows(sheet)[HEAD].note == "as in the adapter"
-    assert len(said(sheet)) == 1
-    other = compared(made, model(merged | {HEAD: base[HEAD]}, "merged/1"))
-    assert "1 tensor not as kept whole by the adapter A" in said(other)
 
 
 def test_a_bias_that_b_has_itself_leaves_the_product_known() -> None:
@@ -371,90 +280,6 @@ def test_a_module_that_only_one_adapter_changes_is_told() -> None:
 
 
 # Merged models ----------------------------------------------------------------------------------------------------
-
-
-def merged_of(base: Arrays, arrays: Arrays) -> Arrays:
-    found = dict(base)
-    for module in SHAPES:
-        found[f"{module}.weight"] = (base[f"{module}.weight"] + 2 * product(arrays, module)).astype(np.float32)
-    return found
-
-
-@pytest.mark.parametrize("dtype", ["F32", "BF16"])
-def test_a_merge_is_exact_to_the_rounding_of_its_dtype(dtype: str) -> None:
-    base = weights()
-    made = adapter(thin(), base=model(base))
-    merged = model(merged_of(base, thin()), "merged/1", dtype)
-    for sheet, sides in ((compared(made, merged), "BA"), (compared(merged, made), "AB")):
-        assert {row.status for row in sheet.rows} == {Status.SAME}
-        assert said(sheet)[0].startswith(f"{sides[0]} is base/1 with the adapter {sides[1]} merged, exact to ")
-        assert f"rounding to {dtype}" in said(sheet)[0]
-        relative = rows(sheet)[f"{UP}.weight"].values["relative_change"]
-        assert isinstance(relative, float)
-        assert relative < (4e-3 if dtype == "BF16" else 1e-6)
-
-
-@pytest.mark.parametrize("dtype", ["F32", "BF16"])
-def test_a_merge_that_was_computed_in_its_own_dtype_is_within_rounding(dtype: str) -> None:
-    random = np.random.default_rng(1)
-
-    def stored_as(values: NDArray[np.float32]) -> NDArray[np.float32]:
-        return values if dtype == "F32" else (bfloat16(values).astype("u4") << 16).view(np.float32)
-
-    shape, rank, name = (96, 64), 32, "model.layers.0.mlp.up_proj"
-    base = {f"{name}.weight": stored_as(random.standard_normal(shape).astype(np.float32))}
-    a, b = (stored_as(random.standard_normal(size).astype(np.float32)) for size in ((rank, 64), (96, rank)))
-    arrays = {f"base_model.model.{name}.lora_A.weight": a, f"base_model.model.{name}.lora_B.weight": b}
-    change = stored_as(stored_as(b @ a) * np.float32(0.3))
-    whole = {f"{name}.weight": stored_as(base[f"{name}.weight"] + change)}
-    made = adapter(arrays, {"adapter.lora_alpha": 0.3 * rank}, model(base, dtype=dtype))
-    sheet = compared(made, model(whole, "merged/1", dtype))
-    assert f"all of it rounding to {dtype}" in said(sheet)[0]
-    whole[f"{name}.weight"][5, 5] *= np.float32(1.05)
-    sheet = compared(made, model(whole, "merged/1", dtype))
-    assert "; 1 element beyond rounding" in said(sheet)[0]
-
-
-def test_a_merge_of_dora_is_recognised() -> None:
-    base = weights()
-    lengths, merged = dora(base, thin())
-    sheet = compared(adapter(lengths, base=model(base)), model(merged, "merged/1"))
-    assert "merged, exact to" in said(sheet)[0]
-
-
-def test_a_merge_that_is_a_little_off_says_where() -> None:
-    base = weights()
-    merged = merged_of(base, thin())
-    merged[f"{UP}.weight"][2, 3] += 1e-3
-    merged["model.norm.weight"] = merged["model.norm.weight"] + np.float32(1)
-    sheet = compared(adapter(thin(), base=model(base)), model(merged, "merged/1"))
-    assert "1 element beyond rounding" in said(sheet)[0]
-    assert "1 tensor changed that the adapter leaves alone" in said(sheet)
-    row = rows(sheet)[f"{UP}.weight"]
-    assert (row.status, row.values["beyond_rounding"]) == (Status.DIFFERS, 1)
-    assert row.values["max_abs"] == pytest.approx(1e-3, rel=1e-2)
-
-
-def test_another_model_is_no_merge() -> None:
-    base = weights()
-    sheet = compared(adapter(thin(), base=model(base)), model(weights(seed=9), "other/1"))
-    assert any("the adapter changes 2 of 3 tensors" in text for text in said(sheet))
-    assert "B is not base/1 with the adapter A merged: " in said(sheet)[-1]
-
-
-def test_a_merge_at_another_scale_is_none_and_says_by_how_much() -> None:
-    base = weights()
-    half = {name: (base[name] + (array - base[name]) / 2) for name, array in merged_of(base, thin()).items()}
-    sheet = compared(model(half, "half/1"), adapter(thin(), base=model(base)))
-    assert said(sheet)[-1] == (
-        f"A is not base/1 with the adapter B merged: {Q}.weight lies 0.5 times what the adapter adds away from that"
-    )
-
-
-def test_nothing_is_said_of_a_merge_without_the_base() -> None:
-    base = weights()
-    sheet = compared(adapter(thin()), model(merged_of(base, thin()), "merged/1"))
-    assert said(sheet) == ["the adapter changes 2 of 3 tensors, rank 4"]
 
 
 def test_names_of_thin_matrices_must_be_whole_words() -> None:
