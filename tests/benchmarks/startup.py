@@ -87,6 +87,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         ENVIRONMENT["PYTHONPYCACHEPREFIX"] = str(Path(folder) / "compiled")
+        ENVIRONMENT["DIPTYCH_CACHE"] = str(Path(folder) / "cache")
         ENVIRONMENT["XDG_CONFIG_HOME"] = str(Path(folder) / "settings")  # a first start: no session to take up
         catalog = str(Path(folder) / "catalog.db")
         store = str(Path(folder) / "mlflow.db")

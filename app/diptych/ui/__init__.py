@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import builtins
 
-import PySide6
+from diptych import places
+from diptych.ui.compiled import file_within, kept
+
+with kept(file_within(places.cache_folder())):
+    import PySide6
 
 assert PySide6.__version__
 builtins.__import__ = getattr(builtins, "__orig_import__", builtins.__import__)
