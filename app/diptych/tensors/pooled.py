@@ -21,8 +21,8 @@ F = TypeVar("F")
 
 _SMALL = 2**20
 """Elements of a piece for NumPy."""
-_LARGE = 2**23
-"""Bytes of a piece of one side for compiled arithmetic, which is done with them within milliseconds."""
+_LARGE, _MANY = 2**23, 2**22
+"""Bytes and elements at most of a piece of one side for compiled arithmetic, done with them within milliseconds."""
 _PAUSE = 0.1
 """Seconds without a finished piece after which the caller hears that the work goes on."""
 
@@ -55,7 +55,7 @@ def in_order(pieces: Iterator[W], work: Callable[[W], F]) -> Generator[tuple[W, 
 
 def length(dtype: str, compiled: object | None) -> int:
     """Elements of a piece of a tensor: a few for NumPy, more for compiled arithmetic."""
-    return _SMALL if compiled is None else _LARGE // packing(dtype)[1]
+    return _SMALL if compiled is None else min(_LARGE // packing(dtype)[1], _MANY)
 
 
 def sliced(raw: NDArray[np.uint8], tensor: TensorInfo, start: int, stop: int) -> NDArray[np.uint8]:
