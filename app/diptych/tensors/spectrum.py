@@ -26,12 +26,16 @@ MOST = 64
 """Singular values that are told."""
 _WHOLE = 512
 """The smaller side up to which a matrix is decomposed as it is."""
-_BLOCK = 32
+_BLOCK, _WIDER = 16, 32
+"""Vectors that are added at a time, and of a matrix that is read from memory each time."""
+_CACHED = 1 << 22
+"""Elements of a matrix that stays in a cache from one pass to the next."""
 _MOST = 768
 """Vectors of the space at most; its own decomposition takes no longer than a tick may."""
 _FIRST = 192
 """Vectors before the values are looked at for the first time."""
-_EVERY = 64
+_EVERY, _CLOSE = 64, 20
+"""Vectors from one look to the next; half as many once the values grow by so many times the tolerance or less."""
 _TOLERANCE = 5e-4
 """The relative error that may be left in the smallest of the values."""
 _KEPT = 1e-3
@@ -110,9 +114,13 @@ def spectrum(change: NDArray[np.float32]) -> Job[Spectrum]:
     matrix = np.empty((rows, columns), np.float32)
     energy = 0.0
     for first in range(0, rows, step := max(_PIECE // columns, 1)):
-        part = np.nan_to_num(change[first : first + step], nan=0.0, posinf=0.0, neginf=0.0)
+        part = change[first : first + step]
+        squares = _squares(part)
+        if not math.isfinite(squares):
+            part = np.nan_to_num(part, nan=0.0, posinf=0.0, neginf=0.0)
+            squares = _squares(part)
         matrix[first : first + step] = part
-        energy += float(np.sum(np.square(part, dtype=np.float64)))
+        energy += squares
         yield Tick("Decomposing", 0, rows)
     if not energy:
         return Spectrum((rows, columns), np.zeros(min(rows, columns, MOST)), 0.0)
@@ -125,6 +133,11 @@ def spectrum(change: NDArray[np.float32]) -> Job[Spectrum]:
         yield Tick("Decomposing", 0, rows)
     values, error = yield from _krylov(matrix if rows <= columns else matrix.T)
     return Spectrum((rows, columns), values * float(scale), energy, error)
+
+
+def _squares(part: NDArray[np.float32]) -> float:
+    """The sum of the squares, in float64."""
+    return float(np.sum(np.square(part, dtype=np.float64)))
 
 
 def _roots(gram: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -168,7 +181,8 @@ class _Space:
 
     def __init__(self, matrix: NDArray[np.float32]) -> None:
         rows, columns = matrix.shape
-        self.most = min(rows, _MOST) // _BLOCK * _BLOCK
+        self.block = _BLOCK if matrix.size <= _CACHED else _WIDER
+        self.most = min(rows, _MOST) // self.block * self.block
         self.size = 0
         self._matrix = matrix
         self._random = np.random.default_rng(20_260_102)
@@ -178,11 +192,13 @@ class _Space:
 
     def grow(self, block: NDArray[np.float32]) -> Job[NDArray[np.float32]]:
         """Add the directions of a block of vectors that are new; the result is what the matrix makes of them."""
-        begin, end = self.size, self.size + _BLOCK
-        known = self._vectors[:, :begin]
+        begin, end = self.size, self.size + self.block
+        # twice is enough (Kahan), and from a Krylov space's next block the first time takes out its last two but for
+        # rounding (Golub and Underwood 1977); once lets rounding grow from block to block
+        parts = [self._vectors[:, max(begin - 2 * self.block, 0) : begin], self._vectors[:, :begin]]
         for _ in range(_TURNS):
             length = float(np.linalg.norm(block, axis=0).max())
-            for _ in range(2 if begin else 0):  # twice is enough (Kahan), once lets rounding grow from block to block
+            for known in parts if begin else ():
                 block = block - (yield from _product(known, (yield from _product(known.T, block))))
             block, triangle = np.linalg.qr(block)
             yield Tick("Decomposing", begin, self.most)
@@ -239,18 +255,19 @@ def _krylov(matrix: NDArray[np.float32]) -> Job[tuple[NDArray[np.float64], float
     """
     random = np.random.default_rng(20_260_101)
     space = _Space(matrix)
-    given = random.standard_normal((matrix.shape[1], _BLOCK), dtype=np.float32)
+    given = random.standard_normal((matrix.shape[1], space.block), dtype=np.float32)
     far = np.zeros(0)
     known, step, error = np.full(MOST, -math.inf), math.inf, math.inf
+    look = _FIRST
     while space.size < space.most:
         met = yield from space.grow((yield from _product(matrix, given)))
         given = met.T
-        if MOST <= space.size <= 2 * MOST and not len(far):
+        if MOST <= space.size <= 2 * MOST and not space.size % _WIDER and not len(far):
             far = yield from space.take_out()
             if len(far):
                 space = _Space(matrix)
-                given = random.standard_normal((matrix.shape[1], _BLOCK), dtype=np.float32)
-        if space.size < _FIRST or (space.size % _EVERY and space.size < space.most):
+                given = random.standard_normal((matrix.shape[1], space.block), dtype=np.float32)
+        if space.size < min(look, space.most):
             continue
         values = space.values()[: MOST - len(far)]
         yield Tick("Decomposing", space.size, space.most)
@@ -262,4 +279,5 @@ def _krylov(matrix: NDArray[np.float32]) -> Job[tuple[NDArray[np.float64], float
         known = values
         if error <= _TOLERANCE:
             break
+        look = space.size + (_EVERY // 2 if step <= _CLOSE * _TOLERANCE else _EVERY)
     return np.sort(np.concatenate((far, known)))[::-1], 0.0 if space.size == matrix.shape[0] else error
