@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from diptych.workbench import Workbench
 
 
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
 _USERS = frozenset({"XDG_CACHE_HOME", "DBUS_SESSION_BUS_ADDRESS", "DOCKER_CONFIG", "NETRC", "PYTHON_KEYRING_BACKEND"})
 
 

@@ -23,6 +23,8 @@ from diptych.places import resources
 from diptych.ui.gallery import LARGE, SMALL, opened, picture, settle
 from diptych.ui.mainwindow import MainWindow
 from diptych.ui.pages.compare import ComparePage
+from diptych.ui.pane import Pane
+from diptych.ui.panes.curves import CurvesPane
 from diptych.ui.panes.weights import WeightsPane
 from diptych.workbench import Workbench
 from making import write_safetensors
@@ -95,22 +97,36 @@ def mixture(folder: Path, moved: bool) -> Path:
     return folder
 
 
+def alone(window: MainWindow, section: str, left: object, right: object) -> Pane:
+    """Show one section of a comparison on the whole page."""
+    window.compare(left, right)
+    page = window.findChild(ComparePage)
+    assert page is not None
+    settle(lambda: page.view is not None and not page.view.facets.busy())
+    assert page.view is not None
+    page.view.focus_section(section)
+    pane = page.view.sections[section].pane
+    assert pane is not None
+    return pane
+
+
 def weights(left: object, right: object, act: Callable[[WeightsPane], object]) -> Callable[[MainWindow], object]:
     """Show the weights of two versions on the whole page, and do something there."""
 
     def show(window: MainWindow) -> None:
-        window.compare(left, right)
-        page = window.findChild(ComparePage)
-        assert page is not None
-        settle(lambda: page.view is not None and not page.view.facets.busy())
-        assert page.view is not None
-        page.view.focus_section("weights")
-        pane = page.view.sections["weights"].pane
+        pane = alone(window, "weights", left, right)
         assert isinstance(pane, WeightsPane)
         pane.select(pane.changes()[len(pane.changes()) // 2])
         act(pane)
 
     return show
+
+
+def smooth_curves(window: MainWindow) -> None:
+    """Show the curves of two versions on the whole page, smoothed."""
+    pane = alone(window, "curves", *PAIR)
+    assert isinstance(pane, CurvesPane)
+    pane.bar.slider.setValue(60)
 
 
 def main() -> None:
@@ -142,6 +158,7 @@ def main() -> None:
             "compare": lambda window: window.compare(*PAIR),
             "weights": weights(*PAIR, lambda pane: pane.zoom(1)),
             "values": weights(*PAIR, lambda pane: pane.show_values()),
+            "curves": smooth_curves,
             "timelapse": lambda window: window.show_timelapse("base-pretrain"),
             "lineage": lambda window: window.show_page("lineage"),
         })  # fmt: skip

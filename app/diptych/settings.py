@@ -32,6 +32,10 @@ class Settings:
     """Columns of the library; empty: chosen by what there is."""
     widths: dict[str, int] = field(default_factory=dict)
     """Widths that the user gave to columns of the library, in pixels."""
+    curves_over: str = "step"
+    """What curves are drawn over, where it is known: `step`, `epoch`, `tokens` or `progress`."""
+    smoothing: float = 0.0
+    """How much of the mean so far each point of a curve keeps, 0 to 0.99."""
     remotes: dict[str, dict[str, str]] = field(default_factory=dict)
     """Registries by the user's names for them: address and options, never a login."""
 

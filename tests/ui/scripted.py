@@ -6,10 +6,13 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
 from threading import Event
 
+from pytestqt.qtbot import QtBot
+
 from diptych.domain.dossier import Dossier
 from diptych.domain.sheet import Cell, Column, Grid, GridCell, Row, Sheet, Status
 from diptych.domain.version import Kind, State, Version
 from diptych.job import Job, Tick
+from diptych.ui.pane import Pane
 from diptych.workbench.comparing import Comparison, FacetInfo
 
 MODULES = ("q", "k", "norm₁")
@@ -90,3 +93,14 @@ class Scripted(Comparison):
 def scripted(script: Mapping[str, Job[Sheet]], left: str = "left", right: str = "right") -> Scripted:
     """A comparison of two names with these jobs."""
     return Scripted(Dossier(version(left)), Dossier(version(right)), script=script)
+
+
+def shown(pane: Pane, sheet: Sheet, qtbot: QtBot) -> Comparison:
+    """Show a pane with a sheet in a window of its own."""
+    comparison = scripted({sheet.key: at_once(sheet)})
+    qtbot.addWidget(pane)
+    pane.resize(1000, 700)
+    pane.show_sheet(sheet, comparison)
+    pane.show()
+    qtbot.waitExposed(pane)
+    return comparison

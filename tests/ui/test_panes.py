@@ -8,13 +8,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from matplotlib import colormaps
-from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QAbstractItemModelTester
 from pytestqt.qtbot import QtBot
-from scripted import at_once, row, scripted, weights
+from scripted import row, scripted, shown, weights
 
-from diptych.domain.sheet import Chart, Clause, Column, Line, Row, Sheet, Status
+from diptych.domain.sheet import Clause, Row, Sheet, Status
 from diptych.errors import Refused
 from diptych.job import Job, Tick
 from diptych.tensors.histogram import Histogram
@@ -24,7 +23,6 @@ from diptych.ui.models.pairs import PairsModel
 from diptych.ui.models.rows import RowsModel, Showing, line_of
 from diptych.ui.pane import Pane
 from diptych.ui.panes import PANES, pane_for
-from diptych.ui.panes.curves import CurvesPane
 from diptych.ui.panes.outputs import OutputsPane
 from diptych.ui.panes.rows import RowsPane
 from diptych.ui.panes.verdict import VerdictPane
@@ -44,17 +42,6 @@ Key = Qt.Key
 @pytest.fixture
 def context(workbench: Workbench, inline_runner: Runner, theme: Theme) -> Context:
     return Context(workbench, inline_runner, theme)
-
-
-def shown(pane: Pane, sheet: Sheet, qtbot: QtBot) -> Comparison:
-    """Show a pane with a sheet in a window of its own."""
-    comparison = scripted({sheet.key: at_once(sheet)})
-    qtbot.addWidget(pane)
-    pane.resize(1000, 700)
-    pane.show_sheet(sheet, comparison)
-    pane.show()
-    qtbot.waitExposed(pane)
-    return comparison
 
 
 def settings(count: int) -> Sheet:
@@ -390,44 +377,6 @@ def test_the_scale_holds_every_value_and_bears_odd_ones() -> None:
     assert scale.share(float("inf")) == 1
     assert scale_of([]).high > scale_of([]).low
     assert scale_of([0.5, 0.5]).share(0.5) <= 1
-
-
-# curves --------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def curves() -> Sheet:
-    lines = (Line("left", (1.0, 2.0, 3.0), (3.0, 2.0, 1.0)), Line("right", (1.0, 2.0), (2.5, float("nan"))))
-    charts = (Chart("loss", "loss", "step", lines), Chart("same", "same", "step", lines))
-    rows = (row("loss", "1", "2.5"), row("same", "1", "1"))
-    return Sheet("curves", "Curves", "curves", rows, (Column("best_left", "best A"),), charts)
-
-
-def test_curves_are_told_apart_without_colour(context: Context, curves: Sheet, qtbot: QtBot) -> None:
-    pane = CurvesPane(context, scripted({}))
-    shown(pane, curves, qtbot)
-    qtbot.waitUntil(lambda: "loss" in pane.cards and pane.cards["loss"].plot.isVisible())
-    assert list(pane.cards) == ["loss"]
-    canvas = pane.cards["loss"].plot.focusProxy()
-    assert isinstance(canvas, FigureCanvasQTAgg)
-    canvas.draw()
-    a, b = canvas.figure.axes[0].lines[:2]
-    assert (a.get_marker(), a.get_linestyle()) == ("o", "-")
-    assert (b.get_marker(), b.get_linestyle()) == ("s", "--")
-    pane.show_rows(Showing(all=True))
-    qtbot.waitUntil(lambda: "same" in pane.cards and pane.cards["same"].plot.isVisible())
-    assert pane.select("loss")
-    assert pane.current() is not None
-
-
-def test_the_crosshair_is_shared_and_tells_values(context: Context, curves: Sheet, qtbot: QtBot) -> None:
-    pane = CurvesPane(context, scripted({}))
-    shown(pane, curves, qtbot)
-    qtbot.waitUntil(lambda: "loss" in pane.cards and pane.cards["loss"].plot.isVisible())
-    pane.cards["loss"].plot.pointed.emit(3.0)
-    assert "● 1 at 3" in pane.cards["loss"].values_text()
-    pane.cards["loss"].plot.pointed.emit(None)
-    assert "A solid" in pane.cards["loss"].values_text()
 
 
 def test_a_facet_nobody_knows_is_a_table() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import operator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 
 from diptych import display
 from diptych.domain import directions
@@ -19,6 +21,7 @@ _COLUMNS = (
     Column("best_left", "best A", format="g4"),
     Column("best_right", "best B", format="g4"),
 )
+_TOKENS = "num_input_tokens_seen"
 _FIRST = ("loss", "eval_loss", "learning_rate", "grad_norm")
 
 
@@ -33,13 +36,14 @@ class Curves:
         """A row and a chart for each name; values are what was logged, never interpolated."""
         ours, theirs = _by_name(left.series), _by_name(right.series)
         said = _directions(left, right)
+        tokens = _tokens(ours), _tokens(theirs)
         names = sorted(ours.keys() | theirs.keys(), key=_order)
         rows, charts = [], []
         for place, name in enumerate(names):
             yield Tick("Comparing curves", place, len(names), "curves")
             a, b = ours.get(name), theirs.get(name)
             rows.append(_row(name, a, b, said.get(name, directions.known(name)), rules.ignores(name)))
-            charts.append(_chart(name, a, b))
+            charts.append(_chart(name, (a, b), tokens))
         yield Tick("Comparing curves", len(names), len(names), "curves")
         notes = [f"no curve of {side} is known" for side, mine in (("A", ours), ("B", theirs)) if not mine and names]
         return Sheet(
@@ -137,10 +141,24 @@ def _apart(left: float, right: float) -> bool:
     return left != right and not (math.isnan(left) and math.isnan(right))
 
 
-def _chart(name: str, left: Series | None, right: Series | None) -> Chart:
+def _tokens(series: Mapping[str, Series]) -> Mapping[float, float]:
+    """How many tokens were seen by each step, where that was logged."""
+    seen = series.get(_TOKENS)
+    return dict(zip(seen.steps, seen.values, strict=True)) if seen else {}
+
+
+def _axes(series: Series, tokens: Mapping[float, float]) -> Iterator[tuple[str, tuple[float, ...]]]:
+    """The places of the points of a curve by epochs and by tokens, where they are known and never run backwards."""
+    counts = tuple(tokens[step] for step in series.steps if step in tokens) if tokens else ()
+    for key, places in (("epoch", series.epochs), ("tokens", counts)):
+        if len(places) == len(series.steps) and all(map(operator.le, places, islice(places, 1, None))):
+            yield key, places
+
+
+def _chart(name: str, pair: tuple[Series | None, Series | None], tokens: Sequence[Mapping[float, float]]) -> Chart:
     lines = [
-        Line(side, series.steps, series.values, label)
-        for side, label, series in (("left", "A", left), ("right", "B", right))
+        Line(side, series.steps, series.values, label, dict(_axes(series, counts)))
+        for side, label, series, counts in zip(("left", "right"), "AB", pair, tokens, strict=True)
         if series
     ]
     gaps = sum(not math.isfinite(value) for line in lines for value in line.y)

@@ -93,6 +93,8 @@ class Line:
     x: tuple[float, ...]
     y: tuple[float, ...]
     label: str = ""
+    axes: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """The places of the points by other measures than steps (`epoch`, `tokens`), where each of them is known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,13 @@ from diptych.ui.context import Context
 from diptych.ui.mainwindow import MainWindow
 from diptych.ui.runner import Runner
 from diptych.ui.theme import STYLE, Theme
+from diptych.ui.widgets.brush import brush
 from diptych.workbench import Workbench
 
 SMALL = QSize(1280, 800)
 LARGE = QSize(1920, 1080)
 SETTLE_MS = 250
-"""Between the end of the last job and the picture: time for charts to draw themselves."""
+"""Between the end of the last job and the picture: time for what is laid out once it is known."""
 
 
 def render(folder: Path, left: str = "", right: str = "") -> list[Path]:
@@ -81,7 +82,7 @@ def application() -> QApplication:
 
 def picture(window: MainWindow, file: Path) -> Path:
     """Wait until the window is at rest and save what it shows."""
-    settle(lambda: not window.context.runner.active)
+    settle(lambda: not window.context.runner.active and not brush().busy())
     window.grab().save(str(file))
     return file
 

@@ -96,6 +96,12 @@ def style_sheet(p: Palette, scale: float = 1.0) -> str:
     QMenuBar::item:selected {{ background: {p.selected}; }}
     QProgressBar {{ background: {p.hairline}; border: none; border-radius: 2px; max-height: 4px; }}
     QProgressBar::chunk {{ background: {p.focus}; border-radius: 2px; }}
+    QSlider {{ min-height: {px(20)}; }}
+    QSlider::groove:horizontal {{ background: {p.hairline}; height: 2px; border-radius: 1px; }}
+    QSlider::sub-page:horizontal {{ background: {p.muted}; border-radius: 1px; }}
+    QSlider::handle:horizontal {{ background: {p.surface}; border: 1px solid {p.muted}; width: {px(Space.M)};
+        margin: -{px(6)} 0; border-radius: {px(6)}; }}
+    QSlider::handle:horizontal:hover, QSlider::handle:horizontal:focus {{ border-color: {p.focus}; }}
     QSplitter::handle {{ background: {p.hairline}; }}
     QSplitter::handle:horizontal {{ width: 1px; }}
     QSplitter::handle:vertical {{ height: 1px; }}

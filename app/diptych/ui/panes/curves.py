@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,12 +11,14 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout
 
 from diptych import display
+from diptych.compare.smoothing import smoothed
 from diptych.domain.sheet import Chart, Row, Sheet
 from diptych.ui.context import Context
 from diptych.ui.models.rows import Showing
 from diptych.ui.pane import Pane
 from diptych.ui.tokens import Size, Space
 from diptych.ui.widgets.charting import charting
+from diptych.ui.widgets.curvebar import AXES, CurveBar
 from diptych.ui.widgets.curves import Curve
 from diptych.ui.widgets.label import Elided, label
 from diptych.ui.widgets.link import Link
@@ -28,6 +31,7 @@ _CHART = 210
 _WIDTH = 330
 _SHOWN = 6
 """Charts within a report."""
+_SAVED_MS = 500
 
 
 class CurvesPane(Pane):
@@ -37,6 +41,11 @@ class CurvesPane(Pane):
         super().__init__(context, comparison)
         self.cards: dict[str, _Card] = {}
         self._waiting: list[Chart] = []
+        self._stale: list[_Card] = []
+        self.bar = CurveBar(context.theme)
+        settings = context.workbench.settings
+        self.bar.choose(settings.curves_over, settings.smoothing)
+        self.bar.changed.connect(self._choose_course)
         self._plot: type[Plot] | None = None
         self._chosen = ""
         self._loading = False
@@ -53,6 +62,10 @@ class CurvesPane(Pane):
         body = QFrame()
         inner = QVBoxLayout(body)
         inner.setContentsMargins(0, 0, 0, 0)
+        top = QHBoxLayout()
+        top.setContentsMargins(Space.L, 0, Space.L, Space.S)
+        top.addWidget(self.bar)
+        inner.addLayout(top)
         inner.addLayout(self._grid)
         inner.addLayout(foot)
         inner.addStretch(1)
@@ -68,6 +81,11 @@ class CurvesPane(Pane):
         self._timer = QTimer(self)
         self._timer.setInterval(0)
         self._timer.timeout.connect(self._build_next)
+        self._saving = QTimer(self)
+        self._saving.setSingleShot(True)
+        self._saving.setInterval(_SAVED_MS)
+        self._saving.timeout.connect(settings.save)
+        self._ends: Mapping[str, float] = {}
 
     def show_sheet(self, sheet: Sheet, comparison: Comparison) -> None:
         self.sheet = sheet
@@ -76,6 +94,9 @@ class CurvesPane(Pane):
             self._grid.removeWidget(card)
             card.deleteLater()
         self.cards = {}
+        self.bar.setVisible(bool(sheet.charts))
+        self.bar.offer(_known(sheet.charts))
+        self._ends = _ends(sheet.charts)
         self._arrange()
 
     def show_rows(self, showing: Showing) -> None:
@@ -156,17 +177,32 @@ class CurvesPane(Pane):
 
     def _build_next(self) -> None:
         """Make one chart a turn of the event loop; it is drawn in turns of its own."""
+        if self._stale:
+            self._show_course(self._stale.pop(0))
+            return
         if not self._waiting or self._plot is None:
             self._timer.stop()
             return
         chart = self._waiting.pop(0)
         card = _Card(self.context, self._plot, chart)
+        self._show_course(card)
         card.plot.pointed.connect(self._point)
         proxy = card.plot.focusProxy()
         if proxy is not None:
             proxy.installEventFilter(self)
         self.cards[chart.key] = card
         self._place()
+
+    def _choose_course(self) -> None:
+        """Draw over another axis, or smoother, one chart a turn; it is remembered for other comparisons."""
+        settings = self.context.workbench.settings
+        settings.curves_over, settings.smoothing = self.bar.axis(), self.bar.smoothing()
+        self._saving.start()
+        self._stale = list(self.cards.values())
+        self._timer.start()
+
+    def _show_course(self, card: _Card) -> None:
+        card.show_course(self.bar.axis(), self._ends, self.bar.smoothing())
 
     def _columns(self) -> int:
         return max(1, min(3, self.width() // self.context.theme.px(_WIDTH)))
@@ -221,15 +257,27 @@ class _Card(QFrame):
         self.setFixedHeight(theme.px(_CHART))
         self._size = theme.font(Size.BODY)
         self._theme = theme
-        curves = [
-            Curve(
-                "A" if line.side == "left" else "B", np.asarray(line.x, float), np.asarray(line.y, float),
-                color="a" if line.side == "left" else "b", marker="o" if line.side == "left" else "s",
-                dashed=line.side == "right",
-            )
-            for line in chart.lines
-        ]  # fmt: skip
-        self.plot.draw(curves, x_label=chart.x_label, title=chart.title, legend=False)
+        self._chart = chart
+        self._lines = [(line, np.asarray(line.x, float), np.asarray(line.y, float)) for line in chart.lines]
+        self._smooth = False
+
+    def show_course(self, axis: str, ends: Mapping[str, float], smoothing: float) -> None:
+        """Draw every line over `axis`; `ends` are the last steps of both sides. What was logged stays below."""
+        below, above = [], []
+        self._smooth = smoothing > 0
+        for line, x, y in self._lines:
+            if axis == "progress":
+                x = x * (100 / (ends.get(line.side, 0) or 1))
+            elif axis in line.axes:
+                x = np.asarray(line.axes[axis], float)
+            left = line.side == "left"
+            name, color, marker = ("A", "a", "o") if left else ("B", "b", "s")
+            if self._smooth:
+                below.append(Curve(name, x, y, color, dashed=not left, faint=True))
+                y = smoothed(y, smoothing)
+            above.append(Curve(name, x, y, color, marker, dashed=not left))
+        shown = {"step": self._chart.x_label, "progress": "% of the steps"}.get(axis, axis)
+        self.plot.draw([*below, *above], x_label=shown, title=self._chart.title, legend=False)
 
     def point_at(self, x: float | None) -> None:
         """Show the crosshair and the values at `x`."""
@@ -239,8 +287,11 @@ class _Card(QFrame):
             return
         values = self.plot.values_at(x)
         signs = {"A": "●", "B": "■"}
+        kind = "smoothed " if self._smooth else ""
         self._values.setText(
-            "   ".join(f"{signs.get(name, '')} {display.number(y)} at {display.number(at)}" for name, at, y in values)
+            "   ".join(
+                f"{signs.get(name, '')} {kind}{display.number(y)} at {display.number(at)}" for name, at, y in values
+            )
         )
 
     def values_text(self) -> str:
@@ -253,6 +304,20 @@ class _Card(QFrame):
         font = self._title.font()
         font.setUnderline(chosen)
         self._title.setFont(font)
+
+
+def _known(charts: Collection[Chart]) -> list[str]:
+    """The axes that every line may be drawn over."""
+    lines = [line for chart in charts for line in chart.lines if line.x]
+    return [key for key in AXES if key in ("step", "progress") or (lines and all(key in one.axes for one in lines))]
+
+
+def _ends(charts: Collection[Chart]) -> Mapping[str, float]:
+    """The last step of each side."""
+    found: dict[str, float] = {}
+    for line in (line for chart in charts for line in chart.lines if line.x):
+        found[line.side] = max(found.get(line.side, line.x[-1]), line.x[-1])
+    return found
 
 
 def _legend(chart: Chart) -> str:

@@ -41,6 +41,10 @@ class Brush(QObject):
         if self._canvas is not None and self._canvas() is canvas:
             self._canvas, self._strokes = None, iter(())
 
+    def busy(self) -> bool:
+        """Whether a chart is being drawn, or waits for it."""
+        return self._timer.isActive()
+
     def _stroke(self) -> None:
         canvas = self._canvas() if self._canvas is not None else None
         if canvas is not None and isValid(canvas):

@@ -21,6 +21,8 @@ class Curve:
     marker: str = ""
     """matplotlib's sign for the points (`o` for A, `s` for B), so that colour never stands alone; empty: none."""
     dashed: bool = False
+    faint: bool = False
+    """Whether it lies below another of the same name: what was logged, below its smoothed course."""
 
 
 def decimate(

@@ -29,6 +29,10 @@ _BARE = 0.4
 """Share of the width that may be dragged in before the picture is drawn anew."""
 
 
+_FAINT = 0.3
+"""How much of a curve below its smoothed course is seen."""
+
+
 class Plot(QWidget):
     """Curves over a common axis. The pointer moves a crosshair, dragging pans, Ctrl+wheel or +/− zooms, 0 shows all."""
 
@@ -101,7 +105,7 @@ class Plot(QWidget):
         """Label, x and y of the nearest point of every curve."""
         found = []
         for curve in self._curves:
-            if len(curve.x):
+            if len(curve.x) and not curve.faint:
                 near = int(np.argmin(np.abs(curve.x - x)))
                 found.append((curve.label, float(curve.x[near]), float(curve.y[near])))
         return found
@@ -191,7 +195,7 @@ class Plot(QWidget):
             self._lines += axes.plot(
                 [], [], color=theme.color(curve.color).name(), linewidth=1.5, marker=curve.marker or None,
                 markersize=4, linestyle="--" if curve.dashed else "-", label=display.visible(curve.label),
-                solid_joinstyle="round",
+                solid_joinstyle="round", alpha=_FAINT if curve.faint else 1,
             )  # fmt: skip
         if self._legend and len(self._curves) > 1:
             family, points = self._font()
@@ -235,7 +239,7 @@ class Plot(QWidget):
 
     def _name(self) -> None:
         title = self._labels[2] or self._labels[1] or "Chart"
-        parts = [f"{curve.label}: {_ends(curve)}" for curve in self._curves]
+        parts = [f"{curve.label}: {_ends(curve)}" for curve in self._curves if not curve.faint]
         self._canvas.setAccessibleName(f"Chart of {title} by {self._labels[0] or 'x'}")
         self._canvas.setAccessibleDescription("; ".join(parts))
 
