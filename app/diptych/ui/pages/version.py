@@ -184,7 +184,7 @@ class VersionPage(Page):
         base_known = version.base is not None and version.base.parent is not None
         self.header.show_version(version, base_known)
         self.sections["overview"].show_facts(tables.overview(version), "")
-        self.sections["overview"].show_rows()
+        self._show_soon("overview")
         self._fill("files", tables.files(version), display.size(sum(one.bytes for one in version.artifacts)))
         self.nearest.show_version(version)
         self.context.inspected.emit(inspection(version))
@@ -223,10 +223,13 @@ class VersionPage(Page):
         section = self.sections[key]
         if facts.things:
             section.show_facts(facts, count or f"{len(facts.things):,}", note)
-            self._filled.append(section)
-            self._next.start()
+            self._show_soon(key)
         else:
             section.show_words(EMPTY[key])
+
+    def _show_soon(self, key: str) -> None:
+        self._filled.append(self.sections[key])
+        self._next.start()
 
     def _show_next(self) -> None:
         """Show the rows of one section a turn of the event loop, so that the window answers meanwhile."""
