@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from PySide6.QtCore import QPoint
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 from shiboken6 import delete
@@ -151,3 +151,33 @@ def test_a_chart_that_goes_while_it_is_drawn_is_left(theme: Theme, qtbot: QtBot)
     qtbot.waitUntil(lambda: bool(canvas_of(going).figure.axes))
     delete(going)
     qtbot.waitUntil(lambda: shown(staying) == at_once(staying))
+
+
+def test_arrows_step_within_what_is_shown(plot: Plot, qtbot: QtBot) -> None:
+    plot.draw(PAIR)
+    seen: list[object] = []
+    plot.pointed.connect(seen.append)
+    plot.zoom(4)
+    low, _ = canvas_of(plot).figure.axes[0].get_xlim()
+    for _ in range(2):
+        qtbot.keyClick(canvas_of(plot), Qt.Key.Key_Right)
+    inside = STEPS[low <= STEPS]
+    assert seen == [inside[0], inside[1]]
+
+
+def test_what_stands_beside_the_curves_does_not_slide_into_them(plot: Plot, theme: Theme, qtbot: QtBot) -> None:
+    canvas = canvas_of(plot)
+    canvas.setFocus()
+    plot.draw(PAIR)
+    plot.zoom(4)
+    canvas.draw()
+    right = round(canvas.figure.axes[0].bbox.x1)
+    middle = canvas.height() // 2
+    qtbot.mousePress(canvas, Qt.MouseButton.LeftButton, pos=QPoint(right - 40, middle))
+    qtbot.mouseMove(canvas, QPoint(right - 80, middle))
+    picture = plot.grab().toImage()
+    ring = theme.color("focus").name()
+    within = {picture.pixelColor(x, middle // 2).name() for x in range(right - 60, right)}
+    assert ring not in within
+    assert picture.pixelColor(plot.width() - 1, middle // 2).name() == ring
+    qtbot.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=QPoint(right - 80, middle))

@@ -26,6 +26,8 @@ from diptych.ui.tokens import Space
 from diptych.ui.widgets.brush import brush
 
 ZOOM = 1.25
+RING = 2
+"""Points of the line around a chart that has the focus."""
 _OURS = (Qt.Key.Key_Plus, Qt.Key.Key_Minus, Qt.Key.Key_Equal, Qt.Key.Key_0, Qt.Key.Key_Left, Qt.Key.Key_Right)
 """Keys of a chart: they belong to it while it has the focus, not to the actions of the page."""
 
@@ -166,7 +168,7 @@ class ChartCanvas(FigureCanvasQTAgg):
 
     def _ring(self) -> None:
         self.figure.set_edgecolor(self._owner.theme.color("focus" if self.hasFocus() else "surface").name())
-        self.figure.set_linewidth(2 if self.hasFocus() else 0)
+        self.figure.set_linewidth(RING if self.hasFocus() else 0)
         self.draw_idle()
 
     def event(self, event: QEvent) -> bool:

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QApplication, QSizePolicy, QVBoxLayout, QWidget
 from diptych import display
 from diptych.ui.theme import Theme
 from diptych.ui.tokens import Size
-from diptych.ui.widgets.chartcanvas import ChartCanvas
+from diptych.ui.widgets.chartcanvas import RING, ChartCanvas
 from diptych.ui.widgets.curves import Curve, decimate
 from diptych.ui.widgets.slide import Slide
 
@@ -117,11 +117,14 @@ class Plot(QWidget):
         self._look_at(middle - (middle - low) / factor, middle + (high - middle) / factor)
 
     def step(self, direction: int) -> None:
-        """Move the crosshair to the next point of the first curve."""
-        if not self._curves or not len(self._curves[0].x):
+        """Move the crosshair to the next point of the first curve, within what is shown."""
+        low, high = self._axes.get_xlim()
+        first = self._curves[0].x if self._curves else np.empty(0)
+        x = first[(first >= low) & (first <= high)]
+        if not len(x):
             return
-        x = self._curves[0].x
-        at = 0 if self._focus_x is None else int(np.argmin(np.abs(x - self._focus_x))) + direction
+        here = self._focus_x
+        at = int(np.argmin(np.abs(x - here))) + direction if here is not None and low <= here <= high else 0
         self._point(float(x[min(max(at, 0), len(x) - 1)]))
 
     # drawing ---------------------------------------------------------------------------------------------------
@@ -279,7 +282,8 @@ class Plot(QWidget):
         box = self._axes.bbox
         left, width = round(box.x0 / ratio), round(box.width / ratio)
         below = round((self._figure.bbox.height - box.y0) / ratio) + _TICKS
-        self._slide.hold(self._canvas.grab(), QRect(left, 0, width, below), self.theme.color("surface"))
+        strip = QRect(left, RING, width, below - RING)
+        self._slide.hold(self._canvas.grab(), strip, self.theme.color("surface"))
 
     def _drag(self, event: MouseEvent) -> None:
         assert self._grabbed is not None

@@ -38,4 +38,6 @@ class Slide(QWidget):
         painter.drawPixmap(0, 0, self._picture)
         painter.setClipRect(self._strip)
         painter.fillRect(self._strip, self._surface)
-        painter.drawPixmap(self._shift, 0, self._picture)
+        ratio = self._picture.devicePixelRatio()
+        part = QRect(self._strip.topLeft() * ratio, self._strip.size() * ratio)
+        painter.drawPixmap(self._strip.translated(self._shift, 0), self._picture, part)
