@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
 from threading import Event
+from typing import TypeVar
 
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication, QDialog
 from pytestqt.qtbot import QtBot
 
 from diptych.domain.dossier import Dossier
@@ -15,6 +18,7 @@ from diptych.job import Job, Tick
 from diptych.ui.pane import Pane
 from diptych.workbench.comparing import Comparison, FacetInfo
 
+D = TypeVar("D", bound=QDialog)
 MODULES = ("q", "k", "norm₁")
 COLUMNS = (Column("relative_change", "‖Δ‖ ∕ ‖A‖", format="g3"), Column("cosine", "cosine", format="g6"))
 
@@ -104,3 +108,23 @@ def shown(pane: Pane, sheet: Sheet, qtbot: QtBot) -> Comparison:
     pane.show()
     qtbot.waitExposed(pane)
     return comparison
+
+
+def during(kind: type[D], act: Callable[[D], object]) -> list[D]:
+    """Meet the dialog of this kind when it opens; the returned list holds it then."""
+    seen: list[D] = []
+
+    def look() -> None:
+        dialog = QApplication.activeModalWidget()
+        if isinstance(dialog, kind):
+            seen.append(dialog)
+            try:
+                act(dialog)
+            finally:
+                if dialog.isVisible():
+                    dialog.reject()
+        else:
+            QTimer.singleShot(5, look)
+
+    QTimer.singleShot(0, look)
+    return seen

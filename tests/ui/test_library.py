@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
-
 import pytest
-from PySide6.QtCore import QPoint, Qt, QTimer
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QApplication, QDialog, QMenu
+from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
+from scripted import during
 
 from diptych.domain.version import State
 from diptych.ui.actions import bind
@@ -21,7 +19,6 @@ from diptych.ui.models.versions import FIRST, MARK, MIME, NAME
 from diptych.ui.pages.library import LibraryPage
 from diptych.ui.widgets.cells import CELL, Cell
 
-D = TypeVar("D", bound=QDialog)
 Key = Qt.Key
 
 
@@ -75,26 +72,6 @@ def press(qtbot: QtBot, page: LibraryPage, *keys: Key | str) -> None:
     """Press keys in the table."""
     for key in keys:
         qtbot.keyClick(page.table, key)
-
-
-def during(qtbot: QtBot, kind: type[D], act: Callable[[D], None]) -> list[D]:
-    """Act within the next dialog of a kind; the list holds it once it was seen."""
-    seen: list[D] = []
-
-    def look() -> None:
-        dialog = QApplication.activeModalWidget()
-        if isinstance(dialog, kind):
-            seen.append(dialog)
-            try:
-                act(dialog)
-            finally:
-                if dialog.isVisible():
-                    dialog.reject()
-        else:
-            QTimer.singleShot(5, look)
-
-    QTimer.singleShot(0, look)
-    return seen
 
 
 def settled(qtbot: QtBot, page: LibraryPage) -> None:
@@ -291,7 +268,7 @@ def test_t_tags_and_undo_takes_it_back(page: LibraryPage, qtbot: QtBot, context:
 
     alerts: list[Alert] = []
     context.alerted.connect(alerts.append)
-    seen = during(qtbot, TagsDialog, type_tag)
+    seen = during(TagsDialog, type_tag)
     press(qtbot, page, "t")
     assert seen
     assert name_cell(page, row).badges == ("ship",)
@@ -310,7 +287,7 @@ def test_a_tag_that_only_some_carry_stays_unless_touched(page: LibraryPage, qtbo
         dialog.accept()
 
     page.table.select([1, 2])
-    seen = during(qtbot, TagsDialog, look)
+    seen = during(TagsDialog, look)
     page.selection.tag()
     assert seen
     assert [version.tags for version in context.workbench.versions([1, 2])] == [{"some"}, set()]
@@ -323,7 +300,7 @@ def test_n_writes_a_note(page: LibraryPage, qtbot: QtBot, context: Context) -> N
         qtbot.keyClicks(dialog.field, "the good one")
         qtbot.keyClick(dialog.field, Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
 
-    seen = during(qtbot, NoteDialog, write)
+    seen = during(NoteDialog, write)
     press(qtbot, page, "n")
     assert seen
     version = page.model.version(row)
@@ -377,7 +354,7 @@ def test_chosen_columns_are_remembered(page: LibraryPage, qtbot: QtBot, context:
         dialog.model.setData(index, Qt.CheckState.Checked.value, Qt.ItemDataRole.CheckStateRole)
         dialog.accept()
 
-    seen = during(qtbot, ColumnsDialog, choose)
+    seen = during(ColumnsDialog, choose)
     qtbot.mouseClick(page.head.columns, Qt.MouseButton.LeftButton)
     assert seen
     added = page.model.columns[-1]

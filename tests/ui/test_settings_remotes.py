@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
-from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QApplication, QDialog, QLabel, QLineEdit, QMessageBox, QPushButton, QToolButton
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QMessageBox, QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
+from scripted import during
 from watchdog import longest_gap
 
 from diptych import credentials
@@ -31,7 +32,6 @@ from diptych.workbench import Workbench, remotes
 from stands.keyring import session
 
 CANARY = "hf_CANARYcanary0123456789"
-D = TypeVar("D", bound=QDialog)
 
 
 class Spoken:
@@ -87,26 +87,6 @@ def section(bench: Context, qtbot: QtBot) -> RemotesSection:
     made.show()
     made.fill()
     return made
-
-
-def during(kind: type[D], act: Callable[[D], object]) -> list[D]:
-    """Meet the dialog of this kind when it opens; the returned list holds it then."""
-    seen: list[D] = []
-
-    def look() -> None:
-        dialog = QApplication.activeModalWidget()
-        if isinstance(dialog, kind):
-            seen.append(dialog)
-            try:
-                act(dialog)
-            finally:
-                if dialog.isVisible():
-                    dialog.reject()
-        else:
-            QTimer.singleShot(5, look)
-
-    QTimer.singleShot(0, look)
-    return seen
 
 
 def button(section: RemotesSection, text: str) -> QPushButton:

@@ -10,6 +10,7 @@ from diptych.ui.icons import icon
 from diptych.ui.models.rows import Showing
 from diptych.ui.tokens import Space
 from diptych.ui.widgets.label import label
+from diptych.ui.widgets.switch import switch
 
 _TYPING_MS = 120
 _SAID_MS = 2500
@@ -31,8 +32,8 @@ class Bar(QWidget):
     def __init__(self, context: Context, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         theme = context.theme
-        self._differences = _choice("Differences", "Only what differs  d")
-        self._all = _choice("All", "Equal rows too  d")
+        self._differences = switch("Differences", "Only what differs  d")
+        self._all = switch("All", "Equal rows too  d")
         self._differences.setChecked(True)
         group = QButtonGroup(self)
         group.setExclusive(True)
@@ -124,11 +125,3 @@ class Bar(QWidget):
     def _changed(self) -> None:
         self._typing.stop()
         self.showing_changed.emit(self.showing())
-
-
-def _choice(text: str, tip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setProperty("role", "flat")
-    button.setCheckable(True)
-    button.setToolTip(tip)
-    return button

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QHBoxLayout, QPushButton, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from diptych import display
 from diptych.ui.icons import icon
@@ -13,6 +13,7 @@ from diptych.ui.theme import Theme
 from diptych.ui.tokens import Space
 from diptych.ui.widgets.filterfield import FilterField, Suggestion
 from diptych.ui.widgets.label import label
+from diptych.ui.widgets.switch import switch
 
 
 class LibraryHead(QWidget):
@@ -26,8 +27,8 @@ class LibraryHead(QWidget):
     ) -> None:
         super().__init__(parent)
         self.field = FilterField(theme, "Filter versions", "Filter: words, tag:ship, family:llama, acc>0.6", suggest)
-        self.grouped = _switch("Grouped by run", "One row for each run, its checkpoints below")
-        self.flat = _switch("Flat", "Every version in one list")
+        self.grouped = switch("Grouped by run", "One row for each run, its checkpoints below")
+        self.flat = switch("Flat", "Every version in one list")
         sides = QButtonGroup(self)
         sides.addButton(self.grouped)
         sides.addButton(self.flat)
@@ -80,11 +81,3 @@ class LibraryHead(QWidget):
 
     def _switched(self, button: QAbstractButton) -> None:
         self.grouped_asked.emit(button is self.grouped)
-
-
-def _switch(text: str, tip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setProperty("role", "flat")
-    button.setCheckable(True)
-    button.setToolTip(tip)
-    return button

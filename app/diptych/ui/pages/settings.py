@@ -28,6 +28,7 @@ from diptych.ui.pages.page import Page
 from diptych.ui.pages.settings_remotes import RemotesSection
 from diptych.ui.tokens import Space
 from diptych.ui.widgets.label import Elided, hairline, label
+from diptych.ui.widgets.switch import switch
 
 MEASURE = 720
 
@@ -86,9 +87,7 @@ class SettingsPage(Page):
         row.setSpacing(Space.XS)
         group = QButtonGroup(self)
         for key, title in (("system", "As the system"), ("light", "Light"), ("dark", "Dark")):
-            button = QPushButton(title)
-            button.setProperty("role", "flat")
-            button.setCheckable(True)
+            button = switch(title)
             button.setChecked(self.context.workbench.settings.appearance == key)
             button.clicked.connect(lambda _checked, key=key: self._use(key))
             group.addButton(button)

@@ -30,6 +30,7 @@ from diptych.ui.widgets.steplines import StepLines
 from diptych.ui.widgets.stepmap import StepMap
 from diptych.ui.widgets.steppath import StepPath
 from diptych.ui.widgets.stepview import StepView
+from diptych.ui.widgets.switch import switch
 
 _NAMES = {Against.PREVIOUS: "Previous", Against.FIRST: "First", Against.LAST: "Last"}
 _DENSITY = 2
@@ -71,21 +72,15 @@ class Head(QWidget):
         group = QButtonGroup(self)
         self._buttons: dict[Against, QPushButton] = {}
         for against, text in _NAMES.items():
-            button = QPushButton(text)
-            button.setProperty("role", "flat")
-            button.setCheckable(True)
+            button = switch(text, f"Hold each checkpoint against the {text.lower()} one  A")
             button.setAccessibleName(f"Movement against the {text.lower()} checkpoint")
-            button.setToolTip(f"Hold each checkpoint against the {text.lower()} one  A")
             button.clicked.connect(lambda _=False, chosen=against: self.against.emit(chosen))
             group.addButton(button)
             row.addWidget(button)
             self._buttons[against] = button
         self._buttons[Against.PREVIOUS].setChecked(True)
         row.addSpacing(Space.S)
-        self.table = QPushButton("Table")
-        self.table.setProperty("role", "flat")
-        self.table.setCheckable(True)
-        self.table.setToolTip("The steps as a table  T")
+        self.table = switch("Table", "The steps as a table  T")
         row.addWidget(self.table)
         menu = QMenu(self)
         menu.addAction("Picture as PNG…", self.picture_asked.emit)

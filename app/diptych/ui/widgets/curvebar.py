@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QHBoxLayout, QPushButton, QSlider, QWidget
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QSlider, QWidget
 
 from diptych.ui.theme import Theme
 from diptych.ui.tokens import Space
 from diptych.ui.widgets.label import label
+from diptych.ui.widgets.switch import switch
 
 AXES = {
     "step": ("Step", "Steps of the optimizer"),
@@ -29,7 +30,7 @@ class CurveBar(QWidget):
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._buttons = {key: _choice(*words) for key, words in AXES.items()}
+        self._buttons = {key: switch(*words) for key, words in AXES.items()}
         group = QButtonGroup(self)
         group.buttonClicked.connect(self.changed)
         row = QHBoxLayout(self)
@@ -85,11 +86,3 @@ class CurveBar(QWidget):
 
     def _tell(self) -> None:
         self._value.setText(f"{self.smoothing():.2f}" if self.slider.value() else "off")
-
-
-def _choice(text: str, tip: str) -> QAbstractButton:
-    button = QPushButton(text)
-    button.setProperty("role", "flat")
-    button.setCheckable(True)
-    button.setToolTip(tip)
-    return button
