@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from diptych.compare import modules
+from diptych.compare.grid import fields, filling, grid
 from diptych.compare.weights import Weights
 from diptych.domain.dossier import Dossier
 from diptych.domain.rules import Rules
@@ -378,3 +379,11 @@ def test_an_adapter_without_its_weights_shows_structure() -> None:
 def test_names_tell_where_a_tensor_stands(name: str, row: str, column: str) -> None:
     place = modules.place(name)
     assert (place.row, place.column) == (row, column)
+
+
+def test_the_map_of_many_experts_is_drawn_with_signs_of_life_between() -> None:
+    names = [f"model.layers.{at}.mlp.experts.{expert}.up_proj.weight" for at in range(100) for expert in range(128)]
+    rows = {name: Row(name, Status.SAME, None, None, name, values={"relative_change": 0.0}) for name in names}
+    drawing = filling(fields(names), rows)
+    assert sum(1 for _ in drawing) == 3  # a tick for every 4,096 of 12,800 tensors
+    assert len(grid(names, rows).cells) == 100

@@ -5,32 +5,55 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from typing import TypeAlias
 
 from diptych.compare import folding, modules
 from diptych.domain.sheet import Grid, GridCell, Row, Status
+from diptych.job import Job, Tick, finish
 
 LEGEND = "‖B−A‖ ∕ ‖A‖"
 TIED = "~"
+_OFTEN = 4096
+
+Fields: TypeAlias = Mapping[tuple[str, str], list[str]]
+"""The names of the tensors at each line and column."""
 
 
 def grid(names: Iterable[str], rows: Mapping[str, Row], tied: bool = False) -> Grid:
-    """A field for each layer and module among `names`, in their order; what has no row yet is a field without value.
+    """A field for each layer and module among `names`, in their order; what has no row yet is a field without value."""
+    return finish(filling(fields(names, tied), rows))
+
+
+def fields(names: Iterable[str], tied: bool = False) -> Fields:
+    """The names of each field; a head that is `tied` has a field without any."""
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for name in names:
+        place = modules.place(name)
+        found[place.row, place.column].append(name)
+    if tied:
+        found.setdefault(("head", modules.WHOLE), [])
+    return found
+
+
+def filling(fields: Fields, rows: Mapping[str, Row]) -> Job[Grid]:
+    """The grid of `fields`, with a tick now and then.
 
     The value of a field that stands for several tensors is the relative change of all their elements together.
     """
-    fields: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for name in names:
-        place = modules.place(name)
-        fields[place.row, place.column].append(name)
-    if tied:
-        fields.setdefault(("head", modules.WHOLE), [])
-    cells = tuple(_cell(row, column, keys, rows) for (row, column), keys in fields.items())
+    cells = []
+    looked_at = 0
+    for (row, column), keys in fields.items():
+        cells.append(_cell(row, column, keys, rows))
+        looked_at += len(keys)
+        if looked_at >= _OFTEN:
+            looked_at = 0
+            yield Tick("Drawing the map")
     columns = sorted({cell.column for cell in cells}, key=lambda name: (modules.column_rank(name), name))
     lines = list(dict.fromkeys(cell.row for cell in cells))
-    if tied and modules.OTHER in lines:
+    if not fields.get(("head", modules.WHOLE), "some") and modules.OTHER in lines:
         lines.remove(modules.OTHER)
         lines.append(modules.OTHER)
-    return Grid(tuple(lines), tuple(columns), cells, LEGEND)
+    return Grid(tuple(lines), tuple(columns), tuple(cells), LEGEND)
 
 
 def layer(whole: Grid, line: str, rows: Mapping[str, Row]) -> Grid:

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from diptych import display
 from diptych.compare import absent, adapted, adapters, health, looking, measured, modules, moved, quantising, spectra
-from diptych.compare.grid import grid
+from diptych.compare.grid import fields, filling
 from diptych.compare.structure import Pairing, pairings, tied_on_both
 from diptych.domain.dossier import Dossier
 from diptych.domain.rules import Rules
 from diptych.domain.sheet import Clause, Column, Row, Sheet, Status
 from diptych.domain.tensor import TensorSource
 from diptych.errors import DiptychError
-from diptych.job import Job, Tick
+from diptych.job import Job, Tick, retold
 
 if TYPE_CHECKING:
     from diptych.tensors.difference import TensorDifference
@@ -38,7 +38,7 @@ _COLUMNS = (
 )
 _SURE = ": ‖Δ‖ ∕ ‖A‖ lies within the bounds in 95 of 100 cases"
 _PAUSE = 0.1
-"""Seconds between two sheets in progress."""
+"""Seconds between two signs of life, and at least between two sheets in progress."""
 _OFTEN = 2**12
 """Tensors that are looked at between two signs of life, where nothing is done for most of them."""
 
@@ -68,13 +68,13 @@ class Weights:
             yield Tick("Comparing weights")
         progress = _Progress(left, right, pairs)
         progress.estimate()
-        yield progress.tick()
-        if not rules.exact and progress.all_estimated:
-            return progress.sheet(complete=True)
-        note = yield from _measure(left, right, progress)
+        yield (yield from progress.tick())
+        note = ""
+        if rules.exact or not progress.all_estimated:
+            note = yield from _measure(left, right, progress)
         if note:
             progress.give_up(note)
-        return progress.sheet(complete=True, note=note)
+        return (yield from progress.whole(note))
 
 
 class _Progress:
@@ -82,7 +82,6 @@ class _Progress:
 
     def __init__(self, left: Dossier, right: Dossier, pairs: Sequence[Pairing]) -> None:
         self.left, self.right, self.pairs = left, right, pairs
-        self.tied = tied_on_both(left, right)
         self.rows: dict[str, Row] = {}
         self.names = _unique([pair.name for pair in self.pairs])
         lacking = {
@@ -100,6 +99,7 @@ class _Progress:
         }
         self._by_name = dict(zip(self.names, self.pairs, strict=True))
         self.total = sum(self.pair(name).bytes for name in self.waiting.values())
+        self._fields = fields(self.names, tied_on_both(left, right))
         self.done = 0
         self.estimated: set[str] = set()
         """Rows that fingerprints have filled and nothing has measured since."""
@@ -136,17 +136,21 @@ class _Progress:
 
     def take(self, found: Iterable[tuple[Pair, TensorDifference | None]]) -> Job[None]:
         """Take in what is measured, with a sheet now and then: seldom enough that drawing it up costs little."""
-        pause, last = _PAUSE, time.monotonic()
+        pause = _PAUSE
+        last = shown = time.monotonic()
         for pair, numbers in found:
             if numbers is not None:
                 name = self.waiting[pair]
                 self.put(name, measured.row(name, self.pair(name), numbers))
             now = time.monotonic()
-            if now - last >= pause:
-                tick = self.tick()
+            if now - shown >= pause:
+                tick = yield from self.tick()
                 pause = max(_PAUSE, 4 * (time.monotonic() - now))
                 yield tick
-                last = time.monotonic()
+                last = shown = time.monotonic()
+            elif now - last >= _PAUSE:
+                yield self._here()
+                last = now
 
     def look_closer(self, ours: TensorSource, theirs: TensorSource) -> Job[None]:
         """Tell what took another look at values: the rank of a small change, dead rows, casts."""
@@ -173,29 +177,37 @@ class _Progress:
             if row is None or row.values["relative_change"] is None:
                 self.rows[name] = measured.unread(name, self.pair(name), self.left, self.right, note)
 
-    def tick(self) -> Tick:
+    def tick(self) -> Job[Tick]:
         """How far it has come, with the sheet so far."""
-        return Tick("Comparing weights", self.done, self.total, "bytes", self.sheet(complete=False))
+        sheet = yield from self._sheet()
+        left_over = len(self.names) - len(sheet.rows)
+        if left_over:
+            sheet = replace(sheet, notes=(*sheet.notes, f"{display.plural(left_over, 'tensor')} not yet compared"))
+        return self._here(sheet)
 
-    def sheet(self, complete: bool, note: str = "") -> Sheet:
-        """The sheet with what is known."""
+    def whole(self, note: str) -> Job[Sheet]:
+        """The sheet in the end, with what it says of the whole; `note` tells what could not be measured."""
+        sheet = yield from self._sheet()
+        clauses = list(moved.clauses(sheet.rows))
+        clauses += self.seen
+        for found in health.checks(sheet.rows, self._by_name, self.left, self.right):
+            yield self._here()
+            clauses += found
+        notes = (note, *sheet.notes) if note else sheet.notes
+        return replace(sheet, clauses=tuple(clauses), notes=notes, complete=True)
+
+    def _here(self, partial: Sheet | None = None) -> Tick:
+        return Tick("Comparing weights", self.done, self.total, "bytes", partial)
+
+    def _sheet(self) -> Job[Sheet]:
+        """Rows and map of what is known."""
         rows = tuple(self.rows[name] for name in self.names if name in self.rows)
-        notes = [note] if note else []
+        notes = []
         guessed = sum(row.values.get("estimated") is True for row in rows)
         if guessed:
             notes.append(f"{display.plural(guessed, 'tensor')} estimated from fingerprints{_SURE}")
-        left_over = len(self.names) - len(rows)
-        if left_over and not complete:
-            notes.append(f"{display.plural(left_over, 'tensor')} not yet compared")
-        clauses: tuple[Clause, ...] = ()
-        if complete:
-            conspicuous = health.clauses(rows, self._by_name, self.left, self.right)
-            clauses = (*moved.clauses(rows), *self.seen, *conspicuous)
-        heat = grid(self.names, self.rows, self.tied)
-        return Sheet(
-            "weights", "Weights", "tensors", rows, _COLUMNS, grid=heat, clauses=clauses, notes=tuple(notes),
-            complete=complete,
-        )  # fmt: skip
+        heat = yield from retold(filling(self._fields, self.rows), lambda _: self._here())
+        return Sheet("weights", "Weights", "tensors", rows, _COLUMNS, grid=heat, notes=tuple(notes), complete=False)
 
 
 def _unique(names: Sequence[str]) -> list[str]:
