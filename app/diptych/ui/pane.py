@@ -54,6 +54,9 @@ class Pane(QWidget):
         """Keys of the differences, in the order of reading."""
         return [row.key for row in self.sheet.rows if row.differs] if self.sheet is not None else []
 
+    def show_reviewed(self, keys: frozenset[str]) -> None:
+        """Mark the rows that the reader has ticked off, where there are rows."""
+
     def select(self, key: str) -> bool:
         """Put the cursor on a row; False where it is not shown."""
         return False

@@ -127,6 +127,10 @@ class SheetTable(QWidget):
         rect = self.list.visualRect(self.list.currentIndex())
         return QRect(self.list.viewport().mapTo(self, rect.topLeft()), rect.size())
 
+    def show_reviewed(self, keys: frozenset[str]) -> None:
+        """Mark the rows that the reader has ticked off."""
+        self.model.show_reviewed(keys)
+
     def next_order(self) -> None:
         """Sort by the next column, for those without a mouse."""
         self.titles.next_order()

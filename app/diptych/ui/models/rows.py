@@ -40,6 +40,7 @@ class RowsModel(QAbstractListModel):
         self._arranged = Arranged(Sheet("", "", ""), Showing(), Order(), Traits(), [], {}, [])
         self._lines: dict[int, Line] = {}
         self._members: dict[str, tuple[int, int]] = {}
+        self._reviewed: frozenset[str] = frozenset()
         self.columns: tuple[Column, ...] | None = None
         """What follows A and B; None: what the sheet has."""
 
@@ -61,6 +62,14 @@ class RowsModel(QAbstractListModel):
         self._lines.clear()
         self._arranged = arranged
         self.endResetModel()
+
+    def show_reviewed(self, keys: frozenset[str]) -> None:
+        """Mark these rows as ticked off."""
+        if keys != self._reviewed:
+            self._reviewed = keys
+            self._lines.clear()
+            if self.rowCount():
+                self.dataChanged.emit(self.index(0), self.index(self.rowCount() - 1))
 
     @property
     def showing(self) -> Showing:
@@ -157,6 +166,8 @@ class RowsModel(QAbstractListModel):
             label = f"{display.visible(entry.row.group)} · {label}"
         elif traits.headed and arranged.order.value is None and entry.row.label in ("", entry.row.key):
             label = label.removeprefix(traits.shared.get(entry.row.group, ""))
+        if entry.row.key in self._reviewed and not entry.indent:
+            line = replace(line, symbol="✓", spoken=f"{line.spoken}, reviewed")
         return replace(line, label=label, lead=traits.lead)
 
 

@@ -358,6 +358,7 @@ ComparePage.actions_table = (
     _action("values", "Weights: values of the tensor", _on_view("tell_panes", "show_values"), "V"),
     _action("order", "Sort by the next column", _on_view("next_order"), "S", icon="sort"),
     _action("ignore", "Ignore row…", _on_view("ignore_row"), "I"),
+    _action("review", "Tick row off as reviewed", _on_view("review_row"), "R"),
     _action("copy", "Copy row", _on_view("copy_row"), "Y", "Ctrl+C", icon="copy"),
     _action("copy-markdown", "Copy row as Markdown", _on_view("copy_row_as_markdown"), "Shift+Y"),
     _action("pick-a", "Choose version A", lambda page: page.do(lambda view: view.head.pick(LEFT)), "Alt+A"),

@@ -61,7 +61,7 @@ class Bar(QWidget):
         self._said.setSingleShot(True)
         self._said.setInterval(_SAID_MS)
         self._said.timeout.connect(self._tell)
-        self._place = (0, 0)
+        self._place = (0, 0, 0)
         menu = QMenu(self)
         menu.addAction("HTML report…", self.html_asked.emit)
         menu.addAction("JSON…", self.json_asked.emit)
@@ -102,9 +102,9 @@ class Bar(QWidget):
         """Offer the way back from a section that fills the page."""
         self._back.setVisible(bool(title))
 
-    def show_count(self, at: int, total: int) -> None:
-        """Say where the cursor is among the changes; `at` is 0 where it is on none."""
-        self._place = (at, total)
+    def show_count(self, at: int, total: int, reviewed: int) -> None:
+        """Say where the cursor is among the changes (`at` is 0 where it is on none), and how many are ticked off."""
+        self._place = (at, total, reviewed)
         if not self._said.isActive():
             self._tell()
 
@@ -118,9 +118,10 @@ class Bar(QWidget):
         self._said.start()
 
     def _tell(self) -> None:
-        at, total = self._place
+        at, total, reviewed = self._place
         nouns = "change" if total == 1 else "changes"
-        self._count.setText(f"change {at:,} of {total:,}" if at else f"{total:,} {nouns}" if total else "")
+        text = f"change {at:,} of {total:,}" if at else f"{total:,} {nouns}" if total else ""
+        self._count.setText(f"{text} · {min(reviewed, total):,} reviewed" if text and reviewed else text)
 
     def _changed(self) -> None:
         self._typing.stop()

@@ -6,7 +6,7 @@ from functools import partial
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QCursor, QKeyEvent
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from diptych.domain.sheet import Row, Sheet
 from diptych.ui.context import Context
@@ -14,10 +14,12 @@ from diptych.ui.models.rows import Showing
 from diptych.ui.pages import compare_text
 from diptych.ui.pages.compare_bar import Bar
 from diptych.ui.pages.compare_changes import Changes
+from diptych.ui.pages.compare_copying import Copying
 from diptych.ui.pages.compare_facets import SUMMARY, Facets
 from diptych.ui.pages.compare_header import Head
 from diptych.ui.pages.compare_ignore import Ignoring
 from diptych.ui.pages.compare_report import Report
+from diptych.ui.pages.compare_review import Reviewed
 from diptych.ui.pages.compare_section import Section
 from diptych.ui.pane import Pane
 from diptych.ui.widgets.label import hairline
@@ -48,6 +50,8 @@ class ComparisonView(QWidget):
         self.report = Report(context.theme, self)
         self.report.reading.connect(self._read)
         self._ignoring = Ignoring(context, self.facets)
+        self._copying = Copying(self.bar)
+        self.reviewed = Reviewed()
         self._at: tuple[str, str] = ("", "")
         self._differences: Changes | None = None
         self._wanted: dict[str, object] = {}
@@ -190,25 +194,29 @@ class ComparisonView(QWidget):
         return pane.current() if pane is not None else None
 
     def copy_row(self) -> None:
-        """Copy the row under the cursor, untruncated; of the values of a tensor the one under the cursor."""
-        row, pane = self.current_row(), self._pane()
-        value = pane.copied() if pane is not None else ""
-        if row is not None:
-            QApplication.clipboard().setText(value or compare_text.tabbed(row))
-            self.bar.say("Value copied" if value else "Row copied")
+        """Copy the row under the cursor; of the values of a tensor the one under the cursor."""
+        pane = self._pane()
+        self._copying.copy(self.current_row(), pane.copied() if pane is not None else "")
 
     def copy_row_as_markdown(self) -> None:
         """Copy the row under the cursor as a table of one line."""
-        row = self.current_row()
-        if row is not None:
-            QApplication.clipboard().setText(compare_text.markdown([row]))
-            self.bar.say("Row copied as Markdown")
+        self._copying.copy_as_markdown(self.current_row())
 
     def ignore_row(self) -> None:
         """Offer to leave the row under the cursor out of the count, or to count it again."""
         row = self.current_row()
         if row is not None and not self._ignoring.offer(self.sections[self._at[0]].pane, self._at[0], row):
             self.bar.say("Only settings and results can be ignored")
+
+    def review_row(self) -> None:
+        """Tick off the difference under the cursor and go to the next that is open; or take its mark away."""
+        section, _ = self._at
+        following = self.reviewed.tick_off(self._changes(), self._at)
+        self._show_reviewed(section)
+        if following is None:
+            self.bar.say("All differences reviewed")
+        else:
+            self.go(*following)
 
     def tell_panes(self, verb: str, *arguments: object) -> None:
         """Let each pane do what only those with a picture can: `toggle_table`, `zoom`, `show_values`."""
@@ -229,13 +237,19 @@ class ComparisonView(QWidget):
 
     def state(self) -> dict[str, object]:
         """What to remember of the view."""
-        return {"all": self.bar.showing().all, "scroll": self.report.place(), "alone": self.alone}
+        return {
+            "all": self.bar.showing().all,
+            "scroll": self.report.place(),
+            "alone": self.alone,
+            "reviewed": self.reviewed.state(),
+        }
 
     def restore(self, state: dict[str, object]) -> None:
         """Take up what `state` returned, once the sheets are there."""
         if state.get("all") is True:
             self.bar.toggle_all()
         self._wanted = state
+        self.reviewed.restore(state.get("reviewed"))
 
     # inside --------------------------------------------------------------------------------------------------------
 
@@ -285,6 +299,7 @@ class ComparisonView(QWidget):
     def _ready(self, key: str, sheet: Sheet) -> None:
         if key in self.sections:
             self.sections[key].show_sheet(sheet, self.comparison)
+            self._show_reviewed(key)
             self._tell()
             scroll = self._wanted.get("scroll")
             if isinstance(scroll, int) and scroll:
@@ -317,13 +332,18 @@ class ComparisonView(QWidget):
 
     def _count(self) -> None:
         changes = self._changes()
-        self.bar.show_count(changes.place(*self._at) + 1, changes.total)
+        self.bar.show_count(changes.place(*self._at) + 1, changes.total, len(self.reviewed))
 
     def _changes(self) -> Changes:
         """Every difference with its place; kept until something is shown anew, since they may be many."""
         if self._differences is None:
             self._differences = Changes([(key, section.changes()) for key, section in self.sections.items()])
         return self._differences
+
+    def _show_reviewed(self, key: str) -> None:
+        if key in self.sections:
+            self.sections[key].pane.show_reviewed(self.reviewed.rows(key))
+            self._count()
 
     def _recount(self) -> None:
         self._differences = None
@@ -335,10 +355,7 @@ class ComparisonView(QWidget):
         self._tell()
 
     def _toggle_alone(self, key: str) -> None:
-        if self.alone == key:
-            self.leave_section()
-        else:
-            self.focus_section(key)
+        self.leave_section() if self.alone == key else self.focus_section(key)
 
     def _entered(self, key: str, row: object) -> None:
         if isinstance(row, Row):

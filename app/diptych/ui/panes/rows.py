@@ -59,6 +59,9 @@ class RowsPane(Pane):
     def select(self, key: str) -> bool:
         return self.table.select(key)
 
+    def show_reviewed(self, keys: frozenset[str]) -> None:
+        self.table.show_reviewed(keys)
+
     def next_order(self) -> None:
         self.table.next_order()
 
