@@ -16,7 +16,7 @@ from diptych.domain.sheet import Row, Sheet, Status
 from diptych.domain.version import Problem
 from diptych.job import Job, Tick
 from diptych.ui.context import Context
-from diptych.ui.pages.activity import ActivityPage
+from diptych.ui.pages.activity import ActivityPage, JobRow
 from diptych.ui.widgets.label import Elided
 from diptych.workbench.scan import ScanReport
 
@@ -40,6 +40,22 @@ def page_of(context: Context, result: object, qtbot: QtBot) -> ActivityPage:
     page.entered()
     page.show()
     return page
+
+
+def test_many_jobs_are_shown_a_few_a_turn_however_often_the_page_is_asked(context: Context, qtbot: QtBot) -> None:
+    def job() -> Job[str]:
+        yield Tick("Working")
+        return "done"
+
+    jobs = [context.runner.start(f"Job {number}", job()) for number in range(9)]
+    qtbot.waitUntil(lambda: not any(one.active for one in jobs))
+    page = ActivityPage(context)
+    qtbot.addWidget(page)
+    page.entered()
+    page.update_rows()
+    assert len(page.findChildren(JobRow)) == 4
+    qtbot.waitUntil(lambda: len(page.findChildren(JobRow)) == 9)
+    assert [row.name.text() for row in page.findChildren(JobRow)] == [f"Job {number}" for number in range(9)]
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ class ActivityPage(Page):
             if running.quiet:
                 continue
             if running not in self._rows:
-                if made == _AT_ONCE:
+                if made == _AT_ONCE or self._more.isActive():  # others ask within the same turn
                     self._more.start()
                     break
                 made += 1
