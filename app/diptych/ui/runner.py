@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from diptych.job import Job, Tick
+from diptych.ui.turns import turns
 
 T = TypeVar("T")
 
@@ -158,9 +159,6 @@ class Runner(QObject):
         self._timer.setInterval(POLL_MS)
         self._timer.timeout.connect(self._poll)
         self._over: deque[Running] = deque()
-        self._turn = QTimer(self)
-        self._turn.setInterval(0)
-        self._turn.timeout.connect(self._report_next)
         self._ended.connect(self._end)
         self._starting = False
         self._closed = False
@@ -199,7 +197,6 @@ class Runner(QObject):
             running.cancel()
         self._pool.shutdown(wait=True)
         self._timer.stop()
-        self._turn.stop()
 
     def _work(self, running: Running) -> None:
         running.advance()
@@ -217,13 +214,12 @@ class Runner(QObject):
             self._report(running)
         else:
             self._over.append(running)
-            self._turn.start()
+            turns().ask(self._report_next)
 
-    def _report_next(self) -> None:
-        running = self._over.popleft()
-        if not self._over:
-            self._turn.stop()
-        self._report(running)
+    def _report_next(self) -> bool:
+        if self._over:
+            self._report(self._over.popleft())
+        return bool(self._over)
 
     def _report(self, running: Running) -> None:
         if self._closed:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Protocol
 from weakref import ref
 
-from PySide6.QtCore import QObject, QTimer
 from shiboken6 import isValid
+
+from diptych.ui.turns import turns
 
 
 class Canvas(Protocol):
@@ -17,24 +18,20 @@ class Canvas(Protocol):
         """Draw, a little between two steps; nothing if nobody would see it."""
 
 
-class Brush(QObject):
+class Brush:
     """The one that all charts of a process wait for."""
 
     def __init__(self) -> None:
-        super().__init__()
         self._waiting: list[ref[Canvas]] = []
         self._canvas: ref[Canvas] | None = None
         self._strokes: Iterator[None] = iter(())
-        self._timer = QTimer(self)
-        self._timer.setInterval(0)
-        self._timer.timeout.connect(self._stroke)
 
     def ask(self, canvas: Canvas) -> None:
         """Have a chart drawn when there is time; asking twice draws it once, and anew if it was being drawn."""
         self.leave(canvas)
         if not any(waiting() is canvas for waiting in self._waiting):
             self._waiting.append(ref(canvas))
-        self._timer.start()
+        turns().ask(self._stroke)
 
     def leave(self, canvas: Canvas) -> None:
         """Draw no further where this one is being drawn."""
@@ -43,9 +40,9 @@ class Brush(QObject):
 
     def busy(self) -> bool:
         """Whether a chart is being drawn, or waits for it."""
-        return self._timer.isActive()
+        return self._canvas is not None or bool(self._waiting)
 
-    def _stroke(self) -> None:
+    def _stroke(self) -> bool:
         canvas = self._canvas() if self._canvas is not None else None
         if canvas is not None and isValid(canvas):
             try:
@@ -58,7 +55,7 @@ class Brush(QObject):
             self._strokes = canvas.strokes() if canvas is not None else iter(())
         else:
             self._canvas, self._strokes = None, iter(())
-            self._timer.stop()
+        return self.busy()
 
 
 _brush: list[Brush] = []
