@@ -72,7 +72,7 @@ Found: TypeAlias = "FilePrint | DiptychError"
 def fingerprint_files(asked: Sequence[Asked]) -> Job[Mapping[Path, Found]]:
     """The fingerprint of every file, or the error that says why there is none: `Conflict` where it changed meanwhile.
 
-    Ticks count bytes; memory stays below 4 MiB a core.
+    Ticks count bytes; memory stays below 8 MiB a core.
     """
     work = _Work(asked)
     yield Tick("Reading weights", 0, work.total, "bytes")

@@ -1,4 +1,4 @@
-"""How a file is cut for reading: pieces of about a mebibyte, in which every tensor ends or is cut between blocks."""
+"""How a file is cut for reading: pieces of about two mebibytes, in which every tensor ends or is cut between blocks."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from diptych.tensors.printing import Printer
 
-PIECE = 1 << 20
-"""Bytes of a piece at most: so many that Python hardly counts, so few that they stay in the cache of a core."""
+PIECE = 1 << 21
+"""Bytes of a piece at most: so many that handing them over hardly counts, so few that they stay in a cache."""
 
 
 @dataclass(frozen=True, slots=True)
