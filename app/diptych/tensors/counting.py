@@ -3,9 +3,10 @@
 Imported by `diptych.tensors.compiling` only, as `kernels` is. Values of 16 bits are told apart by their codes, others
 by the upper half of their float32; changes by the sign and the exponent of their float64.
 
-Counting takes the processor a cycle for each count that is raised, so that changes are counted two at a time: most have
-one of few exponents, which with the sign make a slot of seven bits, and there is a count for every two slots of
-neighbours. A block with any other change is counted one by one, in all three lists in turn.
+A block becomes such keys in loops over vectors; they are then counted one by one, from all three lists in turn, since a
+count that was just written is slow to be raised again. Changes of F16 are told without widening them in memory, and
+counted two at a time: most have one of few exponents, which with the sign make a slot of seven bits, and there is a
+count for every two slots of neighbours.
 """
 
 from __future__ import annotations
@@ -40,31 +41,11 @@ _LOWEST_SINGLE = LOWEST_OCTAVE - 1023 + 127
 
 
 @njit(nogil=True)
-def slots_of_bf16(a: Keys, b: Keys, count: int, slots: Slots) -> np.uint32:
-    """The slots of the changes of BF16; what is returned is `_OCTAVES` or more where any has none.
-
-    A float32 holds the exponent of such a change, unless one value is lost in the other altogether.
-    """
-    seen = np.uint32(0)
-    for i in range(count):
-        x = np.uint32(np.uint32(a[i]) << np.uint32(16)).view(np.float32)
-        y = np.uint32(np.uint32(b[i]) << np.uint32(16)).view(np.float32)
-        change = np.float32(y - x)
-        bits = np.float32(change).view(np.uint32)
-        lost = ((change == y) != (x == np.float32(0))) | ((change == -x) != (y == np.float32(0)))
-        octave = np.uint32(np.uint32(bits >> np.uint32(23)) & np.uint32(0xFF))
-        some = np.uint32(np.uint32(bits << np.uint32(1)) != 0)
-        above = np.uint32(octave - np.uint32(_LOWEST_SINGLE)) if some else np.uint32(0)
-        seen = max(seen, np.uint32(_OCTAVES) if lost else above)
-        slots[i] = np.uint8(
-            np.uint32(np.uint32(above + some) | np.uint32(np.uint32(bits >> np.uint32(25)) & np.uint32(_SIGN)))
-        )
-    return seen
-
-
-@njit(nogil=True)
 def slots_of_f16(a: Keys, b: Keys, count: int, slots: Slots) -> np.uint32:
-    """The same of F16. A float32 holds such a change up to 1, a multiple of 2^-24, and the exponent of one up to 2."""
+    """The slots of the changes of F16; what is returned is `_OCTAVES` or more where any has none.
+
+    A float32 holds such a change up to 1, a multiple of 2^-24, and the exponent of one up to 2.
+    """
     seen = np.uint32(0)
     for i in range(count):
         code, other = np.uint32(a[i]), np.uint32(b[i])
@@ -79,23 +60,6 @@ def slots_of_f16(a: Keys, b: Keys, count: int, slots: Slots) -> np.uint32:
         some = np.uint32(np.uint32(bits << np.uint32(1)) != 0)
         above = np.uint32(octave - np.uint32(_LOWEST_SINGLE)) if some else np.uint32(0)
         seen = max(seen, np.uint32(_OCTAVES) if special else above)
-        slots[i] = np.uint8(
-            np.uint32(np.uint32(above + some) | np.uint32(np.uint32(bits >> np.uint32(25)) & np.uint32(_SIGN)))
-        )
-    return seen
-
-
-@njit(nogil=True)
-def slots_of_f32(x: Values, y: Values, count: int, slots: Slots) -> np.uint32:
-    """The same of F32, whose changes are rounded in float32, so that float64 tells."""
-    seen = np.uint32(0)
-    for i in range(count):
-        change = np.float64(y[i]) - np.float64(x[i])
-        bits = np.uint32(np.float64(change).view(np.uint64) >> np.uint64(32))
-        octave = np.uint32(np.uint32(bits >> np.uint32(20)) & np.uint32(0x7FF))
-        some = np.uint32(np.uint32(bits << np.uint32(1)) != 0)
-        above = np.uint32(octave - np.uint32(LOWEST_OCTAVE)) if some else np.uint32(0)
-        seen = max(seen, above)
         slots[i] = np.uint8(
             np.uint32(np.uint32(above + some) | np.uint32(np.uint32(bits >> np.uint32(25)) & np.uint32(_SIGN)))
         )
@@ -159,16 +123,11 @@ def _entry(kind: str) -> str:
 def count_bf16(a: Place, b: Place, count: int, found: Place, _room: Place, places: Place) -> None:
     """Count BF16 by its codes, which are the upper halves of float32."""
     counts, keys = carray(found, (COUNTS,)), carray(places, (3 * BLOCK,))
-    slots = keys.view(np.uint8)
     for start in range(0, count, BLOCK):
         left = carray(a, (count,))[start : start + BLOCK]
         right = carray(b, (count,))[start : start + BLOCK]
-        size = left.shape[0]
-        if size == BLOCK and slots_of_bf16(left, right, BLOCK, slots) < _OCTAVES:
-            raise_by_slots(left, right, slots, counts)
-        else:
-            octaves_of_bf16(left, right, size, keys)
-            raise_counts(left, right, keys, size, counts)
+        octaves_of_bf16(left, right, left.shape[0], keys)
+        raise_counts(left, right, keys, left.shape[0], counts)
 
 
 @cfunc(_entry("uint16"), error_model="numpy")
@@ -195,18 +154,13 @@ def count_f32(a: Place, b: Place, count: int, found: Place, _room: Place, places
     """Count F32 by upper halves."""
     counts, keys = carray(found, (COUNTS,)), carray(places, (3 * BLOCK,))
     halves, others, changes = keys[:BLOCK], keys[BLOCK : 2 * BLOCK], keys[2 * BLOCK :]
-    slots = changes.view(np.uint8)
     for start in range(0, count, BLOCK):
         left = carray(a, (count,))[start : start + BLOCK]
         right = carray(b, (count,))[start : start + BLOCK]
-        size = left.shape[0]
-        halves_of(left, size, halves)
-        halves_of(right, size, others)
-        if size == BLOCK and slots_of_f32(left, right, BLOCK, slots) < _OCTAVES:
-            raise_by_slots(halves, others, slots, counts)
-        else:
-            octaves_of(left, right, size, changes)
-            raise_counts(halves, others, changes, size, counts)
+        halves_of(left, left.shape[0], halves)
+        halves_of(right, left.shape[0], others)
+        octaves_of(left, right, left.shape[0], changes)
+        raise_counts(halves, others, changes, left.shape[0], counts)
 
 
 @cfunc("void(CPointer(uint8), CPointer(uint8), intp, CPointer(int64))", error_model="numpy")
