@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -80,8 +81,10 @@ def test_a_file_that_was_cut_is_not_held(tmp_path: Path) -> None:
         list(body.hold(bytearray(3_000_000)))
 
 
-def test_the_last_piece_goes_when_all_were_seen_and_a_new_try_is_seen_anew() -> None:
+@pytest.mark.parametrize("slowness", [0.0, 0.05], ids=["fast connection", "slow connection"])
+def test_the_last_piece_goes_when_all_were_seen_and_a_new_try_is_seen_anew(slowness: float) -> None:
     tries: list[list[bytes]] = []
+    beside: list[bool] = []
 
     def begin() -> Callable[[bytes], None]:
         seen: list[bytes] = []
@@ -90,6 +93,7 @@ def test_the_last_piece_goes_when_all_were_seen_and_a_new_try_is_seen_anew() -> 
         def watch(piece: bytes) -> None:
             time.sleep(0.01)
             seen.append(piece)
+            beside.append(threading.current_thread() is not threading.main_thread())
 
         return watch
 
@@ -100,6 +104,7 @@ def test_the_last_piece_goes_when_all_were_seen_and_a_new_try_is_seen_anew() -> 
         async for piece in body.pieces(no_pause):
             sent.append(piece)
             assert len(tries[-1]) >= len(sent) - 1
+            await asyncio.sleep(slowness)
         return sent
 
     for count in (1, 2):
@@ -107,6 +112,7 @@ def test_the_last_piece_goes_when_all_were_seen_and_a_new_try_is_seen_anew() -> 
         assert len(tries) == count
         assert tries[-1] == sent
         assert b"".join(sent) == body.whole()
+        assert beside[-1] is (slowness == 0), "only a slow connection leaves time to look in between"
 
 
 def test_what_the_watch_refuses_holds_the_last_piece_back() -> None:

@@ -19,15 +19,19 @@ _LEAST, _USUAL = 1 << 16, 1 << 18
 _BRISK, _SLOW = 0.05, 0.25
 """Seconds for one piece: below the one the next may be larger, above the other it is smaller."""
 
+_LEISURE = 2.0
+"""A connection that takes so many times as long for a piece as its digest leaves time to digest the next."""
+_KEPT = 0.9
+_NEAR = 1 << 18
+"""Bytes that stay near the processor from reading over the digest to sending."""
 _beside = ThreadPoolExecutor(2, "watch")
-"""A digest takes as long as a fast server; beside the sending it takes no time."""
 
 
 class Body:
     """`length` bytes from `start` on of a parcel, put between `before` and `after` (the frame of an archive).
 
-    `watch` gives what sees every piece, such as a digest: a new one for every try. It works beside the sending, on a
-    thread of its own, a piece at a time; the last piece goes only when it has seen all and raised nothing.
+    `watch` gives what sees every piece, such as a digest: a new one for every try. The last piece goes only when it has
+    seen all and raised nothing.
     """
 
     def __init__(
@@ -48,6 +52,8 @@ class Body:
         self._frame = before, after
         self._watch = watch
         self._held: memoryview | None = None
+        self._reads = _PIECE if watch is None else _NEAR
+        """Bytes that are read from the file at once."""
 
     async def pieces(self, pause: Callable[[int], Awaitable[None]]) -> AsyncIterator[bytes]:
         """The bytes, `pause` being awaited before each piece. Raises `Conflict` where the file was cut meanwhile.
@@ -56,7 +62,7 @@ class Body:
         """
         self.sent = 0
         most = _USUAL
-        watch = self._watch() if self._watch is not None else None
+        watch = _Watch(self._watch()) if self._watch is not None else None
         seen: Future[object] | None = None
         try:
             for read in self.local():
@@ -68,13 +74,18 @@ class Body:
                     if seen is not None:
                         await seen
                     if watch is not None:
-                        seen = get_running_loop().run_in_executor(_beside, watch, piece)
-                        if self.sent + len(piece) == self.length:
+                        seen = watch.look(piece)
+                        if seen is not None and self.sent + len(piece) == self.length:
                             await seen
+                    handed = time.monotonic()
                     yield piece
+                    now = time.monotonic()
+                    if watch is not None:
+                        watch.waited(now - handed)
+                        self._reads = _PIECE if watch.hurried else _NEAR
                     self.sent += len(piece)
                     place += len(piece)
-                    most = _next(most, time.monotonic() - begun)
+                    most = _next(most, now - begun)
         finally:
             if seen is not None:
                 seen.cancel()
@@ -122,7 +133,7 @@ class Body:
         assert path is not None
         with open_regular(path) as file:
             while place < end:
-                piece = os.pread(file.fileno(), min(_PIECE, end - place), place)
+                piece = os.pread(file.fileno(), min(self._reads, end - place), place)
                 if not piece:
                     raise self._shorter()
                 yield piece
@@ -138,6 +149,37 @@ class Body:
     def _shorter(self) -> Conflict:
         place = display.path(self.parcel.path) if self.parcel.path else self.parcel.name
         return Conflict(f"{place}: became shorter while it was sent", "Scan and hash it again.")
+
+
+class _Watch:
+    """Shows pieces to what watches them: beside the sending if the connection is fast, else before each is sent.
+
+    While a slow server empties the connection there is time for a digest; a thread more would only take its processor,
+    where that is this machine. A fast one would wait for it.
+    """
+
+    def __init__(self, watch: Callable[[bytes], object]) -> None:
+        self._watch = watch
+        self.hurried = False
+        self._looked = self._waited = 0.0
+        """Seconds of late: what was long ago counts less and less."""
+
+    def waited(self, seconds: float) -> None:
+        """Take note of how long the connection took for a piece."""
+        self._waited = _KEPT * self._waited + seconds
+        self.hurried = self._waited < _LEISURE * self._looked
+
+    def look(self, piece: bytes) -> Future[object] | None:
+        """Have a piece seen; what to wait for if that happens beside."""
+        if self.hurried:
+            return get_running_loop().run_in_executor(_beside, self._see, piece)
+        self._see(piece)
+        return None
+
+    def _see(self, piece: bytes) -> None:
+        begun = time.monotonic()
+        self._watch(piece)
+        self._looked = _KEPT * self._looked + time.monotonic() - begun
 
 
 def _next(most: int, seconds: float) -> int:
