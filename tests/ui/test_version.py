@@ -81,6 +81,23 @@ def test_curves_are_drawn(show: Callable[[str], VersionPage], qtbot: QtBot) -> N
     assert "Chart of loss by step" in names
 
 
+def test_curves_go_over_epochs_and_smoother_and_what_is_not_known_here_stays_wanted(
+    show: Callable[[str], VersionPage], qtbot: QtBot, context: Context
+) -> None:
+    context.workbench.settings.curves_over = "progress"
+    page = show("base-pretrain/checkpoint-300")
+    curves = page.curves
+    qtbot.waitUntil(lambda: len(curves.plots) >= 2)
+    qtbot.waitUntil(lambda: curves.bar.isVisible() and curves.bar.axis() == "step")
+    curves.bar.slider.setValue(50)
+    qtbot.waitUntil(lambda: [curve.faint for curve in curves.plots[0]._curves] == [True, False])
+    assert context.workbench.settings.curves_over == "progress"
+    qtbot.mouseClick(curves.bar._buttons["epoch"], Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "by epoch" in curves.plots[0].focusProxy().accessibleName())
+    settings = context.workbench.settings
+    assert (settings.curves_over, settings.smoothing) == ("epoch", 0.5)
+
+
 def test_a_long_table_gets_the_page_and_gives_it_back(show: Callable[[str], VersionPage], qtbot: QtBot) -> None:
     page = show("base-pretrain/checkpoint-300")
     section = page.sections["weights"]

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QGridLayout, QPushButton, QWidget
+from PySide6.QtWidgets import QGridLayout, QPushButton, QVBoxLayout, QWidget
 
 from diptych import display
+from diptych.compare.smoothing import smoothed
 from diptych.domain.evidence import Series
 from diptych.ui.context import Context
+from diptych.ui.courses import Courses
 from diptych.ui.tokens import Space
 from diptych.ui.widgets.charting import charting
 from diptych.ui.widgets.curves import Curve
@@ -42,8 +45,17 @@ class Curves(QWidget):
         self._next.setInterval(0)
         self._next.timeout.connect(self._draw_next)
         self.plots: list[Plot] = []
-        self._grid = QGridLayout(self)
-        self._grid.setContentsMargins(Space.S, 0, Space.S, 0)
+        self._stale: list[int] = []
+        self._arrays: dict[tuple[int, str], NDArray[np.float64]] = {}
+        self.bar = Courses(context)
+        self.bar.changed.connect(self._choose_course)
+        self.bar.hide()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(Space.S, 0, Space.S, 0)
+        column.setSpacing(Space.S)
+        column.addWidget(self.bar)
+        self._grid = QGridLayout()
+        column.addLayout(self._grid, 1)
         self._grid.setHorizontalSpacing(Space.XL)
         self._grid.setVerticalSpacing(Space.XS)
         self._grid.setColumnStretch(0, 1)
@@ -54,12 +66,14 @@ class Curves(QWidget):
         """Show other curves; they appear when the charts can be drawn."""
         self._next.stop()
         self._clear()
-        self.plots = []
+        self.plots, self._stale, self._arrays = [], [], {}
         self.setMinimumHeight(0)
         self._series = tuple(sorted((one for one in series if len(one.steps) > 1), key=_rank))
+        self.bar.setVisible(bool(self._series))
         if self._series:
             rows = (min(len(self._series), FIRST) + 1) // 2
-            self.setMinimumHeight(rows * self._context.theme.px(HEIGHT + CAPTION))
+            self.bar.offer([axis for axis in ("step", "epoch") if all(_places(one, axis) for one in self._series)])
+            self.setMinimumHeight(rows * self._context.theme.px(HEIGHT + CAPTION) + self.bar.sizeHint().height())
             self._grid.addWidget(label("Preparing charts…", "muted"), 0, 0, Qt.AlignmentFlag.AlignTop)
             self._context.runner.start("Load charts", charting(), self._loaded, quiet=True)
 
@@ -94,25 +108,53 @@ class Curves(QWidget):
         self._next.start()
 
     def _draw_next(self) -> None:
+        if self._stale:
+            self._show_course(self._stale.pop(0))
+            return
         if not self._waiting or self._plot is None:
             self._next.stop()
             return
         one, place = self._waiting.pop(0), len(self.plots)
         plot = self._plot(self._context.theme, self)
         plot.setFixedHeight(self._context.theme.px(HEIGHT))
-        curve = Curve(one.name, np.array(one.steps, np.float64), np.array(one.values, np.float64), "text")
-        plot.draw([curve], "step", "", display.visible(one.name))
         plot.pointed.connect(self._point)
         caption = label(display.visible(f"{one.name}   {one.note}".strip()), "caption")
         self._grid.addWidget(caption, place // 2 * 2, place % 2)
         self._grid.addWidget(plot, place // 2 * 2 + 1, place % 2)
         self.plots.append(plot)
+        self._show_course(place)
+
+    def _choose_course(self) -> None:
+        """Draw over another axis, or smoother, one chart a turn."""
+        self._stale = list(range(len(self.plots)))
+        self._next.start()
+
+    def _numbers(self, place: int, axis: str) -> NDArray[np.float64]:
+        """The places of a curve's points on an axis, or its values; kept, since a slider asks again and again."""
+        known = self._arrays.get((place, axis))
+        if known is None:
+            one = self._series[place]
+            known = self._arrays[place, axis] = np.array(_places(one, axis) if axis else one.values, np.float64)
+        return known
+
+    def _show_course(self, place: int) -> None:
+        one, axis, weight = self._series[place], self.bar.axis(), self.bar.smoothing()
+        x, y = self._numbers(place, axis), self._numbers(place, "")
+        curves = [Curve(one.name, x, y, "text", faint=weight > 0)]
+        if weight > 0:
+            curves.append(Curve(one.name, x, smoothed(y, weight), "text"))
+        self.plots[place].draw(curves, axis, "", display.visible(one.name), legend=False)
 
     def _point(self, x: float | None) -> None:
         """Move the crosshair of the other charts along: they share the axis."""
         for plot in self.plots:
             if plot is not self.sender():
                 plot.point_at(x)
+
+
+def _places(series: Series, axis: str) -> tuple[float, ...]:
+    """Where the points are on an axis; empty where that is not known."""
+    return series.epochs if axis == "epoch" else series.steps
 
 
 def _rank(series: Series) -> tuple[int, str]:

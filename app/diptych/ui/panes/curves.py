@@ -14,11 +14,12 @@ from diptych import display
 from diptych.compare.smoothing import smoothed
 from diptych.domain.sheet import Chart, Row, Sheet
 from diptych.ui.context import Context
+from diptych.ui.courses import Courses
 from diptych.ui.models.rows import Showing
 from diptych.ui.pane import Pane
 from diptych.ui.tokens import Size, Space
 from diptych.ui.widgets.charting import charting
-from diptych.ui.widgets.curvebar import AXES, CurveBar
+from diptych.ui.widgets.curvebar import AXES
 from diptych.ui.widgets.curves import Curve
 from diptych.ui.widgets.label import Elided, label
 from diptych.ui.widgets.link import Link
@@ -31,7 +32,6 @@ _CHART = 210
 _WIDTH = 330
 _SHOWN = 6
 """Charts within a report."""
-_SAVED_MS = 500
 
 
 class CurvesPane(Pane):
@@ -42,9 +42,7 @@ class CurvesPane(Pane):
         self.cards: dict[str, _Card] = {}
         self._waiting: list[Chart] = []
         self._stale: list[_Card] = []
-        self.bar = CurveBar(context.theme)
-        settings = context.workbench.settings
-        self.bar.choose(settings.curves_over, settings.smoothing)
+        self.bar = Courses(context)
         self.bar.changed.connect(self._choose_course)
         self._plot: type[Plot] | None = None
         self._chosen = ""
@@ -81,10 +79,6 @@ class CurvesPane(Pane):
         self._timer = QTimer(self)
         self._timer.setInterval(0)
         self._timer.timeout.connect(self._build_next)
-        self._saving = QTimer(self)
-        self._saving.setSingleShot(True)
-        self._saving.setInterval(_SAVED_MS)
-        self._saving.timeout.connect(settings.save)
         self._ends: Mapping[str, float] = {}
 
     def show_sheet(self, sheet: Sheet, comparison: Comparison) -> None:
@@ -194,10 +188,7 @@ class CurvesPane(Pane):
         self._place()
 
     def _choose_course(self) -> None:
-        """Draw over another axis, or smoother, one chart a turn; it is remembered for other comparisons."""
-        settings = self.context.workbench.settings
-        settings.curves_over, settings.smoothing = self.bar.axis(), self.bar.smoothing()
-        self._saving.start()
+        """Draw over another axis, or smoother, one chart a turn."""
         self._stale = list(self.cards.values())
         self._timer.start()
 

@@ -30,9 +30,11 @@ class CurveBar(QWidget):
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.wanted = "step"
+        """The axis that was chosen; another is drawn over where that is not known."""
         self._buttons = {key: switch(*words) for key, words in AXES.items()}
         group = QButtonGroup(self)
-        group.buttonClicked.connect(self.changed)
+        group.buttonClicked.connect(self._chose)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(Space.XS)
@@ -58,15 +60,15 @@ class CurveBar(QWidget):
         self._tell()
 
     def offer(self, known: Collection[str]) -> None:
-        """Offer the axes that are `known`; the first is chosen where the one that was is not."""
+        """Offer the axes that are `known`: the one that is wanted if it is among them, else the first."""
         for key, button in self._buttons.items():
             button.setVisible(key in known)
-        if self.axis() not in known:
-            self.choose("step", self.smoothing())
+        self._buttons[self.wanted if self.wanted in known else "step"].setChecked(True)
 
     def choose(self, axis: str, smoothing: float) -> None:
         """Show what was chosen before, telling nobody."""
-        self._buttons.get(axis, self._buttons["step"]).setChecked(True)
+        self.wanted = axis if axis in AXES else "step"
+        self._buttons[self.wanted].setChecked(True)
         self.slider.blockSignals(True)
         self.slider.setValue(round(smoothing * 100))
         self.slider.blockSignals(False)
@@ -79,6 +81,10 @@ class CurveBar(QWidget):
     def smoothing(self) -> float:
         """The weight of the mean so far, 0 (none) to 0.99."""
         return self.slider.value() / 100
+
+    def _chose(self) -> None:
+        self.wanted = self.axis()
+        self.changed.emit()
 
     def _slid(self) -> None:
         self._tell()
