@@ -34,6 +34,22 @@ class Inline(Executor):
         return future
 
 
+PATIENCE_MS = 30_000
+
+
+class Patient(QtBot):
+    """Waits as long as a machine may take that does other work as well; only a failure takes that long."""
+
+    def waitUntil(self, callback: Callable[[], bool | None], *, timeout: int = 0) -> None:
+        super().waitUntil(callback, timeout=max(timeout, PATIENCE_MS))
+
+
+@pytest.fixture
+def qtbot(qapp: QApplication, request: pytest.FixtureRequest) -> QtBot:
+    """What acts as a user does."""
+    return Patient(request)
+
+
 @pytest.fixture(autouse=True)
 def collected_between_tests() -> Iterator[None]:
     """Collect cycles only once the widgets of a test are closed.
