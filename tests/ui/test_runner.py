@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from PySide6.QtCore import QThread, QTimer
+from PySide6.QtCore import QEventLoop, QThread, QTimer
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -132,3 +132,27 @@ def test_after_closing_nothing_starts(qapp: QApplication) -> None:
     running = runner.start("Count", counting(3))
     assert running.phase is Phase.CANCELLED
     assert runner.active == []
+
+
+def test_what_has_ended_is_reported_though_an_earlier_report_opened_a_dialog(runner: Runner, qtbot: QtBot) -> None:
+    go, dialog, told = threading.Event(), QEventLoop(), []
+
+    def job() -> Job[None]:
+        go.wait(10)
+        yield Tick("")
+
+    def report(_result: object) -> None:
+        told.append("job")
+        if len(told) == 1:
+            QTimer.singleShot(10_000, dialog.quit)
+            dialog.exec()
+            told.append("dialog")
+        else:
+            dialog.quit()
+
+    ended = [runner.start(name, job(), report) for name in ("one", "other")]
+    go.set()
+    while any(one.phase in (Phase.QUEUED, Phase.RUNNING) for one in ended):
+        time.sleep(0.01)  # both end before the window hears of either
+    qtbot.waitUntil(lambda: len(told) == 3)
+    assert told == ["job", "job", "dialog"]

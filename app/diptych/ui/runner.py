@@ -217,8 +217,11 @@ class Runner(QObject):
             turns().ask(self._report_next)
 
     def _report_next(self) -> bool:
-        if self._over:
-            self._report(self._over.popleft())
+        ended = self._over.popleft() if self._over else None
+        if self._over:  # before this one is reported, which may open a dialog
+            turns().ask(self._report_next)
+        if ended is not None:
+            self._report(ended)
         return bool(self._over)
 
     def _report(self, running: Running) -> None:

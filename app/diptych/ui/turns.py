@@ -33,6 +33,7 @@ class Turns(QObject):
             self._timer.stop()
             return
         work, more = self._waiting.popleft(), True
+        self._timer.start()  # anew: the present one does not fire in the loop of a dialog that `work` opens
         try:
             more = work()
         finally:  # one that fails is told as any error is, and may have more to do
