@@ -99,8 +99,10 @@ class MLflow:
         making = Making(self._server, plan, manifest, journal, self._experiment, self._part)
         number = yield from self._known(manifest)
         allowed = {plan.notes.get("shown", ""), number}
+        if alias:
+            yield from self._registered.expect(alias, allowed)
         if not number:
-            yield from making.run(self._registered.expect(alias, allowed) if alias else None)
+            yield from making.run()
         total = max(plan.to_send, making.sent)
         yield Tick("Committing", total, total, "bytes", Voyage(Phase.COMMIT))
         if not number:

@@ -70,15 +70,12 @@ class Making:
         """What a model version is made from."""
         return f"models:/{self.made.model}" if self.made.model else f"runs:/{self.made.run}/{_FOLDER}"
 
-    def run(self, check: Job[object] | None = None) -> Job[None]:
-        """Do it, with `check` done beside the sending, which stops if it fails.
-
-        Raises `Conflict` where a file is no longer what was hashed; what was made is removed then.
-        """
+    def run(self) -> Job[None]:
+        """Do it. Raises `Conflict` where a file is no longer what was hashed; what was made is removed then."""
         yield from self._begin()
         try:
             # a server is slow in answering, not in taking files: what is small goes while the large is on its way
-            yield from beside(self._send(), retold(self._tell(check), self._at_end))
+            yield from beside(self._send(), retold(self._tell(), self._at_end))
         except Conflict:
             yield from self.abandon()
             raise
@@ -222,10 +219,8 @@ class Making:
         most = max(self._plan.to_send, self.sent)
         return Tick(tick.text, most, most, "bytes", Voyage(Phase.UPLOAD, "", count, count))
 
-    def _tell(self, check: Job[object] | None) -> Job[None]:
+    def _tell(self) -> Job[None]:
         """Tell what is known of the version."""
-        if check is not None:
-            yield from check
         artifacts, server, run = self.artifacts, self._server, self.made.run
         version = self._plan.shipment.version
         file = evidence.model_file(version, run, self.made.model, self.made.created)

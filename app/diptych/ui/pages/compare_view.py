@@ -210,9 +210,8 @@ class ComparisonView(QWidget):
 
     def review_row(self) -> None:
         """Tick off the difference under the cursor and go to the next that is open; or take its mark away."""
-        section, _ = self._at
         following = self.reviewed.tick_off(self._changes(), self._at)
-        self._show_reviewed(section)
+        self._show_reviewed(self._at[0])
         if following is None:
             self.bar.say("All differences reviewed")
         else:
@@ -238,11 +237,9 @@ class ComparisonView(QWidget):
     def state(self) -> dict[str, object]:
         """What to remember of the view."""
         return {
-            "all": self.bar.showing().all,
-            "scroll": self.report.place(),
-            "alone": self.alone,
+            "all": self.bar.showing().all, "scroll": self.report.place(), "alone": self.alone,
             "reviewed": self.reviewed.state(),
-        }
+        }  # fmt: skip
 
     def restore(self, state: dict[str, object]) -> None:
         """Take up what `state` returned, once the sheets are there."""
