@@ -33,6 +33,7 @@ class CardDialog(QDialog):
         self._shown = self.field.toPlainText()
         self.field.setAccessibleName("Model card")
         self.field.setFont(theme.code())
+        self.field.setTabChangesFocus(True)
         self.preview = Markdown()
         self.preview.setAccessibleName("Preview")
         tabs = QTabWidget()

@@ -22,10 +22,11 @@ from PySide6.QtWidgets import (
 from diptych import __version__, display
 from diptych.domain.changes import Changes
 from diptych.domain.rules import IGNORED
-from diptych.ui.context import Context
+from diptych.ui.context import Alert, Context
 from diptych.ui.icons import icon
 from diptych.ui.pages.page import Page
 from diptych.ui.pages.settings_remotes import RemotesSection
+from diptych.ui.pages.verbs import Verbs
 from diptych.ui.tokens import Space
 from diptych.ui.widgets.label import Elided, hairline, label
 from diptych.ui.widgets.switch import switch
@@ -43,6 +44,7 @@ class SettingsPage(Page):
     def __init__(self, context: Context, add_folder: Callable[[], None], scan: Callable[[list[Path]], None]) -> None:
         super().__init__(context)
         self._scan = scan
+        self._verbs = Verbs(context, self)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         scroll = QScrollArea(self)
@@ -145,7 +147,11 @@ class SettingsPage(Page):
             when = f"scanned {display.ago(root.scanned)}" if root.scanned else "not scanned yet"
             self._grid.addWidget(label(when, "muted"), line, 2)
             for column, (symbol, text, act) in enumerate(
-                (("refresh", "Scan again", self._rescan), ("remove", "Remove from the library", self._remove)), 3
+                (
+                    ("refresh", "Scan again", self._rescan),
+                    ("remove", "Remove from the library", self._verbs.remove_folder),
+                ),
+                3,
             ):
                 button = QToolButton()
                 button.setIcon(icon(symbol))
@@ -156,9 +162,6 @@ class SettingsPage(Page):
 
     def _rescan(self, path: Path) -> None:
         self._scan([path])
-
-    def _remove(self, path: Path) -> None:
-        self.context.apply(self.context.workbench.remove_root(path) | Changes(settings=True))
 
     def _comparing(self) -> None:
         self._section("Comparing")
@@ -173,11 +176,19 @@ class SettingsPage(Page):
         self._rules.setAccessibleName("Patterns of hyperparameters to ignore")
         self._rules.setFont(self.context.theme.code())
         self._rules.setFixedHeight(self.context.theme.px(160))
+        self._rules.setTabChangesFocus(True)
         self._rules.textChanged.connect(self._keep_rules)
         self._column.addWidget(self._rules)
         reset = QPushButton("Back to the defaults")
-        reset.clicked.connect(lambda: self._rules.setPlainText("\n".join(IGNORED)))
+        reset.clicked.connect(self._back_to_defaults)
         self._column.addWidget(reset, 0, Qt.AlignmentFlag.AlignLeft)
+
+    def _back_to_defaults(self) -> None:
+        kept = self._rules.toPlainText()
+        self._rules.setPlainText("\n".join(IGNORED))
+        if kept != self._rules.toPlainText():
+            told = "The patterns are the defaults again."
+            self.context.alerted.emit(Alert(told, remedy="Undo", act=lambda: self._rules.setPlainText(kept)))
 
     def _keep_rules(self) -> None:
         settings = self.context.workbench.settings

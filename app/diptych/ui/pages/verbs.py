@@ -115,6 +115,12 @@ class Verbs(QObject):
             said = f"Removed {count} from the catalog. The files were not touched."
             self._write("Remove", lambda: workbench.remove(list(keys)), said)
 
+    def remove_folder(self, path: Path) -> None:
+        """Take a library folder off the list, with the versions that lie only in it; it can be undone, too."""
+        workbench = self._context.workbench
+        said = f"Took {display.path(path)} off the list. The files were not touched."
+        self._write("Remove", lambda: workbench.remove_root(path), said)
+
     def push(self, version: Version) -> None:
         """Push to where versions of this model went last, at once if that harms nothing; else ask."""
         self._pushes().push(version)
