@@ -87,6 +87,23 @@ def test_small_groups_stand_before_the_names_they_tell_apart() -> None:
     assert [model.index(at).data(Qt.ItemDataRole.UserRole + 1).label for at in range(2)] == ["a · acc", "b · acc"]
 
 
+def labels(model: RowsModel) -> list[str]:
+    return [model.index(at).data(Qt.ItemDataRole.UserRole + 1).label for at in range(model.rowCount())]
+
+
+def test_a_metric_is_named_with_its_task_wherever_no_heading_names_it() -> None:
+    lone = (row("a/acc", "1", "2", label="acc", group="a"), row("loss", "1", "2"))
+    model = RowsModel()
+    model.show(Sheet("metrics", "Metrics", "metrics", lone), Showing())
+    assert labels(model) == ["a · acc", "loss"]
+    names = ("acc", "f1", "em", "bleu")
+    many = tuple(row(f"{task}/{name}", "1", "2", label=name, group=task) for task in ("a", "b") for name in names)
+    model.show(Sheet("metrics", "Metrics", "metrics", many), Showing())
+    assert labels(model) == ["a", *names, "b", *names]
+    model.sort_by(lambda each: len(each.key))
+    assert sorted(labels(model)) == [f"{task} · {name}" for task in ("a", "b") for name in sorted(names)]
+
+
 def test_sorting_puts_what_has_no_value_last_either_way() -> None:
     rows = tuple(row(f"k{at}", "1", "2", magnitude=size) for at, size in enumerate((0.5, None, float("nan"), 2.0)))
     model = RowsModel()

@@ -148,7 +148,7 @@ def _equal(left: float, right: float, tolerance: float) -> bool:
 def _changed(row: Row, left: Metric, right: Metric) -> Row:
     found = difference(left, right)
     if not math.isfinite(found.delta):
-        return replace(row, note="no difference: a value is not a finite number")
+        return replace(row, note="no difference: not finite")
     change = f"{display.signed(found.delta)} {found.verdict}".strip()
     notes = []
     if found.verdict in ("better", "worse", "can't tell"):

@@ -162,9 +162,10 @@ class RowsModel(QAbstractListModel):
         columns = arranged.sheet.columns if self.columns is None else self.columns
         line = line_of(entry.row, columns, entry.indent, folded)
         label = line.label
-        if entry.row.group and traits.prefixed and not entry.indent:
+        below_heading = traits.headed and arranged.order.value is None
+        if entry.row.group and traits.prefixed and not below_heading and not entry.indent:
             label = f"{display.visible(entry.row.group)} · {label}"
-        elif traits.headed and arranged.order.value is None and entry.row.label in ("", entry.row.key):
+        elif below_heading and entry.row.label in ("", entry.row.key):
             label = label.removeprefix(traits.shared.get(entry.row.group, ""))
         if entry.row.key in self._reviewed and not entry.indent:
             line = replace(line, symbol="✓", spoken=f"{line.spoken}, reviewed")

@@ -22,6 +22,8 @@ _LONG = 2_000
 """Characters of a value that a filter looks at."""
 _WORTH_A_HEADING = 4
 """Rows a group must have on average; the names of smaller groups stand before their rows where labels repeat."""
+_SAY_LITTLE_ALONE = "metrics"
+"""The sheet whose names mean something only beside their group: of `acc` one wants to know the task."""
 _MOST_LEAD = 2
 """Digits before the point for which room is kept; a longer number begins where the column does."""
 _TOGETHER = 2_000
@@ -71,7 +73,7 @@ class Traits:
     headed: bool = False
     """Groups stand below headings."""
     prefixed: bool = False
-    """Names of groups stand before names of rows."""
+    """Names of groups stand before names of rows where no heading stands above them."""
     shared: dict[str, str] = field(default_factory=dict)
     """What all keys of a group begin with: the heading stands for it."""
     lead: int = 0
@@ -83,8 +85,9 @@ class Traits:
         groups = {row.group for row in sheet.rows}
         headed = groups != {""} and len(sheet.rows) >= _WORTH_A_HEADING * len(groups)
         labels = {row.label or row.key for row in sheet.rows}
+        prefixed = sheet.key == _SAY_LITTLE_ALONE or len(labels) < len(sheet.rows)
         shared = _shared_beginnings(sheet.rows) if headed else {}
-        return cls(headed, not headed and len(labels) < len(sheet.rows), shared, _lead(sheet.rows))
+        return cls(headed, prefixed, shared, _lead(sheet.rows))
 
 
 @dataclass(frozen=True, slots=True)
