@@ -124,6 +124,7 @@ def test_a_file_that_breaks_leaves_what_was_read() -> None:
 def test_without_samples_it_says_whose_are_missing() -> None:
     sheet = finish(Outputs().compare(dossier(), dossier(has_samples=True, samples=answering([])), Rules()))
     assert sheet.notes == ("no record of A holds samples",)
+    assert finish(Outputs().compare(dossier(), dossier(), Rules())).notes == ()
 
 
 # Curves -----------------------------------------------------------------------------------------------------------
@@ -236,6 +237,7 @@ def test_a_tokenizer_that_is_not_here_is_a_note_and_no_difference() -> None:
     tokenizer = Tokenizer(HERE, "BPE", {"a": 0})
     sheet = finish(Tokenizers().compare(dossier(), dossier(tokenizer=lambda: tokenizer), Rules()))
     assert (sheet.differs, sheet.notes) == (0, ("A has no tokenizer here",))
+    assert finish(Tokenizers().compare(dossier(), dossier(), Rules())).notes == ()
 
 
 def test_a_tokenizer_that_cannot_be_read_is_a_note() -> None:

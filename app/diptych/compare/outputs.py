@@ -44,7 +44,8 @@ class Outputs:
         notes = [f"no record of {side} holds samples" for side, each in (("A", left), ("B", right)) if not _has(each)]
         if notes:
             yield Tick("Reading outputs")
-            return Sheet(self.key, self.title, self.key, notes=tuple(notes))
+            one_sided = len(notes) == 1  # of two empty sides nothing need be said that an empty sheet does not say
+            return Sheet(self.key, self.title, self.key, notes=tuple(notes) if one_sided else ())
         collected = _Collected()
         faults = [
             (yield from _read(_samples(left), "Reading outputs of A", collected.keep)),

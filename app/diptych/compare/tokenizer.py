@@ -35,6 +35,8 @@ class Tokenizers:
         ours, fault = _read(left, "A")
         yield Tick("Reading the tokenizer of B")
         theirs, other = _read(right, "B")
+        if left.tokenizer is None and right.tokenizer is None:
+            return Sheet(self.key, self.title, "tokenizer parts")
         if ours is None or theirs is None:
             notes = tuple(text for text in (fault, other) if text)
             return Sheet(self.key, self.title, "tokenizer parts", notes=notes)
