@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
@@ -419,6 +419,27 @@ def test_a_collection_is_a_query(page: LibraryPage, qtbot: QtBot) -> None:
     assert page.head.field.text() == "state:no-weights"
     assert names(page) == ["sft/checkpoint-100"]
     assert page.strip.current() == "state:no-weights"
+
+
+def test_a_collection_is_marked_only_where_it_was_chosen(page: LibraryPage, qtbot: QtBot) -> None:
+    page.show_query("state:no-weights")
+    page.strip.setFocus()
+    qtbot.keyClick(page.strip, Key.Key_Up)
+    assert page.strip.current() != "state:no-weights"
+    page.table.setFocus()
+    assert page.strip.current() == "state:no-weights"
+
+
+def test_half_a_condition_is_asked_only_when_one_leaves_it(page: LibraryPage, qtbot: QtBot) -> None:
+    all_of_them = names(page)
+    page.head.field.setFocus()
+    qtbot.keyClicks(page.head.field, "dtype:")
+    (pause,) = page.head.field.findChildren(QTimer)
+    qtbot.waitUntil(lambda: not pause.isActive())
+    assert not page.head.problem.text()
+    assert names(page) == all_of_them
+    qtbot.keyClick(page.head.field, Key.Key_Return)
+    assert "needs a value" in page.head.problem.text()
 
 
 def test_a_version_without_weights_says_so_in_words(page: LibraryPage) -> None:

@@ -72,6 +72,7 @@ def style_sheet(p: Palette, scale: float = 1.0) -> str:
     QAbstractItemView {{ background: {p.surface}; border: none; outline: none; gridline-color: {p.hairline};
         selection-background-color: {p.selected}; selection-color: {p.text}; }}
     QAbstractItemView[role="raised"] {{ background: {p.raised}; }}
+    QAbstractItemView[role="popup"], QComboBox QAbstractItemView {{ border: 1px solid {p.hairline}; }}
     QAbstractItemView[role="lines"] {{ selection-background-color: transparent; }}
     QTreeView::item {{ padding: 0 {px(Space.S)}; }}
     QHeaderView {{ background: {p.surface}; border: none; }}

@@ -11,12 +11,14 @@ from PySide6.QtWidgets import QLineEdit, QWidget
 
 from diptych.ui.icons import icon
 from diptych.ui.theme import Theme
+from diptych.ui.tokens import Space
 
 if TYPE_CHECKING:
     from diptych.ui.widgets.suggestions import Suggestions
 
 WAIT_MS = 120
 """How long typing may pause before the question is asked."""
+_WANT_VALUE = (":", ">", "<", "=")
 _ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
@@ -57,7 +59,7 @@ class FilterField(QLineEdit):
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(WAIT_MS)
-        self._timer.timeout.connect(self.ask)
+        self._timer.timeout.connect(self._paused)
         self.textChanged.connect(self._changed)
         self.textEdited.connect(self._edited)
         theme.changed.connect(self._restyle)
@@ -111,6 +113,7 @@ class FilterField(QLineEdit):
         super().focusOutEvent(event)
         if event.reason() != Qt.FocusReason.PopupFocusReason:
             self._offer_nothing()
+            self.ask()
 
     def suggestions(self) -> list[str]:
         """What is offered now."""
@@ -128,6 +131,10 @@ class FilterField(QLineEdit):
     def _changed(self) -> None:
         self._timer.start()
 
+    def _paused(self) -> None:
+        if self._suggest is None or not self.text().endswith(_WANT_VALUE):  # `tag:` is no mistake, but half a word
+            self.ask()
+
     def _edited(self) -> None:
         if self._suggest is None:
             return
@@ -138,6 +145,7 @@ class FilterField(QLineEdit):
             return
         place = self.cursorRect()
         place.setLeft(max(place.left() - self.fontMetrics().horizontalAdvance(word), 0))
+        place.setBottom(self.rect().bottom() + Space.XS)
         place.setWidth(min(self._theme.px(360), self.width()))
         self._list().offer(offers, place)
 

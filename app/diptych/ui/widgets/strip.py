@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QCursor, QFontMetrics, QPainter, QPen
+from PySide6.QtGui import QCursor, QFocusEvent, QFontMetrics, QPainter, QPen
 from PySide6.QtWidgets import QFrame, QListView, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from diptych.ui.icons import icon
@@ -39,6 +39,7 @@ class Strip(QListView):
     def __init__(self, theme: Theme, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
+        self._in_force = ""
         self._entries = _Entries()
         self.setModel(self._entries)
         self.setItemDelegate(_EntryDelegate(theme, self))
@@ -67,6 +68,7 @@ class Strip(QListView):
 
     def point_to(self, target: str) -> None:
         """Mark the entry with this target as the one in force, or none."""
+        self._in_force = target
         row = self._entries.row_of(target)
         index = self._entries.index(row, 0) if row >= 0 else QModelIndex()
         self.setCurrentIndex(index)
@@ -81,6 +83,11 @@ class Strip(QListView):
     def entries(self) -> tuple[Entry, ...]:
         """What is listed."""
         return self._entries.entries
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """The cursor goes back to what is in force, so that the mark never names what was not chosen."""
+        super().focusOutEvent(event)
+        self.point_to(self._in_force)
 
     def _choose(self, index: QModelIndex) -> None:
         entry = index.data(_ENTRY)

@@ -32,6 +32,7 @@ class Suggestions(QCompleter):
         self._list = QListView()
         self._list.setAccessibleName("Suggestions")
         self._list.setUniformItemSizes(True)
+        self._list.setProperty("role", "popup")
         self.setPopup(self._list)
         self._list.setItemDelegate(CellDelegate(theme, self._list))
         self._list.clicked.connect(self._take)
