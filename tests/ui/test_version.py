@@ -260,3 +260,24 @@ def test_fingerprints_show_what_lies_nearest(
     assert "≈" in page.nearest.links[0].accessibleName()
     with qtbot.waitSignal(context.version_asked, check_params_cb=lambda key: key == other.key):
         page.nearest.links[0].click()
+
+
+def test_tab_goes_through_the_sections_as_they_stand(show: Callable[[str], VersionPage], qtbot: QtBot) -> None:
+    page = show("sft/checkpoint-200")
+    qtbot.waitUntil(lambda: all(s.table.isVisible() for s in page.sections.values() if s.model.facts.things))
+    order = list(page.sections.values())
+    visited: list[int] = []
+    page.rail.setFocus()
+    for _ in range(100):
+        qtbot.keyClick(QApplication.focusWidget(), Key.Key_Tab)
+        if page.rail.hasFocus():
+            break
+        visited += [at for at, section in enumerate(order) if section.isAncestorOf(QApplication.focusWidget())]
+    assert page.rail.hasFocus()
+    assert visited == sorted(visited)
+    assert {at for at, section in enumerate(order) if section.model.facts.things} <= set(visited)
+    last = order[visited[-1]].table
+    last.setFocus()
+    qtbot.keyClick(last, Key.Key_Tab, Qt.KeyboardModifier.ShiftModifier)
+    before = max(at for at in visited if at < visited[-1])
+    assert order[before].isAncestorOf(QApplication.focusWidget())

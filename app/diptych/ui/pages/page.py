@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QWidget
 from diptych.domain.changes import Changes
 from diptych.ui.actions import Action
 from diptych.ui.context import Context
+from diptych.ui.widgets.reading import go_on
 
 
 class Page(QWidget):
@@ -28,6 +29,10 @@ class Page(QWidget):
 
     def entered(self) -> None:
         """The page came to the front: take the focus."""
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Tab goes on as one reads; much is made only when there is something to show, in whatever order that is."""
+        return go_on(self, forward) or super().focusNextPrevChild(forward)
 
     def bound(self) -> None:
         """The actions of the page have their keys from now on."""
