@@ -28,10 +28,12 @@ from diptych.ui.panes.rows import RowsPane
 from diptych.ui.panes.verdict import VerdictPane
 from diptych.ui.panes.weights import WeightsPane
 from diptych.ui.runner import Runner
+from diptych.ui.table import SheetTable
 from diptych.ui.theme import Theme
 from diptych.ui.widgets.cividis import cividis, scale_of
 from diptych.ui.widgets.difftext import LINE, WHOLE, capped
 from diptych.ui.widgets.lines import Tone, columns
+from diptych.ui.widgets.link import Link
 from diptych.ui.widgets.rowlist import SHOWN
 from diptych.workbench import Workbench
 from diptych.workbench.comparing import Comparison, TensorDetail, TensorSpectrum
@@ -123,6 +125,19 @@ def test_nested_rows_unfold_below_their_row() -> None:
     assert [each.key for each in model.rows()] == ["lora"]
     model.fold(model.index(0), folded=True)
     assert model.rowCount() == 1
+
+
+def test_of_a_long_table_the_rows_are_counted_and_not_the_headings(theme: Theme, qtbot: QtBot) -> None:
+    table = SheetTable(theme, "Compared rows")
+    qtbot.addWidget(table)
+    table.stand_alone(alone=False)
+    table.show_sheet(settings(60))
+    table.show_rows(Showing(all=True))
+    table.show()
+    said = [link.text() for link in table.findChildren(Link) if link.isVisible()]
+    assert said == ["show all 60  ↵"]
+    table.select(table.model.rows()[-1].key)
+    assert [link.text() for link in table.findChildren(Link) if link.isVisible()] == ["49–60 of 60   show all  ↵"]
 
 
 def test_only_the_words_that_differ_are_marked() -> None:

@@ -185,10 +185,13 @@ class SheetTable(QWidget):
         shown = self._showing.all or self._same_shown
         self._rest.setVisible(bool(hidden) and not self._showing.all)
         self._rest.set_text(f"{' · '.join(hidden)}   {'hide' if shown else 'show'}")
-        first, last, count = self.list.hidden_below()
-        self._more.setVisible(not self._alone and count > SHOWN)
-        self._more.set_text(f"{first}–{last} of {count:,}   show all  ↵" if first > 1 else f"show all {count:,}  ↵")
-        nothing = "" if count else f"no {sheet.noun} with “{self._showing.needle}”" if self._showing.needle else ""
+        first, last, lines = self.list.hidden_below()
+        self._more.setVisible(not self._alone and lines > SHOWN)
+        if not self._more.isHidden():
+            count = self.model.rows_before(lines)
+            place = f"{self.model.rows_before(first - 1) + 1:,}–{self.model.rows_before(last):,} of {count:,}"
+            self._more.set_text(f"{place}   show all  ↵" if first > 1 else f"show all {count:,}  ↵")
+        nothing = "" if lines else f"no {sheet.noun} with “{self._showing.needle}”" if self._showing.needle else ""
         self._nothing.setText(nothing)
         self._nothing.setVisible(bool(nothing))
 

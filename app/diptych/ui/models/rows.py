@@ -98,6 +98,12 @@ class RowsModel(QAbstractListModel):
         """The rows in view, in order, without those nested in others."""
         return [entry.row for entry in self._arranged.entries if entry.row is not None and not entry.indent]
 
+    def rows_before(self, line: int) -> int:
+        """How many rows stand above a line; headings and what is nested in a row do not count."""
+        if line >= self.rowCount():
+            return len(self._arranged.places)
+        return sum(entry.row is not None and not entry.indent for entry in self._arranged.entries[:line])
+
     def changes(self) -> list[str]:
         """The keys of the rows in view that differ."""
         return self._arranged.changes
