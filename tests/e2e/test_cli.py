@@ -149,6 +149,7 @@ def test_compare_writes_a_report(library: Path, tmp_path: Path) -> None:
 
 def test_tags_and_notes_are_kept(library: Path) -> None:
     assert diptych("tag", "sft/checkpoint-100", "haiku", "--add", "ship", "--add", "best").returncode == 0
+    assert diptych("tag", "sft/checkpoint-100").stdout == "sft/checkpoint-100: best, ship\n"
     assert diptych("tag", "haiku", "--remove", "best").stdout == "haiku: ship\n"
     assert answer("tag", "sft/checkpoint-100") == [
         {"id": pytest.approx, "name": "sft/checkpoint-100", "tags": ["best", "ship"]}
@@ -156,11 +157,14 @@ def test_tags_and_notes_are_kept(library: Path) -> None:
     ]
     diptych("note", "haiku", "two\nlines")
     assert diptych("note", "haiku").stdout == "two\nlines\n"
+    assert "note away" in diptych("note", "haiku", "").stderr
+    assert diptych("note", "haiku").stderr == "no note\n"
     assert diptych("list", "tag:best").stdout.count("\n") == 2
 
 
 def test_removed_versions_come_back_with_the_next_scan(library: Path) -> None:
-    assert diptych("remove", "haiku").returncode == 0
+    known = answer("show", "haiku")
+    assert answer("remove", "haiku") == [{key: known[key] for key in ("id", "name")}]
     assert diptych("show", "haiku").returncode == 3
     assert (library / "adapters" / "haiku" / "adapter_config.json").exists()
     diptych("scan")

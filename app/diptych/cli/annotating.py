@@ -37,7 +37,7 @@ def _tag(session: Session, options: Namespace) -> int:
         )
         return 0
     for version in versions:
-        session.terminal.say(display.visible(f"{version.name}: {' '.join(sorted(version.tags)) or 'no tags'}"))
+        session.terminal.say(display.visible(f"{version.name}: {', '.join(sorted(version.tags)) or 'no tags'}"))
     return 0
 
 
@@ -50,12 +50,17 @@ def _note(session: Session, options: Namespace) -> int:
         session.terminal.say_json({"id": version.id, "name": version.name, "note": version.note})
     elif version.note:
         session.terminal.say(display.visible(version.note, keep_newlines=True))
+    else:
+        session.terminal.tell("no note" if options.text is None else "Took the note away.")
     return 0
 
 
 def _remove(session: Session, options: Namespace) -> int:
     versions = _resolved(session, options.refs)
     session.workbench.remove([version.key for version in versions])
+    if session.terminal.json:
+        session.terminal.say_json([{"id": version.id, "name": version.name} for version in versions])
+        return 0
     session.terminal.tell(f"Forgot {display.plural(len(versions), 'version')}; no file was touched.")
     return 0
 
