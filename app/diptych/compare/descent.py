@@ -335,7 +335,7 @@ def distance(found: Kinship) -> str:
     if found.equal:
         return "no distance that fingerprints tell"
     return (
-        f"relative distance {number(found.distance, 2)} ({number(found.low, 2)} to {number(found.high, 2)}); "
+        f"relative distance {number(found.distance, 3)} ({number(found.low, 3)} to {number(found.high, 3)}); "
         f"strangers of this form lie {number(found.strangers, 2)} apart"
     )
 
