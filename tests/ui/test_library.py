@@ -173,6 +173,20 @@ def test_space_marks_a_then_b_and_c_compares_them(page: LibraryPage, qtbot: QtBo
     assert [side.name for side in asked.args] == ["base-pretrain/checkpoint-300", "adapters/lora"]
 
 
+def test_what_is_marked_is_compared_with_what_is_selected(page: LibraryPage, qtbot: QtBot, context: Context) -> None:
+    go_to(page, "adapters/lora")
+    press(qtbot, page, Key.Key_Space)
+    assert page.bar.sides() == ("adapters/lora", "mark another version with Space")
+    assert page.bar.buttons["compare"].text().startswith("Compare with…")
+    go_to(page, "checkpoint-300")
+    assert page.bar.sides() == ("adapters/lora", "base-pretrain/checkpoint-300")
+    assert page.bar.buttons["compare"].text() == "Compare  C"
+    assert not page.bar.buttons["push"].isVisible()
+    with qtbot.waitSignal(context.comparison_asked) as asked:
+        press(qtbot, page, "c")
+    assert [side.name for side in asked.args] == ["adapters/lora", "base-pretrain/checkpoint-300"]
+
+
 def test_two_selected_are_compared_the_earlier_first(page: LibraryPage, qtbot: QtBot, context: Context) -> None:
     go_to(page, "checkpoint-300")
     press_down = names(page).index("checkpoint-300") + 1

@@ -82,12 +82,13 @@ class SelectionBar(QWidget):
         if count and len(self.buttons) == 1:
             for key, text, symbol in _OTHERS:
                 self._add(key, text).setIcon(icon(symbol))
+        alone = None if any(sides) else one  # two names want the room, and keys and the context menu do the rest
         allowed = {
             "rescan": one is not None and one.state in RESCANNED,
             "tag": count > 0,
-            "note": one is not None,
-            "push": one is not None and one.state not in _UNSENT,
-            "reveal": one is not None and one.path is not None and self._wide,
+            "note": alone is not None,
+            "push": alone is not None and alone.state not in _UNSENT,
+            "reveal": alone is not None and alone.path is not None and self._wide,
             "remove": count > 0,
         }
         for key, button in self.buttons.items():

@@ -46,18 +46,21 @@ class Selection:
         return known.get(left or 0), known.get(right or 0)
 
     def sides(self, keys: Sequence[int]) -> tuple[Version | None, Version | None]:
-        """What would be A and B: the marked versions, or the only two of `keys`."""
+        """What would be A and B if `keys` were compared now; None for a side that is not known yet."""
         marked = self.marked()
-        if any(marked) or len(keys) != 2:
+        if all(marked) or len(keys) not in (1, 2):
             return marked
         return self.pair() or marked
 
     def pair(self) -> tuple[Version, Version] | None:
-        """The two marked versions, or the two selected ones in their natural order."""
+        """The two marked versions, the marked one and the selected one, or the two selected in their natural order."""
         left, right = self.marked()
         if left is not None and right is not None:
             return left, right
         selected = self.keys()
+        held, one = left or right, self.only(selected)
+        if held is not None and one is not None and one.key != held.key:
+            return (held, one) if left is held else (one, held)
         if len(selected) != 2:
             return None
         from diptych.ui.models.partners import in_order
@@ -66,7 +69,7 @@ class Selection:
         return in_order(versions[0], versions[1]) if len(versions) == 2 else None
 
     def compare(self) -> None:
-        """Compare the two marked or selected versions; with one, ask with what."""
+        """Compare the two versions that are marked or selected; with one, ask with what."""
         pair = self.pair()
         if pair is not None:
             self._model.unmark()
