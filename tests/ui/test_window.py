@@ -119,6 +119,25 @@ def test_ctrl_and_a_number_go_to_pages(
     assert window.stack.currentWidget() is window.page(page)
 
 
+@pytest.mark.parametrize("page", ["activity", "settings"])
+def test_a_page_takes_the_focus_so_that_keys_scroll_it(open_window: OpenWindow, page: str) -> None:
+    window = open_window()
+    window.show_page(page)
+    assert window.page(page).isAncestorOf(QApplication.focusWidget())
+
+
+def test_files_that_could_not_be_read_are_one_click_away(open_window: OpenWindow, qtbot: QtBot, models: Path) -> None:
+    (models / "cut").mkdir()
+    (models / "cut" / "model.safetensors").write_bytes(b"<html>not found</html>")
+    window = open_window()
+    window.tasks.scan([models])
+    qtbot.waitUntil(lambda: hashed(window) and bool(window.alerts.message()), timeout=30_000)
+    assert "1 file could not be read" in window.alerts.message()
+    show = next(button for button in window.alerts.findChildren(QPushButton) if button.text() == "Show in Activity")
+    qtbot.mouseClick(show, Qt.MouseButton.LeftButton)
+    assert window.stack.currentWidget() is window.page("activity")
+
+
 def test_the_palette_runs_an_action_and_finds_a_version(open_window: OpenWindow, qtbot: QtBot, models: Path) -> None:
     window = open_window()
     finish(window.context.workbench.scan([models]))

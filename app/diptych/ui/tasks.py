@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,8 +82,9 @@ class Tasks:
         if updated:
             text += f", {updated:,} updated"
         if report.problems:
-            text += f" · {display.plural(len(report.problems), 'file')} could not be read, see Activity"
-        self._context.alerted.emit(Alert(text))
+            text += f" · {display.plural(len(report.problems), 'file')} could not be read"
+        show = partial(self._context.page_asked.emit, "activity") if report.problems else None
+        self._context.alerted.emit(Alert(text, remedy="Show in Activity" if show else "", act=show))
         if added or updated:
             self.hash()
 

@@ -31,7 +31,7 @@ from diptych.ui.icons import icon
 from diptych.ui.pages.deliveries import Deliveries
 from diptych.ui.pages.page import Page
 from diptych.ui.runner import Phase, Running
-from diptych.ui.tokens import Space
+from diptych.ui.tokens import ICON, Space
 from diptych.ui.widgets.label import Elided, hairline, label
 
 MEASURE = 860
@@ -66,12 +66,12 @@ class ActivityPage(Page):
         self._more.timeout.connect(self.update_rows)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        scroll = QScrollArea(self)
-        scroll.setWidgetResizable(True)
-        scroll.setAccessibleName("Jobs")
-        outer.addWidget(scroll)
-        self._body = QWidget(scroll)
-        scroll.setWidget(self._body)
+        self._scroll = QScrollArea(self)
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setAccessibleName("Jobs")
+        outer.addWidget(self._scroll)
+        self._body = QWidget(self._scroll)
+        self._scroll.setWidget(self._body)
         self._list = QVBoxLayout(self._body)
         self._list.setContentsMargins(Space.XL, Space.XL, Space.XL, Space.XL)
         self._list.setSpacing(0)
@@ -86,6 +86,7 @@ class ActivityPage(Page):
         context.runner.changed.connect(self.update_rows)
 
     def entered(self) -> None:
+        self._scroll.setFocus()
         self.update_rows()  # jobs that ran before the page was made
         self.deliveries.read()
 
@@ -155,6 +156,7 @@ class JobRow(QFrame):
         self._copy.hide()
         self._copy.clicked.connect(self._copy_details)
         more = QHBoxLayout()
+        more.setContentsMargins(ICON + Space.S, 0, 0, 0)  # below the name, which stands beside a symbol
         more.addWidget(self._text, 1)
         more.addWidget(self._copy)
         more.addWidget(self._details)
@@ -183,7 +185,7 @@ class JobRow(QFrame):
         if running.phase is self._shown:
             return
         self._shown = running.phase
-        self._symbol.setPixmap(icon(_SYMBOLS[running.phase]).pixmap(16, 16))
+        self._symbol.setPixmap(icon(_SYMBOLS[running.phase]).pixmap(ICON, ICON))
         self._bar.setVisible(running.active)
         self._cancel.setVisible(running.active)
         if running.active:

@@ -47,12 +47,12 @@ class SettingsPage(Page):
         self._verbs = Verbs(context, self)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        scroll = QScrollArea(self)
-        scroll.setWidgetResizable(True)
-        scroll.setAccessibleName("Settings")
-        outer.addWidget(scroll)
-        body = QWidget(scroll)
-        scroll.setWidget(body)
+        self._scroll = QScrollArea(self)
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setAccessibleName("Settings")
+        outer.addWidget(self._scroll)
+        body = QWidget(self._scroll)
+        self._scroll.setWidget(body)
         body.setMaximumWidth(context.theme.px(MEASURE))
         self._column = QVBoxLayout(body)
         self._column.setContentsMargins(Space.XL, Space.XL, Space.XL, Space.XL)
@@ -68,6 +68,7 @@ class SettingsPage(Page):
         self._column.addStretch(1)
 
     def entered(self) -> None:
+        self._scroll.setFocus()
         self._fill_folders()
         self._remotes.fill()
         ignored = "\n".join(self.context.workbench.settings.ignored)
@@ -167,13 +168,13 @@ class SettingsPage(Page):
         self._section("Comparing")
         self._column.addWidget(
             label(
-                "Differences that do not matter, one pattern a line. They are counted, but do not make two versions "
-                "differ.",
+                "Hyperparameters and settings whose differences do not matter: one pattern a line, * stands for "
+                "anything. They are counted as ignored and do not make two versions differ.",
                 wrap=True,
             )
         )
         self._rules = QPlainTextEdit("\n".join(self.context.workbench.settings.ignored))
-        self._rules.setAccessibleName("Patterns of hyperparameters to ignore")
+        self._rules.setAccessibleName("Patterns of settings to ignore")
         self._rules.setFont(self.context.theme.code())
         self._rules.setFixedHeight(self.context.theme.px(160))
         self._rules.setTabChangesFocus(True)
