@@ -12,9 +12,10 @@ from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
 
 from diptych.domain.changes import Changes
-from diptych.domain.version import State
+from diptych.domain.version import Problem, State
 from diptych.ui.actions import bind
 from diptych.ui.context import Alert, Context, Inspection
+from diptych.ui.pages import version_tables as tables
 from diptych.ui.pages.version import SECTIONS, VersionPage
 from diptych.ui.pages.version_tables import plain
 from diptych.ui.widgets.table import RowTable
@@ -156,6 +157,13 @@ def test_what_is_not_whole_says_so_and_offers_to_scan_again(
     assert page.version is not None
     page.header.show_version(page.version._replace(state=State.PARTIAL), False)
     assert page.header.state.isVisible()
+    assert page.version.path is not None
+    faults = (Problem(str(page.version.path / "sub" / "x.safetensors"), "is cut"), Problem("/else/y.json", "is empty"))
+    overview = tables.overview(page.version._replace(state=State.PARTIAL, problems=faults))
+    assert [pair[1] for pair in overview.things if pair[0] == "Problem"] == [
+        "sub/x.safetensors: is cut",
+        "/else/y.json: is empty",
+    ]
     alerts: list[Alert] = []
     context.alerted.connect(alerts.append)
     qtbot.mouseClick(page.header.rescan, Qt.MouseButton.LeftButton)

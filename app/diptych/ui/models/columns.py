@@ -33,7 +33,7 @@ STATE_SYMBOLS = {
 STATE_WORDS = {State.UNREAD: "not opened", State.NO_WEIGHTS: "no weights"}
 STATE_REASONS = {
     State.PARTIAL: "Still being written, or a part is missing.",
-    State.UNREAD: "Its weights are hashed but not opened: they hold code, or no reader knows their format.",
+    State.UNREAD: "Hashed but not opened: its weights hold code, or no reader knows their format.",
     State.NO_WEIGHTS: "Known from records only: its weights are not on this machine.",
     State.OFFLINE: "Its files were here at an earlier scan and are not now.",
     State.DAMAGED: "A file breaks the rules of its format.",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from diptych import display
-from diptych.domain.version import State, Version
+from diptych.domain.version import Problem, State, Version
 from diptych.ui.context import Inspection
 from diptych.ui.models.columns import STATE_REASONS, metric_text, metric_title
 from diptych.ui.models.summary import Summary, best
@@ -23,6 +25,14 @@ def inspection(version: Version) -> Inspection:
         source=f"Base: {display.path(source)}" if source else "",
         texts=tuple(texts),
     )
+
+
+def told(problem: Problem, version: Version) -> str:
+    """A problem in one line, its file named as it lies within the folder of the version."""
+    name = problem.file
+    if version.path is not None and Path(name).is_relative_to(version.path):
+        name = Path(name).relative_to(version.path).as_posix()
+    return display.visible(f"{name}: {problem.reason}" if name != "." else problem.reason)
 
 
 def run_inspection(run: Summary) -> Inspection:
@@ -49,12 +59,12 @@ def run_inspection(run: Summary) -> Inspection:
 
 def facts(version: Version) -> tuple[tuple[str, str], ...]:
     """Label and value, exact."""
-    state = str(version.state)
     reason = STATE_REASONS.get(version.state, "") if version.state is not State.COMPLETE else ""
     rows = [
         ("Id", version.id if version.hashed else f"{version.id} (not hashed yet)"),
         ("Kind", str(version.kind)),
-        ("State", f"{state}: {reason}" if reason else state),
+        ("State", str(version.state)),
+        ("Which means", reason),
         ("Model", version.model),
         ("Step", f"{version.step:,}" if version.step is not None else ""),
         ("Base", f"{version.base.relation} {version.base.name}" if version.base else ""),

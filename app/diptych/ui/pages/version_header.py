@@ -12,6 +12,7 @@ from diptych.ui.context import Context
 from diptych.ui.icons import icon
 from diptych.ui.models.columns import KIND_SYMBOLS, RESCANNED, STATE_REASONS, STATE_SYMBOLS, base_text
 from diptych.ui.models.tips import plain_tip
+from diptych.ui.pages.version_facts import told
 from diptych.ui.tokens import ICON, RAIL_ICON, Size, Space
 from diptych.ui.widgets.chips import Chips, Stars
 from diptych.ui.widgets.label import Elided, label
@@ -161,13 +162,13 @@ class VersionHeader(QWidget):
         self.id.setToolTip(
             "Copy the whole id" if version.hashed else "Copy the id; it is final once the files are hashed"
         )
-        self.facts.set_text(" · ".join(_facts(version)))
+        self.facts.set_text(" · ".join(_facts(version)) + (" ·" if version.base else ""))
         self.state.setVisible(version.state in RESCANNED)
         self._state_word.setText(version.state.value.capitalize())
-        problem = f"  {version.problems[0]}" if version.problems else ""
+        problem = f"  {told(version.problems[0], version)}" if version.problems else ""
         self._reason.set_text(STATE_REASONS.get(version.state, "") + problem)
         self.timelapse.setVisible(version.step is not None)
-        self._base_word.setText(f"· {version.base.relation}" if version.base else "")
+        self._base_word.setText(str(version.base.relation) if version.base else "")
         self.base.setVisible(version.base is not None)
         if version.base is not None:
             self.base.setText(display.elide(base_text(version.base.name), BASE_LETTERS))

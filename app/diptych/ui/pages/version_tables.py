@@ -13,7 +13,7 @@ from diptych.domain.version import Artifact, Source, Version
 from diptych.ui.context import Inspection
 from diptych.ui.models.columns import metric_cell, metric_text
 from diptych.ui.models.facts import Facts, Title
-from diptych.ui.pages.version_facts import facts
+from diptych.ui.pages.version_facts import facts, told
 from diptych.ui.widgets.cells import Align, Cell
 
 CONFIGURATION = ("arch.", "gen.")
@@ -29,7 +29,7 @@ Pair = tuple[str, str, str]
 def overview(version: Version) -> Facts:
     """What the version is."""
     pairs: list[Pair] = [(label, value, "") for label, value in facts(version)]
-    pairs += [("Problem", display.visible(str(problem)), problem.file) for problem in version.problems]
+    pairs += [("Problem", told(problem, version), problem.file) for problem in version.problems]
     return _pairs(pairs, headed=False)
 
 
