@@ -292,3 +292,25 @@ def test_names_in_the_table_lose_what_their_heading_says(pane: WeightsPane, qtbo
     assert line is not None
     assert line.label == "mlp.experts.3.up_proj.weight"
     assert line.spoken.startswith(EXPERT)
+
+
+def test_a_layer_of_experts_alone_gives_all_of_them_the_same_width(
+    context: Context, qtbot: QtBot, tmp_path: Path
+) -> None:
+    chance = np.random.default_rng(6)
+    names = [f"model.layers.{layer}.mlp.experts.{expert}.up_proj.weight" for layer in range(2) for expert in range(40)]
+    for side in ("a", "b"):
+        tensors = {name: chance.standard_normal((4, 8), np.float32) for name in names}
+        write_safetensors(tmp_path / side / "model.safetensors", tensors)
+    page = shown(context, qtbot)
+    page.open(tmp_path / "a", tmp_path / "b")
+    view = settle(page, qtbot)
+    view.focus_section("weights")
+    found = view.sections["weights"].pane
+    assert isinstance(found, WeightsPane)
+    found.select(names[0])
+    while not found.line:
+        found.zoom(1)
+    widths = [found.map.columnWidth(column) for column in range(found.map.heat.columnCount())]
+    assert len(widths) == 40
+    assert max(widths) - min(widths) <= 1

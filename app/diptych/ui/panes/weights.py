@@ -13,6 +13,7 @@ from PySide6.QtGui import QImage, QKeyEvent, QPalette, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from diptych import display
+from diptych.compare.folding import OWN
 from diptych.compare.grid import layer
 from diptych.domain.sheet import Grid, GridCell, Row, Sheet
 from diptych.ui.context import Context
@@ -206,7 +207,7 @@ class WeightsPane(Pane):
         self._fields = Fields.of(grid) if self.line else whole
         mixture = bool(self.line) and len(grid.rows) > 1
         self.map.set_corner("expert" if mixture else "" if self.line else "layer")
-        self.map.widen_first(mixture)
+        self.map.widen_first(mixture and grid.rows[0] == OWN)
         scale = scale_for(whole.patches.values())
         self.map.heat.show(self._fields.rows, self._fields.columns, self._fields.patches, scale)
         self.legend.explain(grid.legend, self._fields.signs())

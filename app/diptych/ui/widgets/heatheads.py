@@ -15,6 +15,8 @@ from diptych.ui.widgets.heatpaint import thinned
 HEIGHT = 20
 LEAST = 3
 """Below this width a column is not seen."""
+_OVER = 20
+"""How far a name may stand over its neighbours on either side, which have none."""
 _LABEL = 84
 _LONGEST = 200
 
@@ -52,7 +54,9 @@ class Layers(QHeaderView):
         painter.setFont(self._theme.font(Size.CAPTION))
         painter.setPen(self._theme.color("muted"))
         painter.setClipping(False)
-        painter.drawText(rect.adjusted(-20, 0, 20, 0), Qt.AlignmentFlag.AlignCenter, text)
+        place = rect.adjusted(-_OVER, 0, _OVER, 0)
+        beyond = place.center().x() + self.fontMetrics().horizontalAdvance(text) // 2 + 1 - self.viewport().width()
+        painter.drawText(place.translated(-max(beyond, 0), 0), Qt.AlignmentFlag.AlignCenter, text)
         painter.restore()
 
     def sizeHint(self) -> QSize:
