@@ -155,6 +155,27 @@ def test_the_palette_runs_an_action_and_finds_a_version(open_window: OpenWindow,
         qtbot.keyClick(again.field, Qt.Key.Key_Return)
 
 
+def test_the_palette_puts_what_begins_so_first_and_tells_pages_from_verbs(
+    open_window: OpenWindow, qtbot: QtBot, models: Path
+) -> None:
+    window = open_window()
+    finish(window.context.workbench.scan([models]))
+    window.show_page("library")
+    window.show_palette()
+    palette = window.findChild(CommandPalette)
+    assert palette is not None
+
+    def offered(text: str) -> list[str]:
+        palette.field.setText(text)
+        return [palette.list.item(row).text() for row in range(palette.list.count())]
+
+    assert offered("library")[:2] == ["Go: Library", "File: Scan library folders again"]
+    assert len(set(offered(""))) == len(offered(""))
+    assert offered("no such thing") == ["No action and no version is called so"]
+    qtbot.keyClick(palette.field, Qt.Key.Key_Return)
+    assert palette.isVisible()
+
+
 def test_no_two_actions_of_one_place_share_an_id_or_a_key(open_window: OpenWindow) -> None:
     window = open_window()
     everywhere = list(window.actions_table)

@@ -60,15 +60,17 @@ class CommandPalette(QDialog):
 
     def _fill(self, text: str) -> None:
         self.list.clear()
-        for action in self._actions:
-            if _letters_in_order(text, action.text()):
-                self._add(action.text().rstrip("…"), action.shortcut().toString(), action)
+        ranked = [(_rank(text, action.text()), action) for action in self._actions]
+        for _, action in sorted((pair for pair in ranked if pair[0] < _NO), key=lambda pair: pair[0]):
+            self._add(_titled(action), action.shortcut().toString(), action)
         if text.strip():
             for version in self._context.workbench.page(text, limit=_VERSIONS):
                 self._add(f"Open {visible(version.name)}", version.short_id, version.key)
+        if not self.list.count():
+            self._add("No action and no version is called so", "", None)
         self.list.setCurrentRow(0)
 
-    def _add(self, text: str, aside: str, chosen: Bound | int) -> None:
+    def _add(self, text: str, aside: str, chosen: Bound | int | None) -> None:
         item = QListWidgetItem(text)
         item.setData(Qt.ItemDataRole.UserRole, Choice(text=text, note=aside, value=chosen))
         self.list.addItem(item)
@@ -78,6 +80,8 @@ class CommandPalette(QDialog):
             return
         item = self.list.currentItem()
         chosen = item.data(Qt.ItemDataRole.UserRole).value
+        if chosen is None:
+            return
         self.accept()
         if isinstance(chosen, Bound):
             chosen.trigger()
@@ -85,6 +89,21 @@ class CommandPalette(QDialog):
             self._context.version_asked.emit(chosen)
 
 
-def _letters_in_order(letters: str, text: str) -> bool:
-    remaining = iter(text.casefold())
-    return all(letter in remaining for letter in letters.casefold() if not letter.isspace())
+_NO = 3
+
+
+def _rank(typed: str, text: str) -> int:
+    """How well what was typed fits: 0 begins it, 1 begins a word of it, 2 has its letters in order, else `_NO`."""
+    wanted, whole = typed.casefold().strip(), text.casefold()
+    if whole.startswith(wanted):
+        return 0
+    if f" {wanted}" in whole:
+        return 1
+    remaining = iter(whole)
+    return 2 if all(letter in remaining for letter in wanted if not letter.isspace()) else _NO
+
+
+def _titled(action: Bound) -> str:
+    """An action of the window with its menu (`Go: Compare`), since that of a page may have the same name."""
+    menu, text = action.action.menu.replace("&", ""), action.text().rstrip("…")
+    return f"{menu}: {text}" if menu else text
