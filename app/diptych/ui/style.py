@@ -78,13 +78,14 @@ def style_sheet(p: Palette, scale: float = 1.0) -> str:
     QHeaderView {{ background: {p.surface}; border: none; }}
     QHeaderView::section {{ background: {p.surface}; color: {p.muted}; border: none;
         border-bottom: 1px solid {p.hairline}; padding: 0 {px(Space.S)}; font-size: {px(Size.CAPTION)}; }}
+    QCheckBox {{ spacing: {px(Space.S)}; }}
+    QCheckBox:focus {{ outline: 1px solid {p.focus}; outline-radius: {px(RADIUS)}; }}
     QCheckBox::indicator, QAbstractItemView::indicator {{ width: {px(14)}; height: {px(14)}; background: {p.surface};
         border: 1px solid {p.muted}; border-radius: 3px; }}
     QCheckBox::indicator:checked, QAbstractItemView::indicator:checked {{ background: {p.primary};
         border-color: {p.primary}; image: url("{signs}/check-{ink}.svg"); }}
     QAbstractItemView::indicator:indeterminate {{ background: {p.muted}; border-color: {p.muted};
         image: url("{signs}/partly-{ink}.svg"); }}
-    QCheckBox::indicator:focus {{ border-color: {p.focus}; }}
     QCheckBox::indicator:disabled {{ border-color: {p.faint}; }}
     QTableCornerButton::section {{ background: {p.surface}; border: none; }}
     QMenu {{ background: {p.surface}; border: 1px solid {p.hairline}; padding: {px(Space.XS)} 0; }}
