@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
@@ -18,6 +20,7 @@ from diptych.ui.mainwindow import MainWindow
 from diptych.ui.pages.activity import ActivityPage, JobRow
 from diptych.ui.pages.library import LibraryPage
 from diptych.ui.pages.settings import SettingsPage
+from diptych.ui.pages.verbs import Verbs
 from diptych.ui.pages.welcome import WelcomePage
 from diptych.ui.palette import CommandPalette
 from diptych.ui.runner import Runner
@@ -102,8 +105,39 @@ def test_a_removal_can_be_undone_with_ctrl_z(open_window: OpenWindow, qtbot: QtB
     window.context.apply(window.context.workbench.remove([key]))
     assert window.context.workbench.count() == 2
     qtbot.keyClick(window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: "Undone" in window.alerts.message())
     assert window.context.workbench.count() == 3
-    assert "Undone" in window.alerts.message()
+
+
+def test_undoing_waits_for_the_write_before_it_and_the_window_waits_for_neither(
+    open_window: OpenWindow, qtbot: QtBot, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = open_window()
+    workbench = window.context.workbench
+    finish(workbench.scan([models]))
+    seen: list[tuple[str, bool]] = []
+
+    def told(name: str) -> None:
+        do = getattr(workbench, name)
+
+        def wrapped(*given: Any) -> Any:
+            done = do(*given)
+            seen.append((name, threading.current_thread() is threading.main_thread()))
+            return done
+
+        monkeypatch.setattr(workbench, name, wrapped)
+
+    told("remove")
+    told("undo")
+    verbs = Verbs(window.context, window)
+    first, second, _ = workbench.keys()
+    verbs.remove([first])
+    verbs.remove([second])
+    window.tasks.undo()
+    window.tasks.undo()
+    qtbot.waitUntil(lambda: len(seen) == 4 and idle(window))
+    assert seen == [("remove", False), ("remove", False), ("undo", False), ("undo", False)]
+    assert workbench.count() == 3
 
 
 @pytest.mark.parametrize(

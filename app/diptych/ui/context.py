@@ -11,6 +11,7 @@ from diptych.domain.changes import Changes
 from diptych.errors import DiptychError
 from diptych.ui.runner import Runner
 from diptych.ui.theme import Theme
+from diptych.ui.writing import Writing
 from diptych.workbench import Workbench
 
 
@@ -66,6 +67,7 @@ class Context(QObject):
         self.workbench = workbench
         self.runner = runner
         self.theme = theme
+        self.writing = Writing(runner, self.fail, self)
         runner.unhandled.connect(self.fail)
 
     def fail(self, error: Exception) -> None:

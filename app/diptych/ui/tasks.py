@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diptych import display
-from diptych.domain.changes import Changes
+from diptych.domain.changes import Changes, Undone
 from diptych.job import Tick
 from diptych.ui.context import Alert, Context
 
@@ -52,16 +52,20 @@ class Tasks:
 
     def undo(self) -> None:
         """Take back the last annotation or removal."""
-        undone = self._context.workbench.undo()
+        self._context.writing.write("Undo", self._context.workbench.undo, self._undone)
+
+    def redo(self) -> None:
+        """Do again what was undone last."""
+        self._context.writing.write("Redo", self._context.workbench.redo, self._redone)
+
+    def _undone(self, undone: Undone | None) -> None:
         if undone is None:
             self._context.alerted.emit(Alert("Nothing to undo."))
             return
         self._context.apply(undone.changes)
         self._context.alerted.emit(Alert(f"Undone: {undone.label}", remedy="Redo", act=self.redo))
 
-    def redo(self) -> None:
-        """Do again what was undone last."""
-        undone = self._context.workbench.redo()
+    def _redone(self, undone: Undone | None) -> None:
         if undone is None:
             self._context.alerted.emit(Alert("Nothing to redo."))
             return

@@ -1,11 +1,12 @@
-"""What can be done to versions from the library and from their own page. Writes wait for one another, in a worker."""
+"""What can be done to versions from the library and from their own page."""
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QPoint, Qt
 from PySide6.QtGui import QAction, QGuiApplication
@@ -14,8 +15,6 @@ from PySide6.QtWidgets import QMenu, QWidget
 from diptych import display
 from diptych.domain.changes import Changes
 from diptych.domain.version import Version
-from diptych.errors import DiptychError
-from diptych.job import Job, Tick
 from diptych.ui.actions import Action
 from diptych.ui.context import Alert, Context
 from diptych.ui.tasks import Tasks
@@ -29,12 +28,6 @@ READ_AT_ONCE = 2000
 """Versions whose tags are read for the dialog; of more, the tags of the first are offered."""
 
 
-class _Write(NamedTuple):
-    title: str
-    do: Callable[[], Changes]
-    said: str
-
-
 class Verbs(QObject):
     """Tag, rate, annotate, remove, copy, reveal and compare, on behalf of a page."""
 
@@ -42,8 +35,6 @@ class Verbs(QObject):
         super().__init__(page)
         self._context = context
         self._page = page
-        self._waiting: deque[_Write] = deque()
-        self._writing: _Write | None = None
         self._last: tuple[object, object] | None = None
         self._place = QPoint()
         self._version: Version | None = None
@@ -178,39 +169,13 @@ class Verbs(QObject):
         touched = len(report.changes.added | report.changes.updated)
         self._context.alerted.emit(Alert(f"Scanned again: {display.plural(touched, 'version')} changed."))
 
-    # writing ---------------------------------------------------------------------------------------------------
-
     def _write(self, title: str, do: Callable[[], Changes], said: str) -> None:
-        self._waiting.append(_Write(title, do, said))
-        self._next()
+        self._context.writing.write(title, do, partial(self._written, said))
 
-    def _next(self) -> None:
-        if self._writing is None and self._waiting:
-            self._writing = self._waiting.popleft()
-            job = _written(self._writing)
-            self._context.runner.start(self._writing.title, job, self._done, self._failed, quiet=True)
-
-    def _done(self, changes: Changes) -> None:
-        said = self._writing.said if self._writing else ""
-        self._writing = None
+    def _written(self, said: str, changes: Changes) -> None:
         self._context.apply(changes)
         if said and changes:
-            self._context.alerted.emit(Alert(said, remedy="Undo", act=self._undo))
-        self._next()
-
-    def _failed(self, error: Exception) -> None:
-        self._writing = None
-        self._context.fail(error)
-        self._next()
-
-    def _undo(self) -> None:
-        try:
-            undone = self._context.workbench.undo()
-        except DiptychError as error:
-            self._context.fail(error)
-            return
-        if undone is not None:
-            self._context.apply(undone.changes)
+            self._context.alerted.emit(Alert(said, remedy="Undo", act=Tasks(self._context).undo))
 
     # comparing with --------------------------------------------------------------------------------------------
 
@@ -240,11 +205,6 @@ class Verbs(QObject):
         sides = [side.key for side in self._last or () if isinstance(side, Version)]
         others = [side for side in sides if side != key]
         return others[0] if others else None
-
-
-def _written(write: _Write) -> Job[Changes]:
-    yield Tick(write.title)
-    return write.do()
 
 
 def ratings(scope: str, rate: Callable[[Any, int], object], when: Callable[[Any], bool]) -> tuple[Action, ...]:
