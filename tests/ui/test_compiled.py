@@ -107,3 +107,20 @@ def test_the_plain_compiler_is_back_after_an_error(file: Path) -> None:
         compile(b"said =", NAME, "exec")
     assert compile is plain
     assert not file.exists()
+
+
+LATE = """
+import sys
+import diptych.ui
+from PySide6.QtCore import QPoint
+from PySide6.support.signature.lib import pyi_generator
+print("argparse" in sys.modules, hasattr(pyi_generator, "__path__"), "argparse" in sys.modules)
+print(pyi_generator.Writer.__name__, hasattr(pyi_generator, "nothing"), "argparse" in sys.modules)
+"""
+
+
+def test_what_writes_stubs_is_run_when_something_is_asked_of_it(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "DIPTYCH_CACHE": str(tmp_path)}
+    for _ in range(2):  # compiled anew, and as it was kept
+        run = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, check=True, env=environment)
+        assert run.stdout.splitlines() == ["False False False", "Writer False True"]

@@ -1,7 +1,9 @@
 """Keeps what PySide compiles at every start.
 
 PySide carries the modules behind its signatures as text within its library, so that no file of theirs can be compiled
-for good: each process compiles them anew, which is a tenth of the time to a window.
+for good: each process compiles them anew, which is a tenth of the time to a window. One of them, which writes stubs for
+type checkers, is imported every time, brings half a dozen modules of Python's along, and is never asked for anything:
+it is not run before it is.
 """
 
 from __future__ import annotations  # as in PySide's own importer: `compile` takes over what its caller has of these
@@ -18,6 +20,14 @@ from types import CodeType
 from typing import Any, TypeAlias
 
 _PLACE = "shibokensupport/"
+_STUBS = _PLACE + "signature/lib/pyi_generator.py"
+_UNTIL_ASKED = b"""
+def __getattr__(name):
+    from diptych.ui.compiled import run_late
+    return run_late(__name__, globals(), name)
+"""
+_late: dict[str, bytes] = {}
+"""Texts of modules that were not run, by the last part of their name."""
 _Sign: TypeAlias = tuple[str, int, int]
 """Of a text: its name, its length and its check sum."""
 
@@ -36,6 +46,8 @@ def kept(file: Path) -> Iterator[None]:
     plain: Any = builtins.compile
 
     def look_up(source: Any, filename: Any, mode: str, *rest: Any, **named: Any) -> Any:
+        if filename == _STUBS:
+            _late["pyi_generator"], source = source, _UNTIL_ASKED
         if not (isinstance(source, bytes) and str(filename).startswith(_PLACE) and mode == "exec") or rest or named:
             return plain(source, filename, mode, *rest, **named)
         sign = str(filename), len(source), zlib.crc32(source)
@@ -49,6 +61,17 @@ def kept(file: Path) -> Iterator[None]:
         builtins.compile = plain
     if used.keys() - known.keys() and not sys.dont_write_bytecode:
         _write(file, used)
+
+
+def run_late(module: str, names: dict[str, Any], name: str) -> Any:
+    """Run a module after all, since `name` is asked of it. Raises AttributeError where it has none."""
+    source = None if name.startswith("__") else _late.pop(module.rpartition(".")[2], None)
+    if source is not None:
+        del names["__getattr__"]
+        exec(compile(source, _STUBS, "exec"), names)  # noqa: S102 - as PySide's own importer does
+    if name not in names:
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+    return names[name]
 
 
 def _read(file: Path) -> dict[_Sign, CodeType]:
