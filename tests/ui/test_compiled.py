@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -69,7 +70,7 @@ def test_the_second_start_compiles_nothing_and_knows_the_same(tmp_path: Path) ->
 @pytest.mark.parametrize("damage", [b"", b"short", None])
 def test_what_is_damaged_is_compiled_and_kept_anew(tmp_path: Path, damage: bytes | None) -> None:
     first = start(tmp_path)
-    (kept_there,) = tmp_path.glob("*.code")
+    (kept_there,) = tmp_path.glob("*.codes")
     whole = kept_there.read_bytes()
     kept_there.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]) if damage is None else damage)
     assert start(tmp_path) == first
@@ -124,3 +125,14 @@ def test_what_writes_stubs_is_run_when_something_is_asked_of_it(tmp_path: Path) 
     for _ in range(2):  # compiled anew, and as it was kept
         run = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, check=True, env=environment)
         assert run.stdout.splitlines() == ["False False False", "Writer False True"]
+
+
+def test_threads_that_ask_at_once_wait_until_it_has_run(file: Path) -> None:
+    name = "shibokensupport/signature/layout.py"
+    module: dict[str, object] = {"__name__": "layout", "__file__": name}
+    with kept(file):
+        exec(compile(b"import time\nruns = []\ntime.sleep(0.1)\nruns.append(1)\nsaid = runs", name, "exec"), module)
+    ask = module["__getattr__"]
+    assert callable(ask)
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(ask, ["said"] * 8)) == [[1]] * 8
