@@ -5,9 +5,7 @@ from __future__ import annotations
 import gc
 import shutil
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future
 from pathlib import Path
-from typing import Any
 
 import pytest
 from comparing import BASE, TUNED, settle, shown, version
@@ -21,17 +19,16 @@ from diptych.ui.context import Context
 from diptych.ui.pages.compare import ComparePage
 from diptych.ui.runner import Runner
 from diptych.ui.theme import Theme
+from diptych.ui.workers import Workers
 from diptych.workbench import Workbench
 from making import make_adapter, make_lm_eval, make_run
 
 
-class Inline(Executor):
-    """Runs what is submitted at once, in the thread that submits it."""
+class Inline(Workers):
+    """Does what it is given at once, in the thread that gives it."""
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        future.set_result(fn(*args, **kwargs))
-        return future
+    def submit(self, work: Callable[[], None]) -> None:
+        work()
 
 
 PATIENCE_MS = 30_000
@@ -73,7 +70,7 @@ def theme(qapp: QApplication) -> Iterator[Theme]:
 @pytest.fixture
 def inline_runner(qapp: QApplication) -> Iterator[Runner]:
     """A runner whose jobs have ended when `start` returns."""
-    made = Runner(Inline())
+    made = Runner(Inline(1))
     yield made
     made.close()
 

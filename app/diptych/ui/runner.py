@@ -1,4 +1,4 @@
-"""The only file of the window that knows threads.
+"""The only file of the window that knows threads, beside theirs.
 
 Workers advance jobs; the window polls the newest tick ten times a second. Progress is never pushed by a signal: a job
 may tick as often as it likes without filling the event queue. The end of a job crosses into the GUI thread once; where
@@ -11,8 +11,9 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
 from enum import StrEnum
+from functools import partial
 from threading import Event
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from diptych.job import Job, Tick
 from diptych.ui.turns import turns
+from diptych.ui.workers import Workers
 
 T = TypeVar("T")
 
@@ -150,10 +152,10 @@ class Runner(QObject):
     """An error that no caller took."""
     _ended = Signal(object)
 
-    def __init__(self, pool: Executor | None = None, parent: QObject | None = None) -> None:
+    def __init__(self, workers: Workers | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
         sys.setswitchinterval(SWITCH_INTERVAL)
-        self._pool = pool or ThreadPoolExecutor(max_workers=4, thread_name_prefix="job")
+        self._workers = workers or Workers(4)
         self.jobs: list[Running] = []
         self._timer = QTimer(self)
         self._timer.setInterval(POLL_MS)
@@ -181,7 +183,7 @@ class Runner(QObject):
         self._timer.start()
         self.changed.emit()
         self._starting = True
-        self._pool.submit(self._work, running)
+        self._workers.submit(partial(self._work, running))
         self._starting = False
         return running
 
@@ -195,12 +197,13 @@ class Runner(QObject):
         self._closed = True
         for running in self.jobs:
             running.cancel()
-        self._pool.shutdown(wait=True)
+        self._workers.close()
         self._timer.stop()
 
     def _work(self, running: Running) -> None:
         running.advance()
-        self._ended.emit(running)
+        with suppress(RuntimeError):  # the window is gone
+            self._ended.emit(running)
 
     def _poll(self) -> None:
         for running in self.active:
@@ -210,7 +213,7 @@ class Runner(QObject):
             self._timer.stop()
 
     def _end(self, running: Running) -> None:
-        if self._starting:  # the pool runs its jobs at once, and has no turns
+        if self._starting:  # the job was run at once, and there are no turns
             self._report(running)
         else:
             self._over.append(running)
