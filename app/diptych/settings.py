@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from copy import deepcopy
-from dataclasses import MISSING, dataclass, field, fields
 from threading import Lock
 from typing import Any
 
@@ -16,28 +15,47 @@ _SAVING = Lock()
 _APPEARANCES = ("system", "light", "dark")
 
 
-@dataclass
 class Settings:
-    """Every setting, one field each."""
+    """Every setting, one public attribute each.
 
-    appearance: str = "system"
-    """`system`, `light` or `dark`."""
-    compact: bool = False
-    """Lower rows in tables."""
-    ignored: tuple[str, ...] = IGNORED
-    """Globs over hyperparameters whose differences do not matter."""
-    tolerance: float = 0.0
-    """Relative difference up to which two numbers count as equal."""
-    columns: tuple[str, ...] = ()
-    """Columns of the library; empty: chosen by what there is."""
-    widths: dict[str, int] = field(default_factory=dict)
-    """Widths that the user gave to columns of the library, in pixels."""
-    curves_over: str = "step"
-    """What curves are drawn over, where it is known: `step`, `epoch`, `tokens` or `progress`."""
-    smoothing: float = 0.0
-    """How much of the mean so far each point of a curve keeps, 0 to 0.99."""
-    remotes: dict[str, dict[str, str]] = field(default_factory=dict)
-    """Registries by the user's names for them: address and options, never a login."""
+    No dataclass: the window reads them before it is there, and what makes a dataclass takes 2 ms.
+    """
+
+    def __init__(
+        self,
+        appearance: str = "system",
+        compact: bool = False,
+        ignored: tuple[str, ...] = IGNORED,
+        tolerance: float = 0.0,
+        columns: tuple[str, ...] = (),
+        widths: dict[str, int] | None = None,
+        curves_over: str = "step",
+        smoothing: float = 0.0,
+        remotes: dict[str, dict[str, str]] | None = None,
+    ) -> None:
+        self.appearance = appearance
+        """`system`, `light` or `dark`."""
+        self.compact = compact
+        """Lower rows in tables."""
+        self.ignored = ignored
+        """Globs over hyperparameters whose differences do not matter."""
+        self.tolerance = tolerance
+        """Relative difference up to which two numbers count as equal."""
+        self.columns = columns
+        """Columns of the library; empty: chosen by what there is."""
+        self.widths = widths or {}
+        """Widths that the user gave to columns of the library, in pixels."""
+        self.curves_over = curves_over
+        """What curves are drawn over, where it is known: `step`, `epoch`, `tokens` or `progress`."""
+        self.smoothing = smoothing
+        """How much of the mean so far each point of a curve keeps, 0 to 0.99."""
+        self.remotes = remotes or {}
+        """Registries by the user's names for them: address and options, never a login."""
+        self._known: dict[str, Any] | None = None
+        """The values when they were loaded or saved last; None where they never were."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Settings) and self._values() == other._values()
 
     @property
     def rules(self) -> Rules:
@@ -52,14 +70,13 @@ class Settings:
         except (OSError, ValueError):
             return cls()
         settings = cls()
-        for one in fields(cls):
-            if isinstance(stored, dict) and one.name in stored:
-                default = getattr(settings, one.name)
-                value = stored[one.name]
+        for name, default in settings._values().items():
+            if isinstance(stored, dict) and name in stored:
+                value = stored[name]
                 if isinstance(default, tuple) and isinstance(value, list):
                     value = tuple(item for item in value if isinstance(item, str))
                 if type(value) is type(default) or (isinstance(default, float) and isinstance(value, int)):
-                    setattr(settings, one.name, value)
+                    setattr(settings, name, value)
         if settings.appearance not in _APPEARANCES:
             settings.appearance = "system"
         settings.remotes = _texts(settings.remotes)
@@ -73,13 +90,14 @@ class Settings:
 
     def _save(self) -> None:
         merged = Settings.load()
-        for one in fields(self):
-            ours, before = getattr(self, one.name), self._before[one.name]
+        usual = Settings()._values()
+        known = usual if self._known is None else self._known
+        for name, ours in self._values().items():
             if isinstance(ours, dict):
-                setattr(merged, one.name, _merged(getattr(merged, one.name), before, ours))
-            elif ours != before:
-                setattr(merged, one.name, ours)
-        different = {one.name: getattr(merged, one.name) for one in fields(merged) if merged._chosen(one)}
+                setattr(merged, name, _merged(getattr(merged, name), known[name], ours))
+            elif ours != known[name]:
+                setattr(merged, name, ours)
+        different = {name: value for name, value in merged._values().items() if value != usual[name]}
         text = json.dumps(different, indent=1)
         file = places.settings_file()
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -91,17 +109,11 @@ class Settings:
 
     def _remember(self) -> None:
         """Take what is set now as the state that later changes are told from."""
-        vars(self)["_known"] = {one.name: deepcopy(getattr(self, one.name)) for one in fields(self)}
+        self._known = deepcopy(self._values())
 
-    @property
-    def _before(self) -> dict[str, Any]:
-        """The values when they were loaded or saved last; the defaults where they never were."""
-        known: dict[str, Any] | None = vars(self).get("_known")
-        return known if known is not None else {one.name: getattr(Settings(), one.name) for one in fields(self)}
-
-    def _chosen(self, one: Any) -> bool:
-        default = one.default if one.default is not MISSING else one.default_factory()
-        return bool(getattr(self, one.name) != default)
+    def _values(self) -> dict[str, Any]:
+        """All settings by their names."""
+        return {name: value for name, value in vars(self).items() if not name.startswith("_")}
 
 
 def _merged(stored: dict[str, Any], before: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple, overload
@@ -56,19 +55,23 @@ class Artifact(NamedTuple):
     """None until the file was hashed."""
 
 
-@dataclass(frozen=True, slots=True)
 class Files(Sequence[Artifact]):
     """The files of a version in columns of one length, none of them hashed.
 
     A scan meets far more files than anybody looks at, so an artifact is made when one is asked for.
     """
 
-    names: tuple[str, ...]
-    sizes: Sequence[int]
-    """Bytes."""
-    times: Sequence[int]
-    """When each was modified, nanoseconds since 1970."""
-    roles: tuple[Role, ...]
+    __slots__ = ("names", "roles", "sizes", "times")
+
+    def __init__(
+        self, names: tuple[str, ...], sizes: Sequence[int], times: Sequence[int], roles: tuple[Role, ...]
+    ) -> None:
+        self.names = names
+        self.sizes = sizes
+        """Bytes."""
+        self.times = times
+        """When each was modified, nanoseconds since 1970."""
+        self.roles = roles
 
     def __len__(self) -> int:
         return len(self.names)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -30,10 +29,7 @@ class Group(NamedTuple):
     keys: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class Arrangement:
-    """The answer: groups in the order of their first versions, or one flat list."""
-
+class _Answer(NamedTuple):
     view: View
     groups: tuple[Group, ...] = ()
     keys: Sequence[int] = ()
@@ -42,6 +38,10 @@ class Arrangement:
     """How many versions the catalog holds, shown or not."""
     problem: str = ""
     """Why the query cannot be answered; then the rest is empty."""
+
+
+class Arrangement(_Answer):
+    """The answer: groups in the order of their first versions, or one flat list."""
 
     @cached_property
     def group_of(self) -> dict[int, int]:
