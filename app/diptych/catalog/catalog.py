@@ -86,6 +86,8 @@ class Catalog:
 
     def versions(self, keys: Sequence[int]) -> list[Version]:
         """The versions with these keys, in that order, with metrics, hyperparameters and tags."""
+        if not keys:
+            return []
         with self._connections.reading() as connection:
             return reading.versions(connection, keys, self._metric, self._param)
 

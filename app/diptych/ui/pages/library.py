@@ -25,6 +25,7 @@ from diptych.ui.pages.library_table import LibraryTable, Place
 from diptych.ui.pages.page import Page
 from diptych.ui.pages.verbs import Verbs, ratings
 from diptych.ui.pages.version_facts import inspection, run_inspection
+from diptych.ui.runner import Running
 from diptych.ui.tokens import Space
 from diptych.ui.widgets.filterfield import Suggestion
 from diptych.ui.widgets.label import hairline, label
@@ -60,7 +61,8 @@ class LibraryPage(Page):
         self._settle.timeout.connect(self._read_all)
         context.theme.changed.connect(self.table.lay_out)
         self.columns = LibraryColumns(context, self.table, self.model, self)
-        self._read_all()
+        self._asked = self._ask(self.view)
+        self._count()
 
     # building --------------------------------------------------------------------------------------------------
 
@@ -143,14 +145,16 @@ class LibraryPage(Page):
     def _query_changed(self, query: str) -> None:
         self._ask(View(query, self.view.sort, self.view.descending, self.view.grouped))
 
-    def _ask(self, view: View, place: Place | None = None) -> None:
+    def _ask(self, view: View, place: Place | None = None) -> Running:
         """Ask the catalog; of several questions only the answer to the last is shown."""
         self._place = place
         self.view = view
-        self.context.runner.start("Find versions", arrange(self.context.workbench, view), self._show, quiet=True)
+        job = arrange(self.context.workbench, view)
+        asked = self.context.runner.start("Find versions", job, self._show, quiet=True)
         self.head.show_grouped(view.grouped)
         self.table.show_sort(view.sort, view.descending)
         self.strip.point_to(view.query)
+        return asked
 
     def _show(self, arrangement: Arrangement) -> None:
         if arrangement.view != self.view:
@@ -185,6 +189,9 @@ class LibraryPage(Page):
     def _read_all(self) -> None:
         """Ask again for rows, collections and columns."""
         self._ask(self.view, self._place)
+        self._count()
+
+    def _count(self) -> None:
         job = collections(self.context.workbench)
         self.context.runner.start("Count versions", job, self._show_collections, quiet=True)
 
@@ -329,7 +336,10 @@ class LibraryPage(Page):
         sort = sort if isinstance(sort, str) else "created"
         self.head.field.show_query(query)
         view = View(query, sort, bool(state.get("descending", True)), bool(state.get("grouped", True)))
-        self._ask(view, Place.from_state(state))
+        if view == self.view and self._asked.active:
+            self._place = Place.from_state(state)
+        else:
+            self._ask(view, Place.from_state(state))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         wide = event.size().width() >= self.context.theme.px(NARROW)
