@@ -25,16 +25,6 @@ _LATE = frozenset(
     f"{_PLACE}signature/{name}.py"
     for name in ("errorhandler", "layout", "parser", "lib/enum_sig", "lib/pyi_generator", "lib/tool")
 )
-_UNTIL_ASKED = compile(
-    """
-def __getattr__(name):
-    from diptych.ui.compiled import asked_late
-    return asked_late(globals(), name)
-""",
-    __file__,
-    "exec",
-)
-"""What a module holds until it is run."""
 _Sign: TypeAlias = tuple[str, int, int]
 """Of a text: its name, its length and its check sum."""
 _waiting: dict[str, bytes] = {}
@@ -62,7 +52,7 @@ def kept(file: Path) -> Iterator[None]:
         used[sign] = known.get(sign) or marshal.dumps(plain(source, filename, mode))
         if filename in _LATE:
             _waiting[filename] = used[sign]
-            return _UNTIL_ASKED
+            return _wait.__code__
         return _code(used[sign])
 
     builtins.compile = look_up
@@ -72,6 +62,15 @@ def kept(file: Path) -> Iterator[None]:
         builtins.compile = plain
     if used.keys() - known.keys() and not sys.dont_write_bytecode:
         _write(file, used)
+
+
+def _wait() -> None:
+    """What a module runs in place of its text, until something is asked of it."""
+    from functools import partial
+
+    from diptych.ui.compiled import asked_late
+
+    globals()["__getattr__"] = partial(asked_late, globals())
 
 
 def asked_late(module: dict[str, Any], name: str) -> Any:
