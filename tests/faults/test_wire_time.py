@@ -216,3 +216,24 @@ def test_headers_of_answers_are_only_data() -> None:
         for _ in range(2):
             assert finish(wire.ask("GET", "/", what="asking")).status == 200
         assert "session=" not in server.everything, "a cookie was kept"
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="this system does not let programs hurry it")
+def test_the_head_of_an_answer_is_acknowledged_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a server holds back until then would come 40 ms later, as MLflow's does with every answer."""
+    hurried: list[bool] = []
+    usual = socket.socket.setsockopt
+
+    def watched(connection: socket.socket, *option: int) -> None:
+        usual(connection, *option)
+        if option[:2] == (socket.IPPROTO_TCP, socket.TCP_QUICKACK):
+            hurried.append(bool(connection.getsockopt(*option[:2])))
+
+    monkeypatch.setattr(socket.socket, "setsockopt", watched)
+    with scripted(lambda request, writer: told(body=b"content")) as server, wired(server.port) as wire:
+        for number in range(1, 4):
+            come: list[int] = []
+            finish(wire.ask("GET", "/", what="asking", sink=lambda piece, come=come: come.append(len(hurried))))
+            assert set(come) == {number}
+    assert hurried == [True] * 3
+    assert server.connections == 1
