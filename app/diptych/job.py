@@ -7,9 +7,11 @@ shows the newest tick and stops it by closing it, so the same job serves the win
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar, overload
 
 T = TypeVar("T")
+U = TypeVar("U")
+V = TypeVar("V")
 
 
 class Tick(NamedTuple):
@@ -55,23 +57,31 @@ def retold(job: Job[T], tell: Callable[[Tick], Tick]) -> Job[T]:
         job.close()
 
 
-def beside(job: Job[T], other: Job[object]) -> Job[T]:
-    """`job`, with `other` done meanwhile; what of that is left when `job` has ended is done then.
+@overload
+def together(first: Job[T], second: Job[U], /) -> Job[tuple[T, U]]: ...
+@overload
+def together(first: Job[T], second: Job[U], third: Job[V], /) -> Job[tuple[T, U, V]]: ...
+def together(*jobs: Job[Any]) -> Job[Any]:
+    """Several jobs by turns, and the results of all.
 
-    Ticks are those of `job`, then of what is left of `other`. What fails stops both.
+    Ticks are those of the first one that has not ended. What fails stops all.
     """
-    going = True
+    results: list[Any] = [None] * len(jobs)
+    going = list(range(len(jobs)))
     try:
-        while True:
-            try:
-                yield next(job)
-            except StopIteration as stop:
-                result: T = stop.value
-                break
-            if going:
-                going = next(other, None) is not None
-        yield from other
-        return result
+        while going:
+            shown: Tick | None = None
+            for number in tuple(going):
+                try:
+                    tick = next(jobs[number])
+                except StopIteration as stop:
+                    results[number] = stop.value
+                    going.remove(number)
+                else:
+                    shown = shown or tick
+            if shown is not None:
+                yield shown
+        return tuple(results)
     finally:
-        other.close()
-        job.close()
+        for job in jobs:
+            job.close()

@@ -15,7 +15,7 @@ from diptych.domain.evidence import DatasetRef
 from diptych.domain.secret import Secret
 from diptych.domain.shipping import Abandoning, Fate, Standing, Wishes
 from diptych.domain.version import Source
-from diptych.errors import Conflict, NeedsSecret, NotFound, Refused
+from diptych.errors import Conflict, Damaged, NeedsSecret, NotFound, Refused
 from diptych.job import finish
 from diptych.remotes import open_remote
 from diptych.remotes.mlflow_evidence import model_file, params
@@ -100,6 +100,47 @@ def test_a_push_without_alias_adds_a_version_and_replaces_nothing(setting: Setti
     assert plan.count(Fate.REPLACE) == 0
     assert finish(remote.push(plan, setting.notes)).ids["version"] == "2"
     assert setting.visible()["champion"] == "1"
+
+
+def test_a_model_that_is_there_is_not_made_again(stand: MLflow, setting: Setting) -> None:
+    setting.push()
+    later = shipment(setting.folder / "later", {**setting.files, "config.json": b"{}"})
+    with proxied(stand.port) as proxy:
+        remote = setting.through(proxy)
+        receipt = finish(remote.push(finish(remote.plan(later, setting.wishes)), setting.notes))
+        asked = [request.path.partition("?")[0].partition("/mlflow/")[2] for request in proxy.requests]
+    assert receipt.ids["version"] == "2"
+    assert "registered-models/create" not in asked
+    assert setting.visible()["champion"] == "2"
+
+
+@pytest.mark.parametrize("change", ["tag", "source"])
+def test_a_version_that_shows_something_else_is_not_taken_for_the_pushed_one(
+    stand: MLflow, setting: Setting, change: str
+) -> None:
+    other = setting.push(shipment(setting.folder / "other", {**setting.files, "config.json": b"{}"}))
+    source = f"models:/{other.ids['model']}"
+
+    def altered(reply: Reply) -> Reply:
+        told = json.loads(reply.body)["model_version"]
+        return said(reply, {"model_version": told | ({"tags": []} if change == "tag" else {"source": source})})
+
+    def said(reply: Reply, content: object) -> Reply:
+        body = json.dumps(content).encode()
+        return Reply(200, reply.headers | {"content-length": str(len(body))}, body)
+
+    query = f"mlflow/model-versions/get-download-uri?name={setting.model}&version=1"
+    place = stand.ask("GET", query)
+    with proxied(stand.port) as proxy:
+        proxy.add(Fault(lambda request: "model-versions/get?" in request.path, times=-1, alter=altered))
+        led = Fault(
+            lambda request: "get-download-uri" in request.path, times=-1, alter=lambda reply: said(reply, place)
+        )
+        proxy.add(led)
+        remote = setting.through(proxy)
+        plan = finish(remote.plan(setting.shipment, setting.wishes))
+        with pytest.raises(Damaged):
+            finish(remote.push(plan, setting.notes))
 
 
 @pytest.mark.parametrize("alias", ["v1", "latest", "1", "a b", "a/b", "x" * 300])

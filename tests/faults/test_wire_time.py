@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 
 import pytest
 
 from diptych.errors import Offline, Refused
-from diptych.job import Job, finish
+from diptych.job import Job, finish, together
 from diptych.remotes.answers import Answer
 from diptych.remotes.body import Body
 from diptych.remotes.network import Network
 from diptych.remotes.wire import Wire
-from stands.proxy import Request
+from stands.proxy import Reply, Request
 from stands.scripted import scripted, told
 from stands.wiring import CANARY, QUICK, parcel, wired
 
@@ -121,7 +121,8 @@ def test_it_is_cancelled_within_two_seconds(state: Callable[[], object]) -> None
 def test_closing_the_wire_ends_a_request_that_nobody_drives_any_more() -> None:
     with silent() as port, wired(port, PATIENT) as wire:
         job = wire.ask("GET", "/", what="asking")
-        next(job)
+        for _ in range(2):  # with the second it has waited for the answer
+            next(job)
         begun = time.monotonic()
         wire.close()
         assert time.monotonic() - begun < 2
@@ -216,6 +217,21 @@ def test_headers_of_answers_are_only_data() -> None:
         for _ in range(2):
             assert finish(wire.ask("GET", "/", what="asking")).status == 200
         assert "session=" not in server.everything, "a cookie was kept"
+
+
+def test_of_requests_made_together_none_waits_for_another_to_end() -> None:
+    async def first(writer: asyncio.StreamWriter) -> None:
+        while len(server.requests) < 2:
+            await asyncio.sleep(0.001)
+        writer.write(b"HTTP/1.1 200 So\r\ncontent-length: 5\r\n\r\nfirst")
+
+    def script(request: Request, writer: asyncio.StreamWriter) -> Reply | Awaitable[None]:
+        return first(writer) if request.path == "/first" else told(body=b"second")
+
+    with scripted(script) as server, wired(server.port) as wire:
+        wire.patience = QUICK.answer_seconds  # a job that waits for its answer gives way no sooner than this
+        both = together(wire.ask("GET", "/first", what="asking"), wire.ask("GET", "/second", what="asking"))
+        assert [answer.content for answer in finish(both)] == [b"first", b"second"]
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="this system does not let programs hurry it")

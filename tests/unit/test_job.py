@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from diptych.job import Job, Tick, beside, finish
+from diptych.job import Job, Tick, finish, together
 
 
 def test_finish_returns_the_result_and_shows_every_tick() -> None:
@@ -50,26 +50,26 @@ def test_jobs_compose() -> None:
     assert finish(outer()) == 3
 
 
-def test_beside_does_two_jobs_by_turns_and_finishes_the_longer_one() -> None:
+def test_together_does_jobs_by_turns_and_returns_what_each_has_found() -> None:
     steps: list[str] = []
 
     def work(name: str, most: int) -> Job[str]:
         for number in range(most):
             steps.append(f"{name}{number}")
             yield Tick(name)
-        return name
+        return name.upper()
 
     seen: list[Tick] = []
-    assert finish(beside(work("a", 2), work("b", 4)), seen.append) == "a"
+    assert finish(together(work("a", 2), work("b", 4)), seen.append) == ("A", "B")
     assert steps == ["a0", "b0", "a1", "b1", "b2", "b3"]
     assert [tick.text for tick in seen] == ["a", "a", "b", "b"]
     steps.clear()
-    assert finish(beside(work("a", 3), work("b", 1))) == "a"
+    assert finish(together(work("a", 3), work("b", 1), work("c", 0))) == ("A", "B", "C")
     assert steps == ["a0", "b0", "a1", "a2"]
 
 
 @pytest.mark.parametrize("failing", [0, 1])
-def test_of_two_jobs_beside_each_other_one_that_fails_stops_both(failing: int) -> None:
+def test_of_jobs_done_together_one_that_fails_stops_the_others(failing: int) -> None:
     closed: list[bool] = []
 
     def long() -> Job[None]:
@@ -85,5 +85,5 @@ def test_of_two_jobs_beside_each_other_one_that_fails_stops_both(failing: int) -
 
     pair = (short(), long()) if failing == 0 else (long(), short())
     with pytest.raises(ValueError, match="now"):
-        finish(beside(*pair))
+        finish(together(*pair))
     assert closed == [True]

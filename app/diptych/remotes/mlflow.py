@@ -28,7 +28,7 @@ from diptych.domain.shipping import (
     Wishes,
 )
 from diptych.errors import Damaged, Refused
-from diptych.job import Job, Tick
+from diptych.job import Job, Tick, together
 from diptych.remotes.fetching import fetch_all, require_range
 from diptych.remotes.landing import Arrival
 from diptych.remotes.manifest import Manifest, planned, removed
@@ -37,7 +37,7 @@ from diptych.remotes.mlflow_push import Making
 from diptych.remotes.mlflow_registry import Registered, alias_of
 from diptych.remotes.mlflow_server import Login, Server
 from diptych.remotes.mlflow_upload import PART
-from diptych.remotes.mlflow_verify import fingerprints, verify
+from diptych.remotes.mlflow_verify import arrived, verify
 from diptych.remotes.network import Network
 from diptych.remotes.wire import Wire
 
@@ -75,8 +75,8 @@ class MLflow:
         for name in (MANIFEST, MODEL_FILE):
             if manifest.file(name) is not None:
                 raise Refused(f"{name}: has the name of a file that is made for MLflow", "Leave it out of the push.")
-        known = yield from self._known(manifest)
-        shown = (yield from self._registered.aliases()).get(alias, "") if alias else known
+        known, now = yield from self._registered.standing(manifest.digest, alias)
+        shown = now if alias else known
         there = (yield from self._manifest(shown)) if shown else None
         missing = set() if known else {parcel.sha256 for parcel in shipment.parcels}
         place = f"{self._registered.name} at {self._wire.host}"
@@ -97,10 +97,11 @@ class MLflow:
         begun = time.monotonic()
         alias, manifest = alias_of(plan.wishes.reference), Manifest.of(plan.shipment)
         making = Making(self._server, plan, manifest, journal, self._experiment, self._part)
-        number = yield from self._known(manifest)
+        standing = self._registered.standing(manifest.digest, alias)
+        (number, now), _ = yield from together(standing, making.ask())
         allowed = {plan.notes.get("shown", ""), number}
         if alias:
-            yield from self._registered.expect(alias, allowed)
+            self._registered.require(alias, now, allowed)
         if not number:
             yield from making.run()
         total = max(plan.to_send, making.sent)
@@ -173,25 +174,24 @@ class MLflow:
         """Look at every delivered file. The option `verify` = `whole` reads all of them back; see `mlflow_verify`."""
         return (yield from verify(self._registered, receipt, self._whole))
 
-    def _known(self, manifest: Manifest) -> Job[str]:
-        """The newest version with exactly these files; empty where there is none."""
-        shown = yield from self._registered.versions(manifest.digest)
-        return shown[0].number if shown else ""
-
     def _manifest(self, number: str) -> Job[Manifest | None]:
         artifacts = yield from self._registered.artifacts(number)
         return (yield from self._registered.manifest((yield from self._registered.shown(number)), artifacts))
 
     def _confirm(self, number: str, alias: str, manifest: Manifest, making: Making) -> Job[str]:
         """Make sure that everything is as the manifest says; the server's fingerprints of the files."""
-        shown = yield from self._registered.shown(number)
-        own = making.made.uri and shown.source == making.source
-        artifacts = making.artifacts if own else (yield from self._registered.artifacts(number))
-        sizes = yield from artifacts.list("verifying files")
-        for file in manifest.files:
-            if sizes.get(file.name) != file.bytes:
-                raise Damaged(f"{file.name}: is not at {self.address} as it was sent", "Push again.")
-        yield from self._registered.manifest(shown, artifacts)
+        own = bool(making.made.uri)
+
+        def look() -> Job[str]:
+            artifacts = making.artifacts if own else (yield from self._registered.artifacts(number))
+            return (yield from arrived(artifacts, manifest, self.address))
+
+        shown, etags = yield from together(self._registered.shown(number), look())
+        if shown.manifest != manifest.digest:
+            raise Damaged(f"version {number}: is tagged as something else at {self.address}", "Push again.")
+        if own and shown.source != making.source:  # somebody else has pushed the same files in the meantime
+            own = False
+            etags = yield from look()
         if alias and alias not in shown.aliases:
             yield from self._registered.expect(alias, {number})
-        return (yield from fingerprints(artifacts, manifest.files))
+        return etags

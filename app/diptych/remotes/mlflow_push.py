@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 from diptych.domain.shipping import Journal, Phase, Plan, Voyage
 from diptych.errors import Conflict, DiptychError, Refused
-from diptych.job import Job, Tick, beside, retold
+from diptych.job import Job, Tick, retold, together
 from diptych.remotes import mlflow_evidence as evidence
 from diptych.remotes.manifest import Manifest
 from diptych.remotes.mlflow_artifacts import Artifacts
@@ -59,6 +59,8 @@ class Making:
         self._part = part
         self._key = f"mlflow {plan.address} {manifest.digest}"
         self._fresh = False
+        self._told: dict[str, object] | None = None
+        """What the server has told of the experiment."""
 
     @property
     def artifacts(self) -> Artifacts:
@@ -70,12 +72,16 @@ class Making:
         """What a model version is made from."""
         return f"models:/{self.made.model}" if self.made.model else f"runs:/{self.made.run}/{_FOLDER}"
 
+    def ask(self) -> Job[None]:
+        """Ask what a push must know of the server, which may be done beside other questions; it changes nothing."""
+        yield from together(self._server.about(), self._look())
+
     def run(self) -> Job[None]:
-        """Do it. Raises `Conflict` where a file is no longer what was hashed; what was made is removed then."""
+        """Do it, after `ask`. Raises `Conflict` where a file is no longer what was hashed; what was made goes then."""
         yield from self._begin()
         try:
             # a server is slow in answering, not in taking files: what is small goes while the large is on its way
-            yield from beside(self._send(), retold(self._tell(), self._at_end))
+            yield from together(self._send(), retold(self._tell(), self._at_end))
         except Conflict:
             yield from self.abandon()
             raise
@@ -127,21 +133,27 @@ class Making:
             model, uri = yield from self._make_model(new)
         self._note(replace(self.made, model=model, uri=uri if model else f"{uri.rstrip('/')}/{_FOLDER}"))
 
+    def _look(self) -> Job[None]:
+        query = {"experiment_name": self._experiment}
+        self._told = yield from self._server.find("mlflow/experiments/get-by-name", "finding the experiment", query)
+
+    def _found(self) -> str | None:
+        if text(self._told, "experiment", "lifecycle_stage") == "deleted":
+            raise Conflict(
+                f"{self._server.wire.host}: its experiment {self._experiment} was deleted",
+                "Restore it there, or name another one in the settings of the remote.",
+            )
+        return text(self._told, "experiment", "experiment_id") or None
+
     def _find_experiment(self) -> Job[str]:
-        what, path, name = "finding the experiment", "mlflow/experiments/get-by-name", self._experiment
-
         def known() -> Job[str | None]:
-            told = yield from self._server.find(path, what, {"experiment_name": name})
-            if told is not None and text(told, "experiment", "lifecycle_stage") == "deleted":
-                raise Conflict(
-                    f"{self._server.wire.host}: its experiment {name} was deleted",
-                    "Restore it there, or name another one in the settings of the remote.",
-                )
-            return (text(told, "experiment", "experiment_id") or None) if told is not None else None
+            yield from self._look()
+            return self._found()
 
-        found = yield from known()
+        found = self._found()
         if found is None:
-            made = yield from self._server.create("mlflow/experiments/create", what, {"name": name}, known)
+            what, content = "making the experiment", {"name": self._experiment}
+            made = yield from self._server.create("mlflow/experiments/create", what, content, known)
             found = made if isinstance(made, str) else text(made, "experiment_id")
         return self._plain(found)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from diptych.display import listing, visible
 from diptych.domain.shipping import Delivered, Ref
 from diptych.errors import Conflict, Damaged, NotFound, Refused
-from diptych.job import Job
+from diptych.job import Job, together
 from diptych.remotes.manifest import Manifest, read_manifest
 from diptych.remotes.mlflow_artifacts import Artifacts
 from diptych.remotes.mlflow_evidence import DIGEST_TAG, MANIFEST, MODEL_FILE
@@ -42,6 +42,8 @@ class Registered:
     def __init__(self, server: Server, name: str) -> None:
         self.server = server
         self.name = name
+        self._named = False
+        """Whether there was a model of that name when it was last asked for."""
 
     def versions(self, manifest: str = "") -> Job[list[Shown]]:
         """All versions, or those with a manifest of that digest; the newest first."""
@@ -61,8 +63,16 @@ class Registered:
     def aliases(self) -> Job[dict[str, str]]:
         """The version that each alias shows."""
         told = yield from self.server.find("mlflow/registered-models/get", "asking for aliases", {"name": self.name})
+        self._named = told is not None
         pairs = rows(told, "registered_model", "aliases")
         return {text(pair, "alias"): text(pair, "version") for pair in pairs if text(pair, "alias")}
+
+    def standing(self, manifest: str, alias: str) -> Job[tuple[str, str]]:
+        """The newest version with a manifest of that digest, and what an alias shows; empty where there is none."""
+        if not alias:
+            return (yield from self._newest(manifest)) or "", ""
+        found, aliases = yield from together(self._newest(manifest), self.aliases())
+        return found or "", aliases.get(alias, "")
 
     def number(self, ref: str) -> Job[str]:
         """The number of the version that `ref` names. Raises `NotFound` naming what there is."""
@@ -138,20 +148,25 @@ class Registered:
     def expect(self, alias: str, numbers: Collection[str]) -> Job[str]:
         """What `alias` shows. Raises `Conflict` where it is none of `numbers`."""
         now = (yield from self.aliases()).get(alias, "")
+        self.require(alias, now, numbers)
+        return now
+
+    def require(self, alias: str, now: str, numbers: Collection[str]) -> None:
+        """Raises `Conflict` where an alias, which shows `now`, should show one of `numbers`."""
         if now not in numbers:
             raise Conflict(
                 f"{alias} of {self.name} at {self.server.wire.host}: shows another version than it did when the push "
                 "was planned",
                 "Look at the plan again.",
             )
-        return now
 
     def register(self, source: str, run: str, model: str, told: list[dict[str, str]], about: str) -> Job[str]:
         """Add a version, and the model where it is new; the number of the version. From here on others see it."""
         digest = next(tag["value"] for tag in told if tag["key"] == DIGEST_TAG)
-        yield from self.server.create(
-            "mlflow/registered-models/create", "naming the model", {"name": self.name}, self._exists
-        )
+        if not self._named:
+            yield from self.server.create(
+                "mlflow/registered-models/create", "naming the model", {"name": self.name}, self._exists
+            )
         content = {"name": self.name, "source": source, "run_id": run, "tags": told, "description": about}
         if model:
             content["model_id"] = model

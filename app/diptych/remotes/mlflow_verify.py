@@ -6,30 +6,41 @@ The others are read back and hashed, since MLflow knows no digests; small ones a
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 
 from diptych.display import size
 from diptych.domain.shipping import Delivered, Receipt, Standing, Verified
 from diptych.errors import Damaged, NotFound
-from diptych.job import Job, Tick
+from diptych.job import Job, Tick, together
 from diptych.remotes.arriving import Checksum
+from diptych.remotes.manifest import Manifest
 from diptych.remotes.mlflow_artifacts import Artifacts
+from diptych.remotes.mlflow_evidence import MANIFEST
 from diptych.remotes.mlflow_registry import Registered, extra
 
 SMALL = 1 << 20
 UNKNOWN = "-"
 
 
-def fingerprints(artifacts: Artifacts, files: tuple[Delivered, ...]) -> Job[str]:
-    """What the server says of each file that is too large to be read back every time, in the order of the files."""
-    found = []
-    cheap = not (yield from artifacts.elsewhere())
-    for file in files:
-        told = ""
-        if cheap and file.bytes > SMALL:
-            told = yield from artifacts.fingerprint(file.name, f"verifying {file.name}")
-        found.append(UNKNOWN if not told or " " in told else told)
-    return " ".join(found)
+def arrived(artifacts: Artifacts, manifest: Manifest, place: object) -> Job[str]:
+    """Look at what was sent, by its sizes and the list of files; what the server tells of large files.
+
+    Those are its fingerprints of files that are too large to be read back every time, in the order of the files.
+    Raises `Damaged` where something is not there as it was sent.
+    """
+
+    def told() -> Job[str]:
+        content = yield from artifacts.small(MANIFEST, "reading the manifest")
+        if hashlib.sha256(content).hexdigest() != manifest.digest:
+            raise Damaged(f"{MANIFEST}: is not at {place} as it was sent", "Push again.")
+        return (yield from _fingerprints(artifacts, manifest.files))
+
+    sizes, etags = yield from together(artifacts.list("verifying files"), told())
+    for file in manifest.files:
+        if sizes.get(file.name) != file.bytes:
+            raise Damaged(f"{file.name}: is not at {place} as it was sent", "Push again.")
+    return etags
 
 
 def verify(registered: Registered, receipt: Receipt, whole: bool) -> Job[Verified]:
@@ -89,3 +100,14 @@ def _read_back(artifacts: Artifacts, file: Delivered, done: int, total: int) -> 
         return Standing.DIFFERS, "is longer than its size says"
     same = take.hexdigest() == file.sha256
     return (Standing.SAME, "read back, same digest") if same else (Standing.DIFFERS, "read back, another digest")
+
+
+def _fingerprints(artifacts: Artifacts, files: tuple[Delivered, ...]) -> Job[str]:
+    found = []
+    cheap = not (yield from artifacts.elsewhere())
+    for file in files:
+        told = ""
+        if cheap and file.bytes > SMALL:
+            told = yield from artifacts.fingerprint(file.name, f"verifying {file.name}")
+        found.append(UNKNOWN if not told or " " in told else told)
+    return " ".join(found)

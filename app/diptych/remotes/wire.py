@@ -184,6 +184,7 @@ class Wire:
         begun = moved = self._moved
         checked = time.monotonic()
         try:
+            yield Tick(call.what, 0, 0, "bytes")  # so that what is done by turns with this is begun before waiting
             while not task.done():
                 running = {one for one in self._tasks if not one.done()}
                 self._loop.run_until_complete(
