@@ -46,9 +46,17 @@ class MLflow:
     keeps_content_once = False
 
     def __init__(
-        self, folder: Path, users: bool = True, store: str = "", settings: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        users: bool = True,
+        store: str = "",
+        settings: Mapping[str, str] | None = None,
+        workers: int = 1,
     ) -> None:
-        """`store` is where it keeps files if not in the folder, and `settings` what it needs to know for that."""
+        """`store` is where it keeps files if not in the folder, and `settings` what it needs to know for that.
+
+        `workers` are the processes that answer; MLflow itself begins four.
+        """
         assert PROGRAM.exists(), "the MLflow server is missing: packaging/test makes an environment for it"
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -60,7 +68,7 @@ class MLflow:
             "--artifacts-destination",
             store or str(folder / "art"),
         ]
-        options += ["--serve-artifacts", "--workers", "1", "--host", "127.0.0.1", "--port", str(self.port)]
+        options += ["--serve-artifacts", "--workers", str(workers), "--host", "127.0.0.1", "--port", str(self.port)]
         known = os.environ | {
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
@@ -81,7 +89,7 @@ class MLflow:
             command, stdout=self._log, stderr=self._log, env=known, cwd=folder, start_new_session=True
         )
         try:
-            await_ready(self._answers, "the MLflow server", 120)
+            await_ready(lambda: self._answers(workers), "the MLflow server", 120)
             if users:
                 for name, password in ((USER, PASSWORD), (READER, READERS_PASSWORD)):
                     self.ask("POST", "mlflow/users/create", {"username": name, "password": password})
@@ -150,8 +158,11 @@ class MLflow:
                     "update users set password_hash = ? where username = ?", (f"pbkdf2:sha256:1$salt${digest}", name)
                 )
 
-    def _answers(self) -> bool:
-        assert self._process.poll() is None, (self.folder / "server.log").read_text()
+    def _answers(self, workers: int) -> bool:
+        log = (self.folder / "server.log").read_text()
+        assert self._process.poll() is None, log
+        if log.count("Application startup complete") < workers:
+            return False
         connection = HTTPConnection("127.0.0.1", self.port, timeout=2)
         try:
             connection.request("GET", "/version")
