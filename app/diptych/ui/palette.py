@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QDialog, QLineEdit, QListWidget, QListWidgetItem, 
 from diptych.display import visible
 from diptych.ui.actions import Bound
 from diptych.ui.context import Context
+from diptych.ui.models.partners import called
 from diptych.ui.tokens import Space
 from diptych.ui.widgets.picker import Choice, ChoiceDelegate
 
@@ -64,7 +65,7 @@ class CommandPalette(QDialog):
         for _, action in sorted((pair for pair in ranked if pair[0] < _NO), key=lambda pair: pair[0]):
             self._add(_titled(action), action.shortcut().toString(), action)
         if text.strip():
-            for version in self._context.workbench.page(text, limit=_VERSIONS):
+            for version in called(self._context.workbench, text, _VERSIONS):
                 self._add(f"Open {visible(version.name)}", version.short_id, version.key)
         if not self.list.count():
             self._add("No action and no version is called so", "", None)

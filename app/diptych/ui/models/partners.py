@@ -12,6 +12,8 @@ from diptych.job import Job, Tick
 from diptych.ui.models.summary import direction
 from diptych.workbench import Workbench
 
+_LOOKED_AT = 60
+"""Of what a query finds, so many are looked at for names that begin with it."""
 SIBLINGS = 2000
 """Checkpoints of one run looked at for the best one."""
 
@@ -50,6 +52,20 @@ def partners(workbench: Workbench, version: Version, last: int | None = None) ->
         if partner.version.key != version.key:
             once.setdefault(partner.version.key, partner)
     return list(once.values())
+
+
+def called(workbench: Workbench, text: str, limit: int) -> list[Version]:
+    """What someone means who types `text`: what has it as its name, what begins with it, what else the query finds.
+
+    A query finds words anywhere, as the base's name in every fine-tune of it.
+    """
+    text = text.strip()
+    found = workbench.page(text, limit=max(limit, _LOOKED_AT))
+    if not text:
+        return found[:limit]
+    begins = [version for version in found if version.name.casefold().startswith(text.casefold())]
+    named = workbench.page(f"name={quoted(text)}", limit=limit)
+    return list({version.key: version for version in (*named, *begins, *found)}.values())[:limit]
 
 
 def parent(workbench: Workbench, version: Version) -> Version | None:

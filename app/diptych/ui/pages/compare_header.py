@@ -12,7 +12,7 @@ from diptych.domain.version import Version
 from diptych.job import Job, Tick
 from diptych.ui.context import Alert, Context
 from diptych.ui.icons import icon
-from diptych.ui.models.partners import Partner, partners, quoted
+from diptych.ui.models.partners import Partner, called, partners, quoted
 from diptych.ui.runner import Running
 from diptych.ui.tokens import RAIL_ICON, Space
 from diptych.ui.widgets.label import Elided, hairline, label
@@ -173,7 +173,7 @@ def choices(workbench: Workbench, text: str, beside: Version | None) -> Job[list
         return (yield from _elsewhere(workbench, text.strip()))
     if path is not None:
         return [Choice(display.path(path), "folder or file", path)] if path.exists() else []
-    for version in workbench.page(text.strip(), limit=_CHOICES):
+    for version in called(workbench, text, _CHOICES):
         note = " · ".join(part for part in (version.short_id, display.ago(version.created or 0)) if part)
         found.append(Choice(version.name, note, version))
     return found
