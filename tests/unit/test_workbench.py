@@ -137,6 +137,20 @@ def test_a_swap_computes_nothing_again_and_says_what_a_new_comparison_would(
     assert (norm.left, norm.right) == (fresh.left, fresh.right)
 
 
+def test_a_swap_says_of_curves_and_answers_what_a_new_comparison_would(workbench: Workbench) -> None:
+    finish(workbench.scan([workbench.sample_library()]))
+    pair = ("base-pretrain/checkpoint-400", "base-pretrain/checkpoint-600")
+    comparison = workbench.compare(*pair)
+    settled(comparison)
+    kept, fresh = comparison.swapped().sheets(), settled(workbench.compare(*reversed(pair)))
+    for key in ("curves", "outputs"):
+        assert [clause.text for clause in kept[key].clauses] == [clause.text for clause in fresh[key].clauses], key
+        told = {row.key: (row.change, row.values.get("flip")) for row in fresh[key].rows}
+        assert {row.key: (row.change, row.values.get("flip")) for row in kept[key].rows} == told
+    words = [clause.text for clause in kept["outputs"].clauses]
+    assert [text.split()[:2] for text in words] == [["B", "breaks"], ["B", "fixes"]]
+
+
 def test_a_sheet_turned_twice_is_itself(workbench: Workbench, pair: tuple[Path, Path]) -> None:
     for key, sheet in settled(workbench.compare(*pair)).items():
         again = turned(turned(sheet))

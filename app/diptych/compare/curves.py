@@ -47,7 +47,7 @@ class Curves:
         yield Tick("Comparing curves", len(names), len(names), "curves")
         notes = [f"no curve of {side} is known" for side, mine in (("A", ours), ("B", theirs)) if not mine and names]
         return Sheet(
-            self.key, self.title, self.key, tuple(rows), _COLUMNS, tuple(charts), clauses=tuple(_clauses(rows)),
+            self.key, self.title, self.key, tuple(rows), _COLUMNS, tuple(charts), clauses=tuple(ends(rows)),
             notes=tuple(notes),
         )  # fmt: skip
 
@@ -166,7 +166,8 @@ def _chart(name: str, pair: tuple[Series | None, Series | None], tokens: Sequenc
     return Chart(name, display.visible(name), "step", tuple(lines), note)
 
 
-def _clauses(rows: list[Row]) -> list[Clause]:
+def ends(rows: Iterable[Row]) -> list[Clause]:
+    """Where the losses end on either side."""
     found = []
     for row in rows:
         if row.key in ("loss", "eval_loss") and row.status is Status.DIFFERS and row.left and row.right:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from diptych import display
 from diptych.compare.words import changed_share
@@ -124,7 +124,7 @@ class _Collected:
         if any(row.values["changed_words"] is None for row in self._rows):
             told.append(f"changed words are counted for the first {_MEASURED:,} pairs")
         return Sheet(
-            "outputs", "Outputs", "outputs", tuple(rows), _COLUMNS, clauses=tuple(_clauses(self._rows)),
+            "outputs", "Outputs", "outputs", tuple(rows), _COLUMNS, clauses=tuple(flips(self._rows)),
             notes=(*told, *map(display.visible, faults)),
         )  # fmt: skip
 
@@ -252,8 +252,16 @@ def _flip(left: Sample, right: Sample) -> str:
     return ""
 
 
-def _clauses(rows: list[Row]) -> Iterator[Clause]:
-    for flip, words in (("A right, B wrong", "B breaks"), ("A wrong, B right", "B fixes")):
+def turned_flip(flip: str) -> str:
+    """Who was right, seen from the other side."""
+    sides = next((sides for sides, words in FLIPS.items() if words == flip), None)
+    return FLIPS[sides[1], sides[0]] if sides is not None else flip
+
+
+def flips(rows: Iterable[Row]) -> Iterator[Clause]:
+    """How many answers B breaks, and how many it fixes."""
+    rows = list(rows)
+    for flip, words in ((FLIPS[True, False], "B breaks"), (FLIPS[False, True], "B fixes")):
         found = [row for row in rows if row.values["flip"] == flip]
         if found:
             text = f"{words} {display.plural(len(found), 'answer')}"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from diptych.compare import folding, measured
+from diptych.compare import curves, folding, measured, outputs
 from diptych.domain.evidence import Plain
 from diptych.domain.sheet import Chart, Clause, Grid, GridCell, Row, Sheet, Status
 
@@ -13,6 +14,9 @@ _MIRRORED = {Status.LEFT_ONLY: Status.RIGHT_ONLY, Status.RIGHT_ONLY: Status.LEFT
 _SIDES = re.compile(r"\b[AB]\b")
 _SIGNS = str.maketrans("+−×÷▲▼", "−+÷×▼▲")
 _SUFFIXES = (("_left", "_right"), ("_a", "_b"))
+
+_TOLD: Mapping[str, Callable[[Iterable[Row]], Iterable[Clause]]] = {"curves": curves.ends, "outputs": outputs.flips}
+"""Facets whose clauses are written anew from the rows, since their words tell A before B, or what B did to A."""
 
 
 def turned(sheet: Sheet) -> Sheet:
@@ -23,7 +27,7 @@ def turned(sheet: Sheet) -> Sheet:
         rows=rows,
         charts=tuple(_chart(chart) for chart in sheet.charts),
         grid=None if sheet.grid is None else _grid(sheet.grid, {row.key: row for row in rows}),
-        clauses=tuple(_clause(clause) for clause in sheet.clauses),
+        clauses=tuple(told(rows) if (told := _TOLD.get(sheet.key)) else map(_clause, sheet.clauses)),
         notes=tuple(_text(note) for note in sheet.notes),
     )
 
@@ -33,6 +37,8 @@ def _row(row: Row, facet: str) -> Row:
     change = row.change.translate(_SIGNS)
     if facet == "weights" and "nonfinite_left" in values and row.change:
         change = measured.change(values)
+    elif facet == "outputs":
+        change = outputs.turned_flip(row.change)
     magnitude = row.magnitude if row.magnitude is None or facet == "weights" else -row.magnitude
     return replace(
         row,
@@ -50,7 +56,7 @@ def _row(row: Row, facet: str) -> Row:
 def _values(row: Row) -> dict[str, Plain]:
     values: dict[str, Plain] = {}
     for key, value in row.values.items():
-        values[_other(key)] = _text(value) if key == "flip" and isinstance(value, str) else value
+        values[_other(key)] = outputs.turned_flip(value) if key == "flip" and isinstance(value, str) else value
     moved, length = row.values.get("norm_change"), row.values.get("norm_right")
     if isinstance(moved, float) and isinstance(length, float):
         values["relative_change"] = moved / length if length else 0.0 if moved == 0 else float("inf")
@@ -107,9 +113,7 @@ def _length(rows: dict[str, Row], keys: tuple[str, ...], name: str) -> float | N
 
 
 def _clause(clause: Clause) -> Clause:
-    return replace(
-        clause, text=_text(clause.text).translate(_SIGNS) if clause.facet == "curves" else _text(clause.text)
-    )
+    return replace(clause, text=_text(clause.text))
 
 
 def _text(text: str) -> str:
