@@ -241,6 +241,11 @@ def test_another_version_is_picked_by_typing(page: ComparePage, qtbot: QtBot) ->
     assert picker.isVisible()
     near = [picker.list.item(at).text() for at in range(picker.list.count())]
     assert any("Previous checkpoint" in text for text in near)
+    picker.field.setText("nothing of that name")
+    qtbot.waitUntil(lambda: picker.list.item(0).text() == "No version is called so")
+    qtbot.keyClick(picker.field, Key.Key_Return)
+    assert picker.isVisible()
+    picker.field.clear()
     qtbot.keyClicks(picker.field, "checkpoint-100")
     qtbot.waitUntil(lambda: "checkpoint-100" in picker.list.item(0).text())
     wanted = picker.list.item(0).text().split()[0]

@@ -62,7 +62,7 @@ def style_sheet(p: Palette, scale: float = 1.0) -> str:
     QLineEdit[problem="true"] {{ border: 1px solid {p.danger}; }}
     QComboBox::drop-down {{ border: none; width: {px(Space.XL)}; }}
     QComboBox::down-arrow {{ image: url("{signs}/down-{ink}.svg"); width: {px(14)}; height: {px(14)}; }}
-    QDialog[role="floating"] {{ border: 1px solid {p.hairline}; }}
+    QDialog[role="floating"], QFrame[role="floating"] {{ border: 1px solid {p.hairline}; }}
     QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
 
     QTextEdit[role="passage"], QTextEdit[role="muted-passage"] {{ background: transparent; border: none;

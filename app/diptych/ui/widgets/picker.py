@@ -47,6 +47,7 @@ class Picker(QFrame):
     def __init__(self, theme: Theme, prompt: str, parent: QWidget) -> None:
         super().__init__(parent, Qt.WindowType.Popup)
         self.setObjectName("picker")
+        self.setProperty("role", "floating")
         self.setAccessibleName(prompt)
         self._theme = theme
         self.field = QLineEdit()
@@ -87,7 +88,13 @@ class Picker(QFrame):
             item = QListWidgetItem(f"{text}  {visible(choice.note)}" if choice.note else text)
             item.setData(Qt.ItemDataRole.UserRole, choice)
             self.list.addItem(item)
-        self.list.setCurrentRow(0)
+        if choices:
+            self.list.setCurrentRow(0)
+        else:
+            nothing = QListWidgetItem("No version is called so")
+            nothing.setFlags(Qt.ItemFlag.NoItemFlags)
+            nothing.setData(Qt.ItemDataRole.UserRole, Choice(nothing.text(), "", None))
+            self.list.addItem(nothing)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
