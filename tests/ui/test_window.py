@@ -326,6 +326,22 @@ def test_an_inspector_opened_later_shows_what_is_under_the_cursor(
     assert any("sft" in one.toPlainText() or "lora" in one.toPlainText() for one in window.findChildren(Passage))
 
 
+def test_the_inspector_opens_where_there_is_room_and_rows_it_can_tell_of(
+    open_window: OpenWindow, qtbot: QtBot, models: Path
+) -> None:
+    window = open_window()
+    window.resize(1600, 900)
+    assert isinstance(window.stack.currentWidget(), WelcomePage)
+    assert "inspector" not in vars(window)
+    finish(window.context.workbench.scan([models]))
+    for page, shown in (("library", True), ("settings", False), ("compare", True), ("activity", False)):
+        window.show_page(page)
+        assert window.inspector.isVisible() == shown, page
+    window.toggle_inspector()
+    window.show_page("settings")
+    assert window.inspector.isVisible()  # opened by hand, it stays
+
+
 def test_the_next_start_takes_up_where_the_last_ended(open_window: OpenWindow, qtbot: QtBot, models: Path) -> None:
     first = open_window()
     finish(first.context.workbench.scan([models]))

@@ -34,8 +34,6 @@ BOUND_AFTER_MS = 50
 BOUND_AT_LATEST_MS = 250
 """Counted from when the window is shown, whatever its page has found."""
 _MENUS = ("&File", "&Edit", "&View", "&Go", "&Help")
-WIDE_ENOUGH_TO_INSPECT = 1500
-"""From this width on the inspector is open unless it was closed by hand."""
 _Layout = TypeVar("_Layout", bound=QBoxLayout)
 
 
@@ -83,10 +81,9 @@ class MainWindow(QMainWindow):
         central = QWidget(self)
         self.setCentralWidget(central)
         column = _without_margins(QVBoxLayout(central))
-        row = _without_margins(QHBoxLayout())
+        self._row = row = _without_margins(QHBoxLayout())
         column.addLayout(row, 1)
         self._middle = middle = _without_margins(QVBoxLayout())
-        self._row = row
         self.rail = Rail(central)
         for key, title, symbol, keys in (
             ("library", "Library", "library", "Ctrl+1"),
@@ -203,6 +200,7 @@ class MainWindow(QMainWindow):
         self.stack.setCurrentWidget(page)
         self.rail.select("library" if key in ("welcome", "version", "timelapse") else key)
         self.context.inspected.emit(None)
+        self._open_inspector()
         page.entered()
 
     def go_back(self) -> None:
@@ -302,6 +300,12 @@ class MainWindow(QMainWindow):
         self._inspect_by_hand = self.inspector.isHidden()
         self.inspector.setVisible(self._inspect_by_hand)
 
+    def _open_inspector(self) -> None:
+        page = self.stack.currentWidget()
+        wanted = isinstance(page, Page) and page.inspects(self.width())
+        if self._inspect_by_hand is None and (wanted or "inspector" in vars(self)):
+            self.inspector.setVisible(wanted)
+
     def _here(self) -> list[Bound]:
         page = self.stack.currentWidget()
         local = self._bound.get(page.key, []) if isinstance(page, Page) else []
@@ -321,11 +325,8 @@ class MainWindow(QMainWindow):
             self._bind_at.start(BOUND_AFTER_MS)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        width = event.size().width()
-        self.rail.set_narrow(width < NARROW_RAIL)
-        wide = width >= WIDE_ENOUGH_TO_INSPECT
-        if self._inspect_by_hand is None and (wide or "inspector" in vars(self)):
-            self.inspector.setVisible(wide)
+        self.rail.set_narrow(event.size().width() < NARROW_RAIL)
+        self._open_inspector()
         super().resizeEvent(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:

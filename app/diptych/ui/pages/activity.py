@@ -85,6 +85,9 @@ class ActivityPage(Page):
         self._list.addStretch(1)
         context.runner.changed.connect(self.update_rows)
 
+    def inspects(self, width: int) -> bool:
+        return False  # there are no rows to tell of
+
     def entered(self) -> None:
         self._scroll.setFocus()
         self.update_rows()  # jobs that ran before the page was made

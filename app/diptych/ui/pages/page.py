@@ -11,6 +11,9 @@ from diptych.ui.actions import Action
 from diptych.ui.context import Context
 from diptych.ui.widgets.reading import go_on
 
+WIDE_ENOUGH_TO_INSPECT = 1500
+"""From this width on the inspector is open unless it was closed by hand."""
+
 
 class Page(QWidget):
     """A page of the rail. It reads what it shows from the workbench and says what it wants through the context."""
@@ -33,6 +36,10 @@ class Page(QWidget):
     def focusNextPrevChild(self, forward: bool) -> bool:
         """Tab goes on as one reads; much is made only when there is something to show, in whatever order that is."""
         return go_on(self, forward) or super().focusNextPrevChild(forward)
+
+    def inspects(self, width: int) -> bool:
+        """Whether the inspector opens by itself beside the page in a window of this width."""
+        return width >= WIDE_ENOUGH_TO_INSPECT
 
     def bound(self) -> None:
         """The actions of the page have their keys from now on."""

@@ -67,6 +67,9 @@ class SettingsPage(Page):
         self._about()
         self._column.addStretch(1)
 
+    def inspects(self, width: int) -> bool:
+        return False  # there are no rows to tell of
+
     def entered(self) -> None:
         self._scroll.setFocus()
         self._fill_folders()

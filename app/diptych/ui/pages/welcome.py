@@ -81,6 +81,9 @@ class WelcomePage(Page):
         outer.addStretch(3)
         self._add = add
 
+    def inspects(self, width: int) -> bool:
+        return False  # there are no rows to tell of
+
     def entered(self) -> None:
         self._add.setFocus()
 
