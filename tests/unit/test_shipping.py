@@ -322,11 +322,12 @@ def test_several_targets_share_one_pass_over_the_files(workbench: Workbench, ver
 
 def test_the_newest_target_of_a_model_is_remembered(workbench: Workbench, version: Version) -> None:
     shelf = Shelf()
-    assert pushing.one_click(workbench.catalog, version) is None
+    assert workbench.one_click(version) is None
     wishes = Wishes(reference="main", tag="v1", message="first")
     (targeted,) = finish(pushing.plan(workbench.catalog, shelf.open, version, [("team", wishes)], Choice()))
     finish(pushing.push(workbench.catalog, shelf.open, targeted))
-    assert pushing.one_click(workbench.catalog, version) == ("team", Wishes(reference="main"))
+    workbench.add_remote("team", str(targeted.plan.address))
+    assert workbench.one_click(version) == ("team", Wishes(reference="main"))
 
 
 def test_a_pull_never_writes_into_what_is_there(tmp_path: Path) -> None:

@@ -144,6 +144,18 @@ class Shipments:
             connection.execute("DELETE FROM push WHERE key = ?", (push,))
         return kept
 
+    def rename(self, remote: str, name: str, address: str) -> None:
+        """What went to a remote at `address`, or is on its way there, is known under its new name."""
+        with self._connections.writing() as connection:
+            # the same push that was begun under the new name before is the one that can be gone on with
+            connection.execute(
+                "UPDATE OR IGNORE push SET remote = ? WHERE remote = ? AND address = ?", (name, remote, address)
+            )
+            connection.execute(
+                "UPDATE receipt SET remote = ? WHERE remote = ? AND json_extract(document, '$.address') = ?",
+                (name, remote, address),
+            )
+
     def receipts(self, version_id: str = "", limit: int = 1000) -> tuple[Kept, ...]:
         """The receipts of one version, or all, the newest first."""
         with self._connections.reading() as connection:

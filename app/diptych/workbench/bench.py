@@ -243,8 +243,10 @@ class Workbench:
         return self._remotes.change(name, options)
 
     def rename_remote(self, old: str, new: str) -> Job[None]:
-        """Give a registry another name; its login goes with it."""
-        return self._remotes.rename(old, new)
+        """Give a registry another name; its login goes with it, and what was delivered there."""
+        address = str(self._remotes.named(old).address)
+        yield from self._remotes.rename(old, new)
+        self.catalog.shipments.rename(old, new, address)
 
     def forget_remote(self, name: str, leave_login: bool = False) -> Job[None]:
         """Forget a registry and its login; the latter can be left in a keyring that does not answer."""
@@ -321,7 +323,7 @@ class Workbench:
         """Where the newest push of the same model went, and how; None if there was none."""
         from diptych.workbench import pushing
 
-        return pushing.one_click(self.catalog, version)
+        return pushing.one_click(self.catalog, self._remotes.known_as, version)
 
     def refs(self, remote: str) -> Job[tuple[Ref, ...]]:
         """The names under which a remote shows versions."""
@@ -336,10 +338,10 @@ class Workbench:
         return pushing.pull(self.remote_for, remote, ref, folder)
 
     def verify(self, receipt: Receipt, remote: str = "") -> Job[Verified]:
-        """Look whether a delivery is still as its receipt says."""
+        """Look whether a delivery is still as its receipt says; `remote` is the name of where it went."""
         from diptych.workbench import pushing
 
-        return pushing.verify(self.remote_for, receipt, remote)
+        return pushing.verify(self.remote_for, receipt, self._remotes.known_as(remote, receipt.address))
 
     def card(self, version: Version) -> Job[Card]:
         """The model card of a version, generated around what people have written."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from diptych import display
 from diptych.catalog import Catalog
+from diptych.domain.address import Address
 from diptych.domain.evidence import Evidence
 from diptych.domain.shipping import (
     Abandoning,
@@ -129,9 +130,9 @@ def _abandon(remote: Remote, plan: Plan, journal: Journal) -> Job[None]:
         yield from remote.abandon(plan, journal)
 
 
-def verify(open_remote: Opener, receipt: Receipt, remote: str = "") -> Job[Verified]:
+def verify(open_remote: Opener, receipt: Receipt, remote: str) -> Job[Verified]:
     """Look whether a delivery is still as its receipt says."""
-    return (yield from _with(open_remote, remote or str(receipt.address), lambda opened: opened.verify(receipt)))
+    return (yield from _with(open_remote, remote, lambda opened: opened.verify(receipt)))
 
 
 def refs(open_remote: Opener, remote: str) -> Job[tuple[Ref, ...]]:
@@ -148,12 +149,12 @@ def pull(open_remote: Opener, remote: str, ref: str, folder: Path) -> Job[tuple[
     return (yield from _with(open_remote, remote, lambda opened: opened.pull(ref, folder)))
 
 
-def one_click(catalog: Catalog, version: Version) -> tuple[str, Wishes] | None:
+def one_click(catalog: Catalog, known_as: Callable[[str, Address], str], version: Version) -> tuple[str, Wishes] | None:
     """Where the newest push of the same model went, and how; a tag of that version is not asked for again."""
     kept = catalog.shipments.last_of(version.model)
     if kept is None:
         return None
-    return kept.remote, replace(kept.wishes, tag="", message="")
+    return known_as(kept.remote, kept.receipt.address), replace(kept.wishes, tag="", message="")
 
 
 def _noted(targeted: Targeted) -> str:

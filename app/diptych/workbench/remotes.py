@@ -98,6 +98,14 @@ class Remotes:
             _number(entry.get("tested")),
         )
 
+    def known_as(self, name: str, address: Address) -> str:
+        """What opens the registry at an address: `name` where it is called so, else its name of today, or the address.
+
+        A name may have been forgotten since it was noted, or mean another registry by now.
+        """
+        names = [remote.name for remote in self.all() if remote.address == address]
+        return name if name in names else next(iter(names), str(address))
+
     def add(self, name: str, address: str, options: Mapping[str, str]) -> NamedRemote:
         """Remember a registry; nothing is asked of it yet. `Refused` for an option that makes no sense."""
         self._require_free(name)
