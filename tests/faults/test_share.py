@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from diptych.domain.shipping import Fate, Parcel, Standing
+from diptych.domain.shipping import Fate, Parcel, Phase, Standing, Voyage
 from diptych.domain.version import Role
 from diptych.errors import Conflict, Damaged, DiptychError, NoSpace, NotFound, Offline, Refused
 from diptych.job import finish
@@ -137,6 +137,56 @@ def test_another_version_that_took_the_name_meanwhile_is_kept(setting: Setting) 
     with pytest.raises(Conflict, match="another version"):
         finish(setting.remote().push(plan, setting.notes))
     assert (root(setting) / "v1" / "model.safetensors").read_bytes() == b"theirs"
+
+
+def test_a_plan_tells_what_lies_there_and_not_what_its_list_says(setting: Setting) -> None:
+    setting.push()
+    folder = root(setting) / "v1"
+    (folder / "config.json").write_bytes(b"edited there")
+    (folder / WEIGHTS).unlink()
+    (folder / "notes").mkdir()
+    (folder / "notes" / "mine.txt").write_text("mine")
+    plan = setting.plan()
+    fates = {file.name: (file.fate, file.reason) for file in plan.files if file.fate is not Fate.UNCHANGED}
+    assert fates["config.json"] == (Fate.REPLACE, "another config.json of 12 B")
+    assert fates[WEIGHTS] == (Fate.NEW, "")
+    assert [(caution.key, caution.files) for caution in plan.cautions if caution.key == "removed"] == [
+        ("removed", ("notes/mine.txt",))
+    ]
+    finish(setting.remote().push(plan, setting.notes))
+    assert setting.plan().done
+    assert set(contents(folder)) == {*setting.files, "diptych.json"}
+
+
+@pytest.mark.parametrize("moment", ["before", "while it is copied"])
+def test_a_file_that_somebody_adds_after_the_plan_is_kept(setting: Setting, moment: str) -> None:
+    setting.push()
+    later = shipment(setting.folder / "later", {**setting.files, "config.json": b"{}"})
+    plan = finish(setting.remote().plan(later, setting.wishes))
+    mine = root(setting) / "v1" / "mine.txt"
+    job = setting.remote().push(plan, setting.notes)
+    if moment != "before":
+        assert any(isinstance(tick.partial, Voyage) and tick.partial.phase is Phase.COMMIT for tick in job)
+    mine.write_text("mine")
+    with pytest.raises(Conflict, match="other files"):
+        finish(job)
+    assert mine.read_text() == "mine"
+    assert [ref.name for ref in finish(setting.remote().refs())] == ["v1"]
+    plan = finish(setting.remote().plan(later, setting.wishes))
+    assert not plan.harmless
+    finish(setting.remote().push(plan, setting.notes))
+    assert listed(root(setting)) == ["v1"]
+
+
+def test_what_lies_beside_a_version_that_is_there_stays(setting: Setting) -> None:
+    setting.push()
+    mine = root(setting) / "v1" / "mine.txt"
+    mine.write_text("mine")
+    plan = setting.plan()
+    assert plan.done
+    assert not [caution for caution in plan.cautions if caution.key == "removed"]
+    finish(setting.remote().push(plan, setting.notes))
+    assert mine.read_text() == "mine"
 
 
 @pytest.mark.parametrize("atomic", [True, False])

@@ -73,7 +73,7 @@ class Folder:
             raise Refused(f"{MANIFEST}: a file of the version has the name that the folder needs", "Rename it.")
         with self._shelf.connected():
             yield Tick("Looking at the folder")
-            there = self._shelf.manifest(name)
+            there = self._shelf.lying(name)
             if there is None and os.path.lexists(self._root / name):
                 raise Conflict(
                     f"{display.path(self._root / name)}: is there, and is no version", "Push under another name."
@@ -82,7 +82,7 @@ class Folder:
             missing = {parcel.sha256 for parcel in shipment.parcels} - held.keys()
             full = lack_of_room(self._root, shipment, held)
             notes = {"shown": there.digest if there is not None else "", "device": self._shelf.device()}
-            done = there == manifest and not self._shelf.damage(name, manifest)
+            done = self._shelf.manifest(name) == manifest and not self._shelf.damage(name, manifest)
         return Plan(
             self.address,
             f"folder {name} in {display.path(self._root)}",
@@ -90,7 +90,11 @@ class Folder:
             shipment,
             wishes,
             tuple(planned(shipment, there, missing)),
-            (*shipment.cautions, *removed(name, shipment, there), *([Caution("size", full)] if full else [])),
+            (
+                *shipment.cautions,
+                *removed(name, shipment, None if done else there),
+                *([Caution("size", full)] if full else []),
+            ),
             notes,
             done,
         )
@@ -106,6 +110,7 @@ class Folder:
                 with Landing(self._root / name, replace=bool(shown)) as landing:
                     sent = yield from write(self._shelf, plan, manifest, landing, self._rate)
                     yield Tick("Committing", sent, max(plan.to_send, sent), "bytes", Voyage(Phase.COMMIT))
+                    self._shelf.require(name, shown)
                     landing.finish()
             else:
                 yield Tick("Committing", 0, plan.to_send, "bytes", Voyage(Phase.COMMIT))

@@ -8,6 +8,7 @@ What begins with a dot is on its way, or is none of ours.
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from diptych import display
 from diptych.display import visible
+from diptych.domain.shipping import Delivered
 from diptych.errors import Conflict, NotFound, Offline, Refused
 from diptych.job import Job, Tick
 from diptych.remotes.beneath import open_file
@@ -99,6 +101,39 @@ class Shelf:
         wrong = [file.name for file in manifest.files if _size(self.root / name / file.name) != file.bytes]
         return f"{display.listing(wrong)}: not as the manifest says" if wrong else ""
 
+    def files(self, name: str) -> set[str]:
+        """Everything in the folder of a version that is not a folder."""
+        found = set()
+        for where, _, files in os.walk(self.root / name):
+            found |= {(Path(where) / file).relative_to(self.root / name).as_posix() for file in files}
+        return found
+
+    def lying(self, name: str) -> Manifest | None:
+        """What the folder of a version holds in truth: its manifest, if that is so; None where there is no version.
+
+        Files that it does not name are listed as well; of these, and of those whose size is not as it says, no digest
+        is known.
+        """
+        manifest = self.manifest(name)
+        if manifest is None:
+            return None
+        found = []
+        for each in sorted(self.files(name) - {MANIFEST}):
+            count, file = _size(self.root / name / each), manifest.file(each)
+            called = each.encode(errors="replace").decode()
+            found.append(file if file is not None and file.bytes == count else Delivered(called, max(count, 0), ""))
+        return Manifest(manifest.version, manifest.name, tuple(found))
+
+    def require(self, name: str, shown: str) -> None:
+        """Raises `Conflict` where the folder of a version does not hold any more what it held, by its digest."""
+        now = self.lying(name)
+        if (now.digest if now is not None else "") != shown:
+            raise Conflict(
+                f"{display.path(self.root / name)}: is another version, or has other files, than when the push was "
+                "planned",
+                "Look at the plan again.",
+            )
+
     def is_done(self, name: str, manifest: Manifest, shown: str, device: str) -> bool:
         """Whether the version is there already; `Conflict` where not all is as it was when the push was planned."""
         if device != self.device():
@@ -109,11 +144,7 @@ class Shelf:
         there = self.manifest(name)
         if there == manifest and not self.damage(name, manifest):
             return True
-        if (there.digest if there is not None else "") != shown:
-            raise Conflict(
-                f"{display.path(self.root / name)}: is another version than when the push was planned",
-                "Look at the plan again.",
-            )
+        self.require(name, shown)
         return False
 
 

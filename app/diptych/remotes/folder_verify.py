@@ -28,7 +28,7 @@ def verify(shelf: Shelf, receipt: Receipt) -> Job[Verified]:
             standings[file.name] = (Standing.DIFFERS, found.reason)
         elif found.value != file.sha256:
             standings[file.name] = (Standing.DIFFERS, "has other bytes of the same size")
-    for extra in _names(folder) - set(standings) - {MANIFEST}:
+    for extra in shelf.files(name) - set(standings) - {MANIFEST}:
         standings[extra] = (Standing.EXTRA, "was not delivered")
     return Verified(tuple(sorted((name, *standing) for name, standing in standings.items())), _notes(shelf, receipt))
 
@@ -44,14 +44,6 @@ def _standing(folder: Path, file: Delivered) -> tuple[Standing, str]:
     if count != file.bytes:
         return Standing.DIFFERS, f"has {size(count)}, was delivered with {size(file.bytes)}"
     return Standing.SAME, "same digest"
-
-
-def _names(folder: Path) -> set[str]:
-    """Everything in a folder that is not a folder."""
-    found = set()
-    for where, _, files in os.walk(folder):
-        found |= {(Path(where) / file).relative_to(folder).as_posix() for file in files}
-    return found
 
 
 def _notes(shelf: Shelf, receipt: Receipt) -> tuple[str, ...]:
