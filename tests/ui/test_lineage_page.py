@@ -83,6 +83,7 @@ def test_a_library_without_kin_says_how_to_get_there(
     context.workbench.remove([one.key for one in context.workbench.page() if one.base is not None])
     page = show()
     assert page.start.isVisible()
+    assert not page.twin.isEnabled()
     assert page.hint.text().startswith("Fingerprint weights")
     qtbot.mouseClick(page.start, Qt.MouseButton.LeftButton)
     assert "no two are of kin" in page.hint.text()
@@ -90,7 +91,18 @@ def test_a_library_without_kin_says_how_to_get_there(
     finish(context.workbench.scan([tmp_path / "kin"]))
     qtbot.mouseClick(page.start, Qt.MouseButton.LeftButton)
     assert page.graph.isVisible()
+    assert page.twin.isEnabled()
     assert len(page.found.edges) == 1
+
+
+def test_an_empty_library_leads_to_the_library(show: Callable[[], LineagePage], context: Context, qtbot: QtBot) -> None:
+    context.workbench.remove([one.key for one in context.workbench.page()])
+    page = show()
+    assert page.hint.text().startswith("Add a folder")
+    assert page.words.text() == page.evidence.text() == ""
+    with qtbot.waitSignal(context.page_asked) as asked:
+        qtbot.mouseClick(page.start, Qt.MouseButton.LeftButton)
+    assert asked.args == ["library"]
 
 
 def test_an_inferred_edge_is_confirmed_rejected_and_undone(

@@ -86,6 +86,17 @@ def test_the_sample_library_opens_with_one_click(open_window: OpenWindow, qtbot:
     assert window.context.workbench.count() > 5
 
 
+def test_looking_in_the_usual_places_keeps_the_focus(open_window: OpenWindow, qtbot: QtBot, home: Path) -> None:
+    window = open_window()
+    page = window.stack.currentWidget()
+    assert isinstance(page, WelcomePage)
+    look = next(one for one in page.findChildren(QPushButton) if one.text() == "Look in the usual places")
+    look.setFocus()
+    qtbot.keyClick(look, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: idle(window) and look.isEnabled())
+    assert page.isAncestorOf(QApplication.focusWidget())
+
+
 def test_scanning_a_folder_shows_and_hashes_its_versions(open_window: OpenWindow, qtbot: QtBot, models: Path) -> None:
     window = open_window()
     window.tasks.scan([models])

@@ -35,6 +35,8 @@ def style_sheet(p: Palette, scale: float = 1.0) -> str:
     QPushButton[role="primary"] {{ background: {p.primary}; color: {p.on_primary}; border: 1px solid {p.primary};
         font-weight: 600; }}
     QPushButton[role="primary"]:hover {{ background: {p.focus}; }}
+    QPushButton[role="primary"]:focus {{ border: 2px solid {p.faint}; min-height: {px(26)};
+        padding: 0 {px(Space.M - 1)}; }}
     QPushButton[role="primary"]:disabled {{ background: {p.raised}; color: {p.faint}; border-color: {p.hairline}; }}
     QPushButton[role="flat"], QToolButton {{ background: transparent; border: 1px solid transparent;
         border-radius: {px(RADIUS)}; padding: 0 {px(Space.S)}; min-height: {px(26)}; }}

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from diptych.workbench.fingerprinting import FingerprintReport
     from diptych.workbench.lineage import LineageReport
 
+_ADD = "Add a folder with models, and what their records say of one another is drawn here."
 _HOW = "Fingerprint weights: each file is read once, then descent is told from what the weights have in common."
 _LOOKED = "Of the versions that have fingerprints, no two are of kin. Fingerprint weights again after adding more."
 
@@ -105,7 +106,7 @@ class LineagePage(Page):
         for words in (label("Nothing is known of where your versions come from.", "section"), self.hint):
             column.addWidget(words, 0, Qt.AlignmentFlag.AlignHCenter)
             column.addSpacing(Space.S)
-        self.start = _button("Fingerprint weights", self.fingerprint)
+        self.start = _button("Fingerprint weights", self._begin)
         self.start.setProperty("role", "primary")
         column.addWidget(self.start, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addStretch(3)
@@ -135,14 +136,18 @@ class LineagePage(Page):
         about = next((one for one in found.versions if one.key == self._about), None)
         declared = len(found.edges) - inferred
         words = f"{display.plural(len(found.versions), 'version')} · {declared:,} declared, {inferred:,} inferred"
+        words = words if found.versions else ""
         self.words.setText(f"{display.elide(display.visible(about.name), 40)} · {words}" if about else words)
+        self.twin.setEnabled(bool(found.edges))
         self.all.setVisible(self._about is not None)
         facts = table(found)
         self.model.show_facts(facts)
         lay_out(self.table, facts, self.context)
         self._put(read[1])
         if not found.edges:
-            self.hint.setText(_LOOKED if found.fingerprints else _HOW)
+            empty = not self.context.workbench.count()
+            self.hint.setText(_ADD if empty else _LOOKED if found.fingerprints else _HOW)
+            self.start.setText("Go to the library" if empty else "Fingerprint weights")
             self.stack.setCurrentIndex(2)
         elif self.stack.currentIndex() == 2:
             self.stack.setCurrentIndex(0)
@@ -201,8 +206,9 @@ class LineagePage(Page):
         self.reject.setEnabled(inferred)
         if edge is None:
             node = self.graph.current
+            choose = "Choose a version to see what speaks for its descent." if self.found.edges else ""
             self.evidence.set_text("Enter opens the run." if node.startswith(RUN) else "Nothing is known before it."
-                                   if node else "Choose a version to see what speaks for its descent.")  # fmt: skip
+                                   if node else choose)  # fmt: skip
             return
         names = " + ".join(display.visible(self._versions[one].name) for one in edge.parents if one in self._versions)
         sure = "declared" if not inferred else f"{edge.confidence:.0%} sure"
@@ -259,6 +265,12 @@ class LineagePage(Page):
             return
         job = self.context.workbench.infer_lineage()
         self.context.runner.start("Infer lineage", job, self._inferred)
+
+    def _begin(self) -> None:
+        if self.context.workbench.count():
+            self.fingerprint()
+        else:
+            self.context.page_asked.emit("library")
 
     def fingerprint(self) -> None:
         """Read the weights of all versions once, then look for descent."""

@@ -65,7 +65,7 @@ class WelcomePage(Page):
         buttons.addStretch(1)
         column.addLayout(buttons)
         self._found = QVBoxLayout()
-        self._found.setSpacing(Space.XS)
+        self._found.setSpacing(Space.S)
         column.addLayout(self._found)
         column.addSpacing(Space.S)
         column.addWidget(
@@ -104,6 +104,7 @@ class WelcomePage(Page):
         self._boxes = []
         if not places:
             self._found.addWidget(label("No models in the usual places. Add the folder where yours are.", "muted"))
+            self._look.setFocus()  # it lost the focus while it looked
             return
         self._found.addWidget(label("Found, not yet added", "caption"))
         for place in places:
@@ -115,6 +116,7 @@ class WelcomePage(Page):
         add = QPushButton("Add these folders")
         add.clicked.connect(self._add_chosen)
         self._found.addWidget(add, 0, Qt.AlignmentFlag.AlignLeft)
+        self._boxes[0][0].setFocus()
 
     def _add_chosen(self) -> None:
         self._scan([path for box, path in self._boxes if box.isChecked()])
