@@ -119,6 +119,7 @@ def test_a_remote_is_added_in_a_dialog_that_says_what_it_understands(section: Re
         dialog.limit.setText("2.5")
         qtbot.mouseClick(dialog.confirm, Qt.MouseButton.LeftButton)
         assert dialog.isVisible()  # the name does not do
+        assert dialog.height() >= dialog.heightForWidth(dialog.width())  # and why stands below fields as high as before
         dialog.name.setText("store")
         qtbot.keyClick(dialog.name, Qt.Key.Key_Return)
 

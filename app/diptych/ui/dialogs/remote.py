@@ -105,6 +105,8 @@ class RemoteDialog(QDialog):
         except DiptychError as error:
             self._problem.setText(visible(f"{error.message}. {error.hint}".strip()))
             self._problem.show()
+            needed = self.heightForWidth(self.width())
+            self.resize(self.width(), max(self.height(), needed))  # a window does not grow by itself
             return
         super().accept()
 
