@@ -16,6 +16,7 @@ from diptych.domain.secret import Secret
 from diptych.domain.shipping import Access
 from diptych.errors import Conflict, DiptychError, NeedsSecret, NotFound, Refused
 from diptych.job import Tick, finish
+from diptych.remotes.network import Network
 from diptych.settings import Settings
 from diptych.workbench import Workbench, remotes
 from stands.keyring import session
@@ -104,6 +105,14 @@ def test_what_makes_no_sense_is_refused_and_not_kept(
         workbench.add_remote(name, address, **options)
     assert workbench.remotes() == ()
     assert Settings.load().remotes == {}
+
+
+def test_a_test_is_not_tried_for_as_long_as_a_push(workbench: Workbench, spoken: list[Spoken]) -> None:
+    workbench.add_remote("typo", "hf://a/b")
+    workbench.keep_login("typo", Secret("s"))
+    finish(workbench.test_remote("typo"))
+    finish(workbench.remote_for("typo"))
+    assert [each.network.attempts for each in spoken] == [2, Network().attempts]
 
 
 def test_options_can_be_changed_and_the_rest_stays(workbench: Workbench) -> None:

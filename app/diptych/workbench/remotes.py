@@ -26,6 +26,8 @@ from diptych.settings import Settings
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 _OF_EVERY_KIND = ("user", "ca_file", "throttle")
 _IN_KEYRING = "keyring"
+_TRIES = Network().attempts
+_TRIES_OF_A_TEST = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,19 +169,25 @@ class Remotes:
         yield from self.login(name, logins.secret_of(login))
 
     def test(self, name: str) -> Job[Access]:
-        """Ask a registry who we are there and what we may do, and remember when it was."""
-        remote = yield from self.open(name)
+        """Ask a registry who we are there and what we may do, and remember when it was.
+
+        Somebody waits for the answer, perhaps to learn of a mistake in the address, so it is not tried for long.
+        """
+        remote = yield from self.open(name, _TRIES_OF_A_TEST)
         with closing(remote):
             access = yield from remote.check()
         if name in self._settings.remotes:
             self._note(name, account=access.account, tested=f"{time.time():.0f}")
         return access
 
-    def open(self, text: str) -> Job[Remote]:
-        """The registry that a name or an address stands for, with its login: of this session, else of the keyring."""
+    def open(self, text: str, tries: int = _TRIES) -> Job[Remote]:
+        """The registry that a name or an address stands for, with its login: of this session, else of the keyring.
+
+        A request that gets no answer is tried so many times.
+        """
         remote = self._meant(text)
         secret = yield from self._secret(remote)
-        network = Network(ca_file=remote.ca_file, bytes_per_second=remote.throttle)
+        network = Network(ca_file=remote.ca_file, bytes_per_second=remote.throttle, attempts=tries)
         return open_remote(remote.address, secret, network, remote.options)
 
     def _meant(self, text: str) -> NamedRemote:
