@@ -6,6 +6,7 @@ import csv
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -15,8 +16,10 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from diptych.errors import Damaged
 from diptych.formats import open_weights
 from diptych.job import Job, Tick
+from diptych.tensors.histogram import Histogram
 from diptych.ui.context import Alert, Context
 from diptych.ui.pages.compare import ComparePage
 from diptych.ui.panes.weights import WeightsPane
@@ -245,6 +248,56 @@ def test_reading_a_tensor_can_be_stopped(pane: WeightsPane, qtbot: QtBot, monkey
     press(qtbot, Key.Key_Escape)
     idle(pane, qtbot)
     assert not pane.drawer.isVisible()
+
+
+def test_the_histogram_of_the_change_comes_first_and_nothing_moves_after_it(
+    pane: WeightsPane, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted, go_on = Histogram((1, 5, 1), (-1.0, -0.5, 0.5, 1.0)), Event()
+
+    def tensor(comparison: Comparison, key: str) -> Job[TensorDetail]:
+        while not go_on.wait(0.01):
+            yield Tick("Counting values", 2, 4, "bytes", TensorDetail(key, (None, None, counted)))
+        return TensorDetail(key, (counted, counted, counted))
+
+    def told() -> list[str]:
+        return [histogram.accessibleDescription() for histogram in pane.drawer.histograms]
+
+    monkeypatch.setattr(pane.context.workbench, "tensor", tensor)
+    pane.select(QUERY)
+    press(qtbot, Key.Key_Return)
+    qtbot.waitUntil(lambda: pane.drawer.state() == "Counting values… 50%")
+    assert told() == ["not counted", "not counted", "7 values from −1 to 1"]
+    assert all(histogram.isVisible() for histogram in pane.drawer.histograms)
+    assert pane.drawer.cancel.isVisible()
+    qtbot.waitUntil(lambda: pane.drawer.histograms[2].y() > pane.drawer.histograms[0].y())
+    places = [histogram.geometry() for histogram in pane.drawer.histograms]
+    go_on.set()
+    idle(pane, qtbot)
+    assert told() == ["7 values from −1 to 1"] * 3
+    assert pane.drawer.state() == ""
+    pane.drawer.grab()
+    assert [histogram.geometry() for histogram in pane.drawer.histograms] == places
+
+
+def test_what_was_counted_of_a_file_that_is_damaged_is_not_shown(
+    pane: WeightsPane, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted, go_on = Histogram((1, 5, 1), (-1.0, -0.5, 0.5, 1.0)), Event()
+
+    def tensor(comparison: Comparison, key: str) -> Job[TensorDetail]:
+        while not go_on.wait(0.01):
+            yield Tick("Counting values", 2, 4, "bytes", TensorDetail(key, (None, None, counted)))
+        raise Damaged("model.safetensors is shorter than it was")
+
+    monkeypatch.setattr(pane.context.workbench, "tensor", tensor)
+    pane.select(QUERY)
+    press(qtbot, Key.Key_Return)
+    qtbot.waitUntil(pane.drawer.histograms[2].isVisible)
+    go_on.set()
+    idle(pane, qtbot)
+    assert "shorter" in pane.drawer.state()
+    assert not any(histogram.isVisible() for histogram in pane.drawer.histograms)
 
 
 def test_the_map_is_taken_away_as_a_picture(pane: WeightsPane, qtbot: QtBot, tmp_path: Path) -> None:

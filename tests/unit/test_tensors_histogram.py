@@ -27,6 +27,7 @@ from serving import serve
 
 Raw = NDArray[np.uint8]
 FAST = ("BF16", "F16", "F32", "F8_E4M3", "F8_E5M2")
+WORDS = {"F16": "<f2", "F32": "<f4", "F64": "<f8"}
 LARGE = 1_100_003
 """Elements: more than a piece, and no whole number of blocks."""
 
@@ -50,6 +51,12 @@ def stored(values: NDArray[np.float64], dtype: str) -> Raw:
         if dtype.startswith("F8"):
             return (values.astype("<f2").view("<u2") >> 8).astype("u1")
         return values.astype({"F16": "<f2", "F32": "<f4", "F64": "<f8", "I32": "<i4"}[dtype]).view("u1")
+
+
+def written(folder: Path, dtype: str, raw: Raw) -> Path:
+    """A file with one tensor, `w`."""
+    values = decode(raw, dtype) if dtype == "BF16" else raw.view(WORDS.get(dtype, "u1"))
+    return write_safetensors(folder / "w.safetensors", {"w": values}, {"w": dtype})
 
 
 def told(folder: Path, dtype_a: str, a: Raw, dtype_b: str, b: Raw, bins: int = 128) -> Histograms:
@@ -244,9 +251,44 @@ def test_ticks_tell_how_far_it_is(chosen: str, tmp_path: Path) -> None:
     ticks: list[Tick] = []
     with open_weights(a) as source:
         finish(histograms(source, source, "w", "w"), ticks.append)
-    assert ticks[-1].done == ticks[-1].total == 2 * (3 * 2**20 + 1) * 4
+    # of both sides the changes, then the values
+    assert ticks[-1].done == ticks[-1].total == 4 * (3 * 2**20 + 1) * 4
     assert [tick.done for tick in ticks] == sorted(tick.done for tick in ticks)
-    assert len({tick.done for tick in ticks} - {0}) == (2 if chosen == "compiled" else 4)
+    assert len({tick.done for tick in ticks} - {0}) == (4 if chosen == "compiled" else 8)
+
+
+@both
+@pytest.mark.parametrize("dtype", ["BF16", "F16", "F32", "F64"])
+def test_the_change_is_told_before_any_value_is_counted(chosen: str, dtype: str, tmp_path: Path) -> None:
+    values = np.random.default_rng(8).standard_normal((2, 5000))
+    left, right = (
+        written(tmp_path / name, dtype, stored(each, dtype)) for name, each in zip("ab", values, strict=True)
+    )
+    ticks: list[Tick] = []
+    with open_weights(left) as a, open_weights(right) as b:
+        found = finish(histograms(a, b, "w", "w"), ticks.append)
+    told = [tick for tick in ticks if tick.partial is not None]
+    assert [tick.done for tick in ticks if tick.partial is None][-1] == told[0].done == told[0].total / 2
+    assert told[-1].done == told[-1].total
+    assert all(tick.partial == found.change for tick in told)
+
+
+@both
+@pytest.mark.parametrize("dtype", ["BF16", "F16", "F32"])
+def test_values_that_changed_since_the_range_was_found_are_in_the_outermost_bins(
+    chosen: str, dtype: str, tmp_path: Path
+) -> None:
+    """Another program may write to the file meanwhile; no count may then be one of other memory."""
+    path = written(tmp_path, dtype, stored(np.linspace(-1, 1, 5000), dtype))
+    begin = 8 + int.from_bytes(path.read_bytes()[:8], "little")
+    with open_weights(path) as source, closing(histograms(source, source, "w", "w")) as job:
+        next(tick for tick in job if tick.partial is not None)
+        with path.open("r+b") as file:
+            file.seek(begin)
+            file.write(stored(np.linspace(-400, 400, 5000), dtype).tobytes())
+        found = finish(job)
+    assert sum(found.left.counts) == 5000
+    assert min(found.left.counts[0], found.left.counts[-1]) > 2000
 
 
 def test_a_file_that_becomes_shorter_is_damaged_and_no_thread_stays(tmp_path: Path) -> None:
@@ -263,14 +305,14 @@ def test_a_file_that_becomes_shorter_is_damaged_and_no_thread_stays(tmp_path: Pa
 def test_it_can_be_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     let_go = threading.Event()
     started: list[object] = []
-    counting: Callable[..., None] = module._count
+    counting: Callable[..., object] = module._changes_of
 
-    def slow(*arguments: object) -> None:
+    def slow(*arguments: object) -> object:
         started.append(arguments)
         let_go.wait(10)
-        counting(*arguments)
+        return counting(*arguments)
 
-    monkeypatch.setattr(module, "_count", slow)
+    monkeypatch.setattr(module, "_changes_of", slow)
     a = write_safetensors(tmp_path / "a.safetensors", {"w": np.ones(64 * 2**20, "f2")})
     with open_weights(a) as source:
         job = histograms(source, source, "w", "w")

@@ -14,10 +14,10 @@ from diptych import places
 from diptych.domain.sheet import Sheet, Status
 from diptych.domain.version import State
 from diptych.errors import NotFound
-from diptych.job import Job, finish
+from diptych.job import Job, Tick, finish
 from diptych.settings import Settings
 from diptych.workbench import Workbench
-from diptych.workbench.comparing import Comparison, turned
+from diptych.workbench.comparing import Comparison, TensorDetail, turned
 from diptych.workbench.naming import Names
 from diptych.workbench.roles import role
 from making import make_adapter, make_lm_eval, make_model, make_run, make_snapshot, weights, write_safetensors
@@ -187,6 +187,15 @@ def test_one_tensor_in_detail(
     assert tuple(histogram is not None for histogram in detail.histograms) == there
     counted = [sum(histogram.counts) for histogram in detail.histograms if histogram is not None]
     assert counted == [3 if key == "extra" else 8] * len(counted)
+
+
+def test_the_change_of_one_tensor_is_told_first(workbench: Workbench, pair: tuple[Path, Path]) -> None:
+    ticks: list[Tick] = []
+    key = "model.norm.weight"
+    detail = finish(workbench.tensor(workbench.compare(*pair), key), ticks.append)
+    known = [tick.partial for tick in ticks if tick.partial is not None]
+    assert known
+    assert all(each == TensorDetail(key, (None, None, detail.histograms[2])) for each in known)
 
 
 def test_the_rules_are_those_of_the_settings(workbench: Workbench, pair: tuple[Path, Path]) -> None:

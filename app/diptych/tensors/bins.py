@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from diptych.tensors.rooms import HALVES, LOWEST_OCTAVE, OCTAVES, SLOT_STRIDE, SLOTS
+from diptych.tensors.rooms import OCTAVES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_HALF_DIGITS, _HALF_LEAST = 8, -133
-"""Binary digits that the upper half of a float32 keeps, and the exponent of the smallest number among them."""
 _SPECIAL = 2**11 - 1
 """The exponent of what is not finite."""
 _BIAS = 1023
@@ -43,9 +41,15 @@ class Bins:
             edges: NDArray[np.float64] = np.ldexp(2.0 * np.arange(self.first, self.last + 2) - 1, self.exponent - 1)
         return edges.clip(-_LARGEST, _LARGEST)
 
-    def count(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
-        """How many of `values`, finite and within the bins, are in each."""
-        return np.bincount(self.places(values), minlength=self.last - self.first + 1)
+    def count(self, values: NDArray[np.float64], times: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+        """How many of `values` are in each, each so many times, and behind the last bin how many are not finite.
+
+        Those beyond, as of a file that changed, are in the outermost.
+        """
+        last, finite = self.last - self.first, np.isfinite(values)
+        places = np.full(len(values), last + 1)
+        places[finite] = self.places(values[finite]).clip(0, last)
+        return _counted(places, times, last + 2)
 
     def places(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
         """The bin of each value, counted from nought. No step of this rounds but the last."""
@@ -53,11 +57,6 @@ class Bins:
             halves = np.floor(np.ldexp(np.abs(values), 1 - self.exponent)).astype(np.int64)
         multiples = (halves + 1) // 2
         return np.where(values < 0, -multiples, multiples) - self.first
-
-    def met_by_halves(self, digits: int) -> bool:
-        """Whether all values of so many binary `digits` with one upper half in float32 are in the same bin."""
-        most = 2 * max(-self.first, self.last) + 1
-        return digits <= _HALF_DIGITS or (most <= 2**_HALF_DIGITS and self.exponent - 1 >= _HALF_LEAST)
 
 
 def equal_bins(low: float, high: float, most: int, digits: int, least: int) -> Bins:
@@ -82,40 +81,16 @@ def equal_bins(low: float, high: float, most: int, digits: int, least: int) -> B
         exponent += 1
 
 
-def halves(words: NDArray[np.uint32]) -> NDArray[np.int64]:
-    """How often each upper half comes, of the bits of float32."""
-    return np.bincount(words >> np.uint32(16), minlength=HALVES)
+def octaves(changes: NDArray[np.float64], times: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+    """How often each sign and exponent comes, of changes that come so many times each."""
+    return _counted((changes.view(np.uint64) >> np.uint64(52)).astype(np.int64), times, OCTAVES)
 
 
-def values_of_keys(counts: NDArray[np.int64], f16: bool = False) -> tuple[NDArray[np.float64], NDArray[np.int64], int]:
-    """The keys that are there as values, their counts, and those not finite.
-
-    Keys are codes of F16, or upper halves of float32, which mean the value of theirs next to nought.
-    """
-    there = np.flatnonzero(counts != 0)
-    with np.errstate(invalid="ignore"):
-        keys = there.astype(np.uint16)
-        if f16:
-            values = keys.view(np.float16).astype(np.float64)
-        else:
-            values = (keys.astype(np.uint32) << np.uint32(16)).view(np.float32).astype(np.float64)
-    finite = np.isfinite(values)
-    return values[finite], counts[there[finite]], int(counts[there[~finite]].sum())
-
-
-def octaves(changes: NDArray[np.float64]) -> NDArray[np.int64]:
-    """How often each sign and exponent comes."""
-    return np.bincount((changes.view(np.uint64) >> np.uint64(52)).astype(np.int64), minlength=OCTAVES)
-
-
-def octaves_of_slots(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Counts by octaves, from those and, behind them, the counts of neighbours' slots by twos."""
-    found = counts[:OCTAVES].copy()
-    twos = counts[OCTAVES:].reshape(SLOTS, SLOT_STRIDE)[:, :SLOTS]
-    slots = (twos.sum(axis=0) + twos.sum(axis=1)).reshape(2, SLOTS // 2)
-    sides = found.reshape(2, OCTAVES // 2)
-    sides[:, 0] += slots[:, 0]
-    sides[:, LOWEST_OCTAVE : LOWEST_OCTAVE + SLOTS // 2 - 1] += slots[:, 1:]
+def _counted(places: NDArray[np.int64], times: NDArray[np.int64] | None, length: int) -> NDArray[np.int64]:
+    if times is None:
+        return np.bincount(places, minlength=length)
+    found = np.zeros(length, np.int64)
+    np.add.at(found, places, times)
     return found
 
 

@@ -1,12 +1,9 @@
-"""Compiled counting for histograms: how often every value of two pieces comes, and every size of change.
+"""Compiled counting for histograms: how often every size of change comes, and how many values are in every bin.
 
-Imported by `diptych.tensors.compiling` only, as `kernels` is. Values of 16 bits are told apart by their codes, others
-by the upper half of their float32; changes by the sign and the exponent of their float64.
-
-A block becomes such keys in loops over vectors; they are then counted one by one, from all three lists in turn, since a
-count that was just written is slow to be raised again. Changes of F16 are told without widening them in memory, and
-counted two at a time: most have one of few exponents, which with the sign make a slot of seven bits, and there is a
-count for every two slots of neighbours.
+Imported by `diptych.tensors.compiling` only, as `kernels` is. Values are widened to float32 in blocks that stay in the
+first-level cache. Changes are told apart by the sign and the exponent of their float64. Those of a block mostly have a
+few exponents: each is counted in a loop over vectors, which is never slow, while a count that is raised one by one
+waits for itself where changes are alike. Types of eight bits are counted by the pairs of their codes, which tell all.
 """
 
 from __future__ import annotations
@@ -17,53 +14,42 @@ import numpy as np
 from numba import cfunc, njit
 from numba.np.numpy_support import carray
 
-from diptych.tensors.kernels import widen_f16
-from diptych.tensors.rooms import BLOCK, COUNTS, HALVES, LOWEST_OCTAVE, OCTAVES, SLOT_STRIDE, SLOTS, STRIDE
+from diptych.tensors.kernels import widen_bf16, widen_f16
+from diptych.tensors.rooms import BANKS, BLOCK, OCTAVES, STRIDE
 
 if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from numpy.typing import NDArray
 
+    Codes: TypeAlias = NDArray[np.signedinteger]
     Keys: TypeAlias = NDArray[np.uint16]
-    Slots: TypeAlias = NDArray[np.uint8]
     Values: TypeAlias = NDArray[np.float32]
     Counts: TypeAlias = NDArray[np.int64]
+    Ends: TypeAlias = tuple[int, int, int]
+    """The lowest and the highest code as signed numbers and the highest as an unsigned one; negative for none."""
     Place: TypeAlias = Any
 
+_NEGATIVE, _NEGATIVE_SINGLE = 2**11, 2**8
+"""What the key of a negative change has more than its exponent, by a float64 and by a float32."""
+_BIAS_SINGLE = 1023 - 127
+"""What the exponent of a float64 has more than that of the same float32."""
+_ONE_SINGLE = 127
+"""The exponent of 1."""
+_MANY = 24
+"""Octaves of a block from which on its changes are better counted one by one."""
+_NO_ENDS = (2**32, -(2**32), -1)
+_INFINITE_BF16, _INFINITE_F16, _INFINITE_F32 = 0x7F80, 0x7C00, 0x7F800000
+"""The codes without their sign from which on values are not finite."""
+_BEYOND = np.float32(2.0**30)
+"""Half widths of bins beyond all of them that are still a whole number of 32 bits."""
+_INFINITE = np.float32(np.inf)
+_KEY = np.uint64(0xFFFF)
+_F16 = np.uint32(0x8FFFFFFF)
+"""The sign of a float32 and what is to the right of its copies."""
 
-_SIGN = SLOTS // 2
-"""What a slot of the negative has more."""
-_OCTAVES = _SIGN - 1
-"""How many octaves of either sign have slots."""
-_LOWEST_SINGLE = LOWEST_OCTAVE - 1023 + 127
-"""The lowest octave with a slot by the exponent in a float32."""
 
-
-@njit(nogil=True)
-def slots_of_f16(a: Keys, b: Keys, count: int, slots: Slots) -> np.uint32:
-    """The slots of the changes of F16; what is returned is `_OCTAVES` or more where any has none.
-
-    A float32 holds such a change up to 1, a multiple of 2^-24, and the exponent of one up to 2.
-    """
-    seen = np.uint32(0)
-    for i in range(count):
-        code, other = np.uint32(a[i]), np.uint32(b[i])
-        size, size_other = np.uint32(code & np.uint32(0x7FFF)), np.uint32(other & np.uint32(0x7FFF))
-        high = np.uint32(np.uint32(code ^ size) << np.uint32(16))
-        high_other = np.uint32(np.uint32(other ^ size_other) << np.uint32(16))
-        x = np.uint32(high | np.uint32(size << np.uint32(13))).view(np.float32) * np.float32(2.0**112)
-        y = np.uint32(high_other | np.uint32(size_other << np.uint32(13))).view(np.float32) * np.float32(2.0**112)
-        bits = np.float32(y - x).view(np.uint32)
-        special = max(size, size_other) >= np.uint32(0x7C00)
-        octave = np.uint32(np.uint32(bits >> np.uint32(23)) & np.uint32(0xFF))
-        some = np.uint32(np.uint32(bits << np.uint32(1)) != 0)
-        above = np.uint32(octave - np.uint32(_LOWEST_SINGLE)) if some else np.uint32(0)
-        seen = max(seen, np.uint32(_OCTAVES) if special else above)
-        slots[i] = np.uint8(
-            np.uint32(np.uint32(above + some) | np.uint32(np.uint32(bits >> np.uint32(25)) & np.uint32(_SIGN)))
-        )
-    return seen
+# changes ---------------------------------------------------------------------------------------------------------
 
 
 @njit(nogil=True)
@@ -75,9 +61,9 @@ def octaves_of(x: Values, y: Values, count: int, keys: Keys) -> None:
 
 
 @njit(nogil=True)
-def octaves_of_bf16(a: Keys, b: Keys, count: int, keys: Keys) -> None:
+def octaves_of_bf16(a: Keys, b: Keys, keys: Keys) -> None:
     """The same of BF16, which need not be widened in memory."""
-    for i in range(count):
+    for i in range(a.shape[0]):
         x = np.uint32(np.uint32(a[i]) << np.uint32(16)).view(np.float32)
         y = np.uint32(np.uint32(b[i]) << np.uint32(16)).view(np.float32)
         change = np.float64(y) - np.float64(x)
@@ -85,90 +71,278 @@ def octaves_of_bf16(a: Keys, b: Keys, count: int, keys: Keys) -> None:
 
 
 @njit(nogil=True)
-def halves_of(values: Values, count: int, keys: Keys) -> None:
-    """The upper half of each value."""
-    bits = values.view(np.uint32)
-    for i in range(count):
-        keys[i] = np.uint16(bits[i] >> np.uint32(16))
+def octaves_of_f16(a: Codes, b: Codes, keys: Keys) -> None:
+    """The same of F16 by the sign and the exponent of a float32; right for changes below 1, which are then exact.
+
+    A code, whose sign comes in copies, is shifted into place. A multiplication corrects its exponent.
+    """
+    for i in range(a.shape[0]):
+        x = np.uint32(np.uint32(np.int32(a[i]) << np.int32(13)) & _F16).view(np.float32) * np.float32(2.0**112)
+        y = np.uint32(np.uint32(np.int32(b[i]) << np.int32(13)) & _F16).view(np.float32) * np.float32(2.0**112)
+        keys[i] = np.uint16(np.float32(y - x).view(np.uint32) >> np.uint32(23))
 
 
 @njit(nogil=True)
-def raise_counts(a: Keys, b: Keys, changes: Keys, count: int, found: Counts) -> None:
-    """Count the keys of a block: those of A, of B and of the change have their places behind one another."""
-    left, right, change = found[:HALVES], found[HALVES : 2 * HALVES], found[2 * HALVES : 2 * HALVES + OCTAVES]
+def outermost(keys: Keys, count: int, negative: int) -> tuple[int, int]:
+    """The lowest and the highest exponent of a block, but for noughts; the wrong way round where all are nought."""
+    most = np.uint16(negative - 1)
+    low, high = most, np.uint16(0)
     for i in range(count):
-        left[a[i]] += 1
-        right[b[i]] += 1
-        change[changes[i]] += 1
+        exponent = np.uint16(keys[i] & most)
+        # one less than nought is more than any
+        low = min(low, np.uint16(exponent - np.uint16(1)))
+        high = max(high, exponent)
+    return int(low) + 1, int(high)
 
 
 @njit(nogil=True)
-def raise_by_slots(a: Keys, b: Keys, slots: Slots, found: Counts) -> None:
-    """Count the keys of A and of B of a whole block, and the slots of the change by twos."""
-    left, right, change = found[:HALVES], found[HALVES : 2 * HALVES], found[2 * HALVES + OCTAVES :]
-    for i in range(BLOCK):
-        left[a[i]] += 1
-    for i in range(BLOCK):
-        right[b[i]] += 1
-    for i in range(0, BLOCK, 2):
-        change[np.intp(slots[i]) * SLOT_STRIDE + np.intp(slots[i + 1])] += 1
+def with_exponent(keys: Keys, count: int, exponent: int, negative: int) -> tuple[int, int]:
+    """How many changes of a block have an exponent, the positive ones and the negative ones."""
+    more = less = np.uint16(0)
+    above, below = np.uint16(exponent), np.uint16(exponent + negative)
+    for i in range(count):
+        more = np.uint16(more + np.uint16(keys[i] == above))
+        less = np.uint16(less + np.uint16(keys[i] == below))
+    return int(more), int(less)
 
 
-def _entry(kind: str) -> str:
-    """The signature of counting two pieces of so many elements, with room for values and for keys."""
-    return f"void(CPointer({kind}), CPointer({kind}), intp, CPointer(int64), CPointer(float32), CPointer(uint16))"
+@njit(nogil=True)
+def count_octaves(keys: Keys, count: int, low: int, high: int, single: bool, found: Counts) -> None:
+    """Count the changes of a block, whose exponents are from `low` to `high`, by keys of float64 or of float32."""
+    negative, bias = (_NEGATIVE_SINGLE, _BIAS_SINGLE) if single else (_NEGATIVE, 0)
+    if high - low >= _MANY:
+        for i in range(count):
+            key = int(keys[i])
+            exponent = key & (negative - 1)
+            found[(exponent + bias if exponent else 0) + (_NEGATIVE if key & negative else 0)] += 1
+        return
+    noughts = count
+    for exponent in range(low, high + 1):
+        more, less = with_exponent(keys, count, exponent, negative)
+        found[exponent + bias] += more
+        found[exponent + bias + _NEGATIVE] += less
+        noughts -= more + less
+    found[0] += noughts
 
 
-@cfunc(_entry("uint16"), error_model="numpy")
-def count_bf16(a: Place, b: Place, count: int, found: Place, _room: Place, places: Place) -> None:
-    """Count BF16 by its codes, which are the upper halves of float32."""
-    counts, keys = carray(found, (COUNTS,)), carray(places, (3 * BLOCK,))
+# limits ----------------------------------------------------------------------------------------------------------
+
+
+@njit(nogil=True)
+def joined(ends: Ends, others: Ends) -> Ends:
+    """The ends of both."""
+    return min(ends[0], others[0]), max(ends[1], others[1]), max(ends[2], others[2])
+
+
+@njit(nogil=True)
+def ends_of(codes: Codes, signed: Codes) -> Ends:
+    """The ends of a block's codes, given as unsigned and as signed numbers."""
+    low, high, top = signed[0], signed[0], codes[0]
+    for i in range(codes.shape[0]):
+        low, high, top = min(low, signed[i]), max(high, signed[i]), max(top, codes[i])
+    return int(low), int(high), int(top)
+
+
+@njit(nogil=True)
+def finite_ends_of(codes: Codes, signed: Codes, infinite: int) -> Ends:
+    """The same of those codes that, without their sign, are less than `infinite`."""
+    ends, most = _NO_ENDS, (1 << (codes.itemsize * 8 - 1)) - 1
+    for i in range(codes.shape[0]):
+        if int(codes[i]) & most < infinite:
+            ends = joined(ends, (int(signed[i]), int(signed[i]), int(codes[i])))
+    return ends
+
+
+@njit(nogil=True)
+def widened(ends: Ends, codes: Codes, signed: Codes, infinite: int) -> tuple[Ends, bool]:
+    """The ends of the codes so far and of a block's, and whether all of those mean something finite; else they do."""
+    found = ends_of(codes, signed)
+    finite = found[1] < infinite and found[2] < infinite + (1 << (codes.itemsize * 8 - 1))
+    if not finite:
+        found = finite_ends_of(codes, signed, infinite)
+    return joined(ends, found), finite
+
+
+@njit(nogil=True)
+def limits_of(ends: Ends, width: int) -> tuple[int, int]:
+    """The codes of the smallest and of the largest value.
+
+    Positive codes sort as their values do, negative ones the other way round.
+    """
+    low = ends[2] if ends[2] >> (width - 1) else ends[0]
+    high = ends[1] if ends[1] >= 0 else ends[0]
+    return low, high
+
+
+def _changes(kind: str) -> str:
+    """The signature of counting the changes of so many elements: with counts, limits of the values, room, and keys."""
+    places = "CPointer(int64), CPointer(float32), CPointer(float32), CPointer(uint16)"
+    return f"void(CPointer({kind}), CPointer({kind}), intp, {places})"
+
+
+@cfunc(_changes("uint16"), error_model="numpy")
+def changes_bf16(a: Place, b: Place, count: int, found: Place, limits: Place, _room: Place, places: Place) -> None:
+    """Count the changes of BF16."""
+    counts, keys, ends = carray(found, (OCTAVES,)), carray(places, (BLOCK,)), _NO_ENDS
     for start in range(0, count, BLOCK):
         left = carray(a, (count,))[start : start + BLOCK]
         right = carray(b, (count,))[start : start + BLOCK]
-        octaves_of_bf16(left, right, left.shape[0], keys)
-        raise_counts(left, right, keys, left.shape[0], counts)
+        octaves_of_bf16(left, right, keys)
+        low, high = outermost(keys, left.shape[0], _NEGATIVE)
+        count_octaves(keys, left.shape[0], low, high, False, counts)
+        ends, _ = widened(ends, left, left.view(np.int16), _INFINITE_BF16)
+        ends, _ = widened(ends, right, right.view(np.int16), _INFINITE_BF16)
+    if ends[2] >= 0:
+        keys[0], keys[1] = limits_of(ends, 16)
+        widen_bf16(keys[:2], carray(limits, (2,)))
 
 
-@cfunc(_entry("uint16"), error_model="numpy")
-def count_f16(a: Place, b: Place, count: int, found: Place, room: Place, places: Place) -> None:
-    """Count F16 by its codes."""
-    counts, keys = carray(found, (COUNTS,)), carray(places, (3 * BLOCK,))
-    slots, space = keys.view(np.uint8), carray(room, (2 * STRIDE,))
-    x, y = space[:STRIDE], space[STRIDE:]
+@cfunc(_changes("uint16"), error_model="numpy")
+def changes_f16(a: Place, b: Place, count: int, found: Place, limits: Place, room: Place, places: Place) -> None:
+    """Count the changes of F16; a float32 holds those below 1, multiples of 2^-24, and other blocks are widened."""
+    counts, keys, space = carray(found, (OCTAVES,)), carray(places, (BLOCK,)), carray(room, (2 * STRIDE,))
+    x, y, ends = space[:STRIDE], space[STRIDE:], _NO_ENDS
     for start in range(0, count, BLOCK):
         left = carray(a, (count,))[start : start + BLOCK]
         right = carray(b, (count,))[start : start + BLOCK]
-        size = left.shape[0]
-        if size == BLOCK and slots_of_f16(left, right, BLOCK, slots) < _OCTAVES:
-            raise_by_slots(left, right, slots, counts)
-        else:
+        size, one, other = left.shape[0], left.view(np.int16), right.view(np.int16)
+        ends, finite = widened(ends, left, one, _INFINITE_F16)
+        ends, others = widened(ends, right, other, _INFINITE_F16)
+        octaves_of_f16(one, other, keys)
+        low, high = outermost(keys, size, _NEGATIVE_SINGLE)
+        single = finite and others and high < _ONE_SINGLE
+        if not single:
             widen_f16(left, x)
             widen_f16(right, y)
             octaves_of(x, y, size, keys)
-            raise_counts(left, right, keys, size, counts)
+            low, high = outermost(keys, size, _NEGATIVE)
+        count_octaves(keys, size, low, high, single, counts)
+    if ends[2] >= 0:
+        keys[0], keys[1] = limits_of(ends, 16)
+        widen_f16(keys[:2], carray(limits, (2,)))
 
 
-@cfunc(_entry("float32"), error_model="numpy")
-def count_f32(a: Place, b: Place, count: int, found: Place, _room: Place, places: Place) -> None:
-    """Count F32 by upper halves."""
-    counts, keys = carray(found, (COUNTS,)), carray(places, (3 * BLOCK,))
-    halves, others, changes = keys[:BLOCK], keys[BLOCK : 2 * BLOCK], keys[2 * BLOCK :]
+@cfunc(_changes("float32"), error_model="numpy")
+def changes_f32(a: Place, b: Place, count: int, found: Place, limits: Place, _room: Place, places: Place) -> None:
+    """Count the changes of F32."""
+    counts, keys, ends = carray(found, (OCTAVES,)), carray(places, (BLOCK,)), _NO_ENDS
     for start in range(0, count, BLOCK):
         left = carray(a, (count,))[start : start + BLOCK]
         right = carray(b, (count,))[start : start + BLOCK]
-        halves_of(left, left.shape[0], halves)
-        halves_of(right, left.shape[0], others)
-        octaves_of(left, right, left.shape[0], changes)
-        raise_counts(halves, others, changes, left.shape[0], counts)
+        octaves_of(left, right, left.shape[0], keys)
+        low, high = outermost(keys, left.shape[0], _NEGATIVE)
+        count_octaves(keys, left.shape[0], low, high, False, counts)
+        ends, _ = widened(ends, left.view(np.uint32), left.view(np.int32), _INFINITE_F32)
+        ends, _ = widened(ends, right.view(np.uint32), right.view(np.int32), _INFINITE_F32)
+    if ends[2] >= 0:
+        bits = carray(limits, (2,)).view(np.uint32)
+        bits[0], bits[1] = limits_of(ends, 32)
 
 
-@cfunc("void(CPointer(uint8), CPointer(uint8), intp, CPointer(int64))", error_model="numpy")
-def count_codes(a: Place, b: Place, count: int, found: Place) -> None:
-    """Count the pairs of codes of types of eight bits: those of A times 256, and those of B."""
-    left, right, counts = carray(a, (count,)), carray(b, (count,)), carray(found, (HALVES,))
+# values ----------------------------------------------------------------------------------------------------------
+
+
+@njit(nogil=True)
+def raise_counts(keys: Keys, count: int, stride: int, found: Counts) -> None:
+    """Count the keys of a block, neighbours in different ones of `BANKS`, each a `stride` behind the last.
+
+    Four keys are read at once: a read that may be of what was just written has to wait, as far as the processor knows.
+    """
+    words = keys.view(np.uint64)
+    one, two, three, four = (
+        found[:stride],
+        found[stride : 2 * stride],
+        found[2 * stride : 3 * stride],
+        found[3 * stride :],
+    )
+    for i in range(count // BANKS):
+        word = words[i]
+        one[np.intp(word & _KEY)] += 1
+        two[np.intp(np.uint64(word >> np.uint64(16)) & _KEY)] += 1
+        three[np.intp(np.uint64(word >> np.uint64(32)) & _KEY)] += 1
+        four[np.intp(word >> np.uint64(48))] += 1
+    for i in range(count - count % BANKS, count):
+        found[keys[i]] += 1
+
+
+@njit(nogil=True)
+def raise_bins(values: Values, count: int, exponent: int, first: int, stride: int, keys: Keys, found: Counts) -> None:
+    """Count the values of a block in bins as `bins.Bins` has them, and behind the last one those that are not finite.
+
+    The scale, a power of two, is multiplied with in two steps, since it may itself be beyond float32.
+    """
+    half = (1 - exponent) >> 1
+    scale = np.uint32((127 + half) << 23).view(np.float32)
+    rest = np.uint32((127 + 1 - exponent - half) << 23).view(np.float32)
+    begin, last, special = np.int32(first), np.int32(stride - 2), np.int32(stride - 1)
     for i in range(count):
-        counts[np.intp(left[i]) << 8 | np.intp(right[i])] += 1
+        value = values[i]
+        halves = np.float32(np.float32(abs(value) * scale) * rest)
+        whole = np.int32(halves) if halves < _BEYOND else np.int32(_BEYOND)
+        size = np.int32(np.int32(whole + np.int32(1)) >> np.int32(1))
+        place = np.int32(np.int32(-size if value < np.float32(0) else size) - begin)
+        # the file may have changed since its limits were found
+        within = min(max(place, np.int32(0)), last)
+        keys[i] = np.uint16(within if abs(value) < _INFINITE else special)
+    raise_counts(keys, count, stride, found)
 
 
-ENTRIES = (count_bf16, count_f16, count_f32, count_codes)
+def _values(kind: str) -> str:
+    """The signature of counting so many values in bins: their exponent and the first, their counts, room, and keys."""
+    places = "intp, intp, intp, CPointer(int64), CPointer(float32), CPointer(uint16)"
+    return f"void(CPointer({kind}), intp, {places})"
+
+
+@cfunc(_values("uint16"), error_model="numpy")
+def values_bf16(
+    a: Place, count: int, exponent: int, first: int, stride: int, found: Place, room: Place, places: Place
+) -> None:
+    """Count BF16."""
+    counts, x, keys = carray(found, (BANKS * stride,)), carray(room, (STRIDE,)), carray(places, (BLOCK,))
+    for start in range(0, count, BLOCK):
+        codes = carray(a, (count,))[start : start + BLOCK]
+        widen_bf16(codes, x)
+        raise_bins(x, codes.shape[0], exponent, first, stride, keys, counts)
+
+
+@cfunc(_values("uint16"), error_model="numpy")
+def values_f16(
+    a: Place, count: int, exponent: int, first: int, stride: int, found: Place, room: Place, places: Place
+) -> None:
+    """Count F16."""
+    counts, x, keys = carray(found, (BANKS * stride,)), carray(room, (STRIDE,)), carray(places, (BLOCK,))
+    for start in range(0, count, BLOCK):
+        codes = carray(a, (count,))[start : start + BLOCK]
+        widen_f16(codes, x)
+        raise_bins(x, codes.shape[0], exponent, first, stride, keys, counts)
+
+
+@cfunc(_values("float32"), error_model="numpy")
+def values_f32(
+    a: Place, count: int, exponent: int, first: int, stride: int, found: Place, _room: Place, places: Place
+) -> None:
+    """Count F32."""
+    counts, keys = carray(found, (BANKS * stride,)), carray(places, (BLOCK,))
+    for start in range(0, count, BLOCK):
+        x = carray(a, (count,))[start : start + BLOCK]
+        raise_bins(x, x.shape[0], exponent, first, stride, keys, counts)
+
+
+@njit(nogil=True)
+def pair_codes(a: NDArray[np.uint8], b: NDArray[np.uint8], keys: Keys) -> None:
+    """The codes of A times 256, and those of B."""
+    for i in range(a.shape[0]):
+        keys[i] = np.uint16(np.uint16(np.uint16(a[i]) << np.uint16(8)) | np.uint16(b[i]))
+
+
+@cfunc("void(CPointer(uint8), CPointer(uint8), intp, CPointer(int64), CPointer(uint16))", error_model="numpy")
+def pairs_f8(a: Place, b: Place, count: int, found: Place, places: Place) -> None:
+    """Count the pairs of codes of types of eight bits."""
+    counts, keys = carray(found, (2**16,)), carray(places, (BLOCK,))
+    for start in range(0, count, BLOCK):
+        left = carray(a, (count,))[start : start + BLOCK]
+        pair_codes(left, carray(b, (count,))[start : start + BLOCK], keys)
+        raise_counts(keys, left.shape[0], 0, counts)
+
+
+ENTRIES = (changes_bf16, changes_f16, changes_f32, values_bf16, values_f16, values_f32, pairs_f8)

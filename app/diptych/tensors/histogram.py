@@ -1,46 +1,47 @@
-"""Histograms of two tensors and of their difference, streamed and on every core.
+"""Histograms of the difference of two tensors and of both, streamed and on every core.
 
-Counts are exact. Values of types that float32 holds are counted in one pass, F16 by its codes and others by the upper
-half of their float32, and put into bins afterwards; compiled arithmetic does so for two tensors of one common dtype,
-NumPy otherwise. Where upper halves are too coarse (float32 that lies close together and far from nought), and for other
-types, NumPy reads twice.
+Counts are exact. The first pass counts the changes, by powers of two, and finds the range of the values; the second one
+counts those, in bins that hold them all. Of types of eight bits one pass counts the pairs of codes, which tell it all.
+Compiled arithmetic does so where float32 holds the values, NumPy otherwise.
 """
 
 from __future__ import annotations
 
 import math
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar, cast
 
 import numpy as np
 
-from diptych.domain.decoding import decode, packing, table
+from diptych import display
+from diptych.domain.decoding import decode, packing, readable, table
 from diptych.domain.ggml import READABLE
 from diptych.domain.tensor import DTYPE_BITS, FLOATING, ROUNDING, TensorInfo, TensorSource
+from diptych.errors import Refused
 from diptych.job import Job, Tick
-from diptych.tensors.bins import Bins, by_octaves, equal_bins, halves, octaves, octaves_of_slots, values_of_keys
+from diptych.tensors.bins import Bins, by_octaves, equal_bins, octaves
 from diptych.tensors.engine import engine
 from diptych.tensors.native import COMPILED, Arithmetic
 from diptych.tensors.pooled import check, end_of, in_order, length, release, sliced
-from diptych.tensors.rooms import COUNTS, HALVES, OCTAVES
+from diptych.tensors.rooms import OCTAVES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Raw: TypeAlias = NDArray[np.uint8]
+    Counts: TypeAlias = NDArray[np.int64]
+
+F = TypeVar("F")
 
 _CHUNK = 2**18
-"""Elements at a time; whole blocks of every packed type, so that both sides come in step."""
+"""Elements at a time that NumPy decodes; whole blocks of every packed type, so that both sides come in step."""
 _WITHIN_FLOAT32 = (FLOATING - {"F64"}) | READABLE
 _BYTES = frozenset(dtype for dtype in FLOATING if dtype.startswith("F8"))
 _WHOLE = DTYPE_BITS.keys() - FLOATING - {"C64"}
 _MOST = 128
 """Bins of A and of B."""
-_spare: deque[NDArray[np.int64]] = deque(maxlen=8)
-"""Tables of counts, all nought, kept for the next tensor: memory that was never written to is slow to be had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,38 +83,38 @@ class _Pair(NamedTuple):
         return max(digits for digits, _ in found), min(least for _, least in found)
 
     @property
-    def digits_by_halves(self) -> int:
-        """Binary digits of the finer of those types whose values are counted by upper halves; 0 where none is."""
-        dtypes = {self.left.dtype, self.right.dtype} - {"F16"}
-        return max((_resolution(dtype)[0] for dtype in dtypes), default=0)
+    def alike(self) -> bool:
+        """Whether compiled arithmetic reads both as they are stored."""
+        return self.by_codes or (self.left.dtype == self.right.dtype and self.left.dtype in COMPILED)
+
+    @property
+    def by_codes(self) -> bool:
+        """Whether the values of both are told by eight bits."""
+        return {self.left.dtype, self.right.dtype} <= _BYTES
 
 
 def histograms(a: TensorSource, b: TensorSource, name_a: str, name_b: str, bins: int = _MOST) -> Job[Histograms]:
     """Count the values of two tensors of as many elements, in `bins` at most, and those of their difference.
 
-    Complex numbers count by their size. Raises `Damaged` where a file became shorter.
+    The difference comes first, unless all come at once: from then on, ticks have its histogram as what is known so far.
+    Complex numbers count by their size. Raises `Damaged` where a file became shorter, and `Refused` for a type whose
+    values are not known.
     """
     left, right = (
         next(tensor for tensor in source.tensors() if tensor.name == name)
         for source, name in ((a, name_a), (b, name_b))
     )
+    for tensor in (left, right):
+        if not readable(tensor.dtype):
+            raise Refused(f"{display.visible(tensor.name)}: its values are of {tensor.dtype}, which is not read")
     pair = _Pair(a, b, left, right)
-    if {left.dtype, right.dtype} <= _WITHIN_FLOAT32:
-        counts = yield from _keyed(pair)
-        sides = [
-            values_of_keys(counts[side * HALVES : (side + 1) * HALVES], tensor.dtype == "F16")
-            for side, tensor in enumerate((left, right))
-        ]
-        chosen = equal_bins(*_range(values for values, _, _ in sides), bins, *pair.resolution)
-        if chosen.met_by_halves(pair.digits_by_halves):
-            found = [_put(chosen, *side) for side in sides]
-            changes = octaves_of_slots(counts[2 * HALVES :])
-            _give_back(counts)
-            return Histograms(found[0], found[1], _by_octaves(changes))
-    low, high, changes = yield from _ranged(pair)
-    chosen = equal_bins(low, high, bins, *pair.resolution)
-    found = yield from _binned(pair, chosen)
-    return Histograms(found[0], found[1], _by_octaves(changes))
+    if pair.by_codes:
+        return (yield from _by_codes(pair, bins))
+    changes = yield from _changes(pair)
+    change = _by_octaves(changes.counts)
+    chosen = equal_bins(changes.low, changes.high, bins, *pair.resolution)
+    found = yield from _values(pair, chosen, change)
+    return Histograms(found[0], found[1], change)
 
 
 def _resolution(dtype: str) -> tuple[int, int]:
@@ -122,82 +123,12 @@ def _resolution(dtype: str) -> tuple[int, int]:
     return ROUNDING["F64" if dtype == "C64" else dtype if dtype in ROUNDING else "F32"]
 
 
-def _range(sides: Iterable[NDArray[np.float64]]) -> tuple[float, float]:
-    """The smallest and the largest value; the wrong way round where there is none."""
-    low, high = math.inf, -math.inf
-    for values in sides:
-        low, high = min(low, values.min(initial=math.inf)), max(high, values.max(initial=-math.inf))
-    return float(low), float(high)
-
-
-def _put(bins: Bins, values: NDArray[np.float64], counts: NDArray[np.int64], nonfinite: int) -> Histogram:
-    """The histogram of values that come so often."""
-    found = np.zeros(bins.last - bins.first + 1, np.int64)
-    np.add.at(found, bins.places(values), counts)
-    return Histogram(tuple(found.tolist()), tuple(bins.edges.tolist()), nonfinite)
-
-
-def _by_octaves(found: NDArray[np.int64]) -> Histogram:
+def _by_octaves(found: Counts) -> Histogram:
     counts, edges, nonfinite = by_octaves(found)
     return Histogram(tuple(counts.tolist()), tuple(edges.tolist()), nonfinite)
 
 
-# one pass --------------------------------------------------------------------------------------------------------
-
-
-def _keyed(pair: _Pair) -> Job[NDArray[np.int64]]:
-    """The counts of A and of B by keys, and of the change by octaves and by slots, behind one another, in a table."""
-    dtypes = {pair.left.dtype, pair.right.dtype}
-    by_codes = dtypes <= _BYTES
-    fast = by_codes or (len(dtypes) == 1 and dtypes <= COMPILED)
-    idle: deque[NDArray[np.int64]] = deque()
-    tables: list[NDArray[np.int64]] = []
-    done = 0
-
-    def count(piece: _Piece) -> _Piece:
-        check(pair.a, pair.left.name)
-        check(pair.b, pair.right.name)
-        try:
-            counts = idle.pop()
-        except IndexError:
-            counts = _table()
-            tables.append(counts)
-        if by_codes:
-            _count_codes(piece, counts[:HALVES])
-        else:
-            _count(pair, piece, counts)
-        idle.append(counts)
-        return piece
-
-    with closing(in_order(_pieces(pair, fast), count)) as pieces:
-        for _, found in pieces:
-            if found is not None:
-                done = sum(found.upto)
-                release(pair.a, pair.left.name, found.upto[0])
-                release(pair.b, pair.right.name, found.upto[1])
-            yield Tick("Counting values", done, pair.size, "bytes")
-    release(pair.a, pair.left.name)
-    release(pair.b, pair.right.name)
-    counts = tables.pop()
-    for others in tables:
-        counts += others
-        _give_back(others)
-    if by_codes:
-        _key_by_codes(pair, counts)
-    return counts
-
-
-def _table() -> NDArray[np.int64]:
-    """Counts of nothing."""
-    try:
-        return _spare.pop()
-    except IndexError:
-        return np.zeros(COUNTS, np.int64)
-
-
-def _give_back(counts: NDArray[np.int64]) -> None:
-    counts[:] = 0
-    _spare.append(counts)
+# pieces ----------------------------------------------------------------------------------------------------------
 
 
 class _Piece(NamedTuple):
@@ -209,12 +140,32 @@ class _Piece(NamedTuple):
     compiled: Arithmetic | None
 
 
-def _pieces(pair: _Pair, fast: bool) -> Iterator[_Piece]:
-    elements = pair.left.elements
+def _read(pair: _Pair, work: Callable[[_Piece], F], take: Callable[[F], None], tick: Tick) -> Job[None]:
+    """Read both sides once: `work` is done by many threads, what comes of it is taken by this one."""
+
+    def checked(piece: _Piece) -> F:
+        check(pair.a, pair.left.name)
+        check(pair.b, pair.right.name)
+        return work(piece)
+
+    done = tick.done
+    yield tick
+    with closing(in_order(_pieces(pair), checked)) as pieces:
+        for piece, found in pieces:
+            if found is not None:
+                take(found)
+                done = tick.done + sum(piece.upto)
+                release(pair.a, pair.left.name, piece.upto[0])
+                release(pair.b, pair.right.name, piece.upto[1])
+            yield tick._replace(done=done)
+
+
+def _pieces(pair: _Pair) -> Iterator[_Piece]:
+    elements, fast = pair.left.elements, {pair.left.dtype, pair.right.dtype} <= _WITHIN_FLOAT32
     start, last = 0, False
     while not last:
         compiled = engine().arithmetic(pair.size) if fast else None
-        stop = min(start + length(pair.left.dtype, compiled), elements)
+        stop = min(start + length(pair.left.dtype, compiled if pair.alike else None), elements)
         last = stop == elements
         # taken anew for each piece, since the source looks then whether the file is still whole
         one = sliced(pair.a.raw(pair.left.name), pair.left, start, stop)
@@ -223,96 +174,136 @@ def _pieces(pair: _Pair, fast: bool) -> Iterator[_Piece]:
         start = stop
 
 
-def _count(pair: _Pair, piece: _Piece, counts: NDArray[np.int64]) -> None:
-    """Count a piece by keys."""
-    dtypes = (pair.left.dtype, pair.right.dtype)
+def _decoded(raw: Raw, dtype: str) -> Iterator[NDArray[np.generic]]:
+    """The values of a piece, a few at a time."""
+    count, width = packing(dtype)
+    step = _CHUNK // count * width
+    for start in range(0, len(raw), step):
+        yield decode(raw[start : start + step], dtype)
+
+
+# changes ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Changes:
+    """Changes by their octaves, and the smallest and the largest finite value of both sides."""
+
+    counts: Counts = field(default_factory=lambda: np.zeros(OCTAVES, np.int64))
+    low: float = math.inf
+    high: float = -math.inf
+
+    def add(self, other: _Changes) -> None:
+        """Take over what was found elsewhere."""
+        self.counts += other.counts
+        self.low, self.high = min(self.low, other.low), max(self.high, other.high)
+
+    def widen(self, x: NDArray[np.float64], y: NDArray[np.float64], times: Counts | None = None) -> None:
+        """Take these values, each of them so many times."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            self.counts += octaves(y - x, times)
+        for values in (_finite(x), _finite(y)):
+            self.low = min(self.low, float(values.min(initial=math.inf)))
+            self.high = max(self.high, float(values.max(initial=-math.inf)))
+
+
+def _changes(pair: _Pair) -> Job[_Changes]:
+    """The first pass."""
+    found = _Changes()
+    tick = Tick("Counting changes", 0, 2 * pair.size, "bytes")
+    yield from _read(pair, lambda piece: _changes_of(pair, piece), found.add, tick)
+    return found
+
+
+def _changes_of(pair: _Pair, piece: _Piece) -> _Changes:
+    found, compiled = _Changes(), piece.compiled
+    dtype, other = pair.left.dtype, pair.right.dtype
+    if compiled is not None and pair.alike:
+        found.low, found.high = compiled.count_changes(dtype, piece.left, piece.right, found.counts)
+        return found
+    for left, right in zip(_decoded(piece.left, dtype), _decoded(piece.right, other), strict=True):
+        if compiled is not None:
+            limits = compiled.count_changes("F32", left.view(np.uint8), right.view(np.uint8), found.counts)
+            found.low, found.high = min(found.low, limits[0]), max(found.high, limits[1])
+            continue
+        found.widen(_real(left), _real(right))
+    return found
+
+
+# values ----------------------------------------------------------------------------------------------------------
+
+
+def _values(pair: _Pair, bins: Bins, change: Histogram) -> Job[list[Histogram]]:
+    """The second pass: both sides in bins that hold all of their values."""
+    counts = np.zeros((2, bins.last - bins.first + 2), np.int64)
+
+    def work(piece: _Piece) -> Counts:
+        left = _values_of(piece.left, pair.left.dtype, bins, piece.compiled)
+        return np.stack((left, _values_of(piece.right, pair.right.dtype, bins, piece.compiled)))
+
+    def take(found: Counts) -> None:
+        counts[:] += found
+
+    yield from _read(pair, work, take, Tick("Counting values", pair.size, 2 * pair.size, "bytes", change))
+    release(pair.a, pair.left.name)
+    release(pair.b, pair.right.name)
+    return [_binned(bins, side) for side in counts]
+
+
+def _binned(bins: Bins, counts: Counts) -> Histogram:
+    return Histogram(tuple(counts[:-1].tolist()), tuple(bins.edges.tolist()), int(counts[-1]))
+
+
+def _values_of(raw: Raw, dtype: str, bins: Bins, compiled: Arithmetic | None) -> Counts:
+    """How many values of a piece are in each bin, and behind the last one how many are not finite."""
+    found = np.zeros(bins.last - bins.first + 2, np.int64)
+    if compiled is not None and dtype in COMPILED:
+        compiled.count_values(dtype, raw, bins.exponent, bins.first, found)
+        return found
+    for values in _decoded(raw, dtype):
+        if compiled is not None:
+            compiled.count_values("F32", values.view(np.uint8), bins.exponent, bins.first, found)
+        else:
+            found += bins.count(_real(values))
+    return found
+
+
+# codes -----------------------------------------------------------------------------------------------------------
+
+
+def _by_codes(pair: _Pair, bins: int) -> Job[Histograms]:
+    """All in one pass, by how often each two codes of eight bits come together."""
+    counts = np.zeros(2**16, np.int64)
+
+    def take(found: Counts) -> None:
+        counts[:] += found
+
+    yield from _read(pair, _codes_of, take, Tick("Counting values", 0, pair.size, "bytes"))
+    there = np.flatnonzero(counts)
+    times, sides = counts[there], (there >> 8, there & 255)
+    x, y = (_real(table(tensor.dtype)[codes]) for tensor, codes in zip((pair.left, pair.right), sides, strict=True))
+    changes = _Changes()
+    changes.widen(x, y, times)
+    chosen = equal_bins(changes.low, changes.high, bins, *pair.resolution)
+    left, right = (_binned(chosen, chosen.count(values, times)) for values in (x, y))
+    return Histograms(left, right, _by_octaves(changes.counts))
+
+
+def _codes_of(piece: _Piece) -> Counts:
+    found = np.zeros(2**16, np.int64)
     if piece.compiled is not None:
-        piece.compiled.count(dtypes[0], piece.left, piece.right, counts)
-        return
-    (count_a, width_a), (count_b, width_b) = (packing(dtype) for dtype in dtypes)
-    step_a, step_b = _CHUNK // count_a * width_a, _CHUNK // count_b * width_b
-    for chunk in range(-(-len(piece.left) // step_a)):
-        x = decode(piece.left[chunk * step_a : (chunk + 1) * step_a], dtypes[0])
-        y = decode(piece.right[chunk * step_b : (chunk + 1) * step_b], dtypes[1])
-        counts[:HALVES] += _keys(piece.left[chunk * step_a : (chunk + 1) * step_a], dtypes[0], x)
-        counts[HALVES : 2 * HALVES] += _keys(piece.right[chunk * step_b : (chunk + 1) * step_b], dtypes[1], y)
-        counts[2 * HALVES : 2 * HALVES + OCTAVES] += octaves(_minus(_real(y), _real(x)))
-
-
-def _keys(raw: Raw, dtype: str, values: NDArray[np.generic]) -> NDArray[np.int64]:
-    """How often each key of these values comes."""
-    return np.bincount(raw.view("<u2"), minlength=HALVES) if dtype == "F16" else halves(values.view(np.uint32))
-
-
-def _count_codes(piece: _Piece, counts: NDArray[np.int64]) -> None:
-    """Count a piece of types of eight bits by the pairs of their codes."""
-    if piece.compiled is not None:
-        piece.compiled.count_codes(piece.left, piece.right, counts)
-        return
+        piece.compiled.count_codes(piece.left, piece.right, found)
+        return found
     for start in range(0, len(piece.left), _CHUNK):
         pairs = piece.left[start : start + _CHUNK].astype(np.uint16) << 8 | piece.right[start : start + _CHUNK]
-        counts += np.bincount(pairs, minlength=len(counts))
-
-
-def _key_by_codes(pair: _Pair, counts: NDArray[np.int64]) -> None:
-    """Put counts by keys in the place of those by pairs of codes."""
-    there = np.flatnonzero(counts != 0)
-    found = counts[there]
-    counts[there] = 0
-    x, y = table(pair.left.dtype)[there >> 8], table(pair.right.dtype)[there & 255]
-    np.add.at(counts, x.view(np.uint32) >> 16, found)
-    np.add.at(counts, HALVES + (y.view(np.uint32) >> 16), found)
-    changes = (_minus(_real(y), _real(x)).view(np.uint64) >> np.uint64(52)).astype(np.int64)
-    np.add.at(counts, 2 * HALVES + changes, found)
-
-
-# two passes ------------------------------------------------------------------------------------------------------
-
-
-def _ranged(pair: _Pair) -> Job[tuple[float, float, NDArray[np.int64]]]:
-    """The smallest and the largest value of both sides, and the changes by octaves."""
-    low, high = math.inf, -math.inf
-    changes = np.zeros(OCTAVES, np.int64)
-    for x, y, done in _chunks(pair):
-        lowest, highest = _range((_finite(x), _finite(y)))
-        low, high = min(low, lowest), max(high, highest)
-        changes += octaves(_minus(y, x))
-        yield Tick("Finding the range of values", done, pair.size, "bytes")
-    return low, high, changes
-
-
-def _binned(pair: _Pair, bins: Bins) -> Job[list[Histogram]]:
-    """Both sides in bins that hold all of their values."""
-    counts = [np.zeros(bins.last - bins.first + 1, np.int64) for _ in range(2)]
-    nonfinite = [0, 0]
-    for x, y, done in _chunks(pair):
-        for side, values in enumerate((x, y)):
-            finite = _finite(values)
-            counts[side] += bins.count(finite)
-            nonfinite[side] += len(values) - len(finite)
-        yield Tick("Counting values", done, pair.size, "bytes")
-    edges = tuple(bins.edges.tolist())
-    return [Histogram(tuple(counts[side].tolist()), edges, nonfinite[side]) for side in range(2)]
-
-
-def _chunks(pair: _Pair) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64], float]]:
-    """The values of both sides, and how many bytes have gone before and with them."""
-    done = 0.0
-    both = zip(pair.a.read(pair.left.name, _CHUNK), pair.b.read(pair.right.name, _CHUNK), strict=True)
-    for x, y in both:
-        done += len(x) * pair.size / pair.left.elements
-        yield _real(x), _real(y), done
+        found += np.bincount(pairs, minlength=len(found))
+    return found
 
 
 def _real(values: NDArray[np.generic]) -> NDArray[np.float64]:
     sizes = np.abs(cast("NDArray[np.complex128]", values)) if values.dtype.kind == "c" else values
     with np.errstate(invalid="ignore"):
         return sizes.astype(np.float64)
-
-
-def _minus(y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
-    with np.errstate(invalid="ignore", over="ignore"):
-        return y - x
 
 
 def _finite(values: NDArray[np.float64]) -> NDArray[np.float64]:

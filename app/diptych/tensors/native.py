@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from diptych.tensors.rooms import BLOCK, GROUP, STRIDE
+from diptych.tensors.rooms import BANKS, BLOCK, GROUP, STRIDE
 from diptych.tensors.sketch import signs
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     Raw: TypeAlias = NDArray[np.uint8]
     Values: TypeAlias = NDArray[np.float32]
     Sums: TypeAlias = NDArray[np.float64]
+    Counts: TypeAlias = NDArray[np.int64]
 
 COMPILED = frozenset({"BF16", "F16", "F32"})
 """Types that have functions of their own; those of eight bits are looked up in a table."""
@@ -59,16 +60,33 @@ class Arithmetic:
         codes = () if table is None else (table, int(dtype == "F8_E4M3"))
         self._call(f"add_{name}", left, right, len(left), *codes, sums, room)
 
-    def count(self, dtype: str, a: Raw, b: Raw, counts: NDArray[np.int64]) -> None:
-        """Count the values of two pieces of `dtype`, given as bytes, and their changes, as `counting` has them."""
+    def count_changes(self, dtype: str, a: Raw, b: Raw, counts: Counts) -> tuple[float, float]:
+        """Add the changes between two pieces of `dtype`, given as bytes, to counts of every sign and exponent.
+
+        The result are the smallest and the largest finite value of both; the wrong way round where there is none.
+        """
         name, kind = _KINDS[dtype]
         left, right = _aligned(a, kind), _aligned(b, kind)
-        room, keys = np.empty(2 * STRIDE, np.float32), np.empty(3 * BLOCK, np.uint16)
-        self._call(f"count_{name}", left, right, len(left), counts, room, keys)
+        room, keys = np.empty(2 * STRIDE, np.float32), np.empty(BLOCK, np.uint16)
+        limits = np.array([np.inf, -np.inf], np.float32)
+        self._call(f"changes_{name}", left, right, len(left), counts, limits, room, keys)
+        return float(limits[0]), float(limits[1])
 
-    def count_codes(self, a: Raw, b: Raw, counts: NDArray[np.int64]) -> None:
-        """Count the pairs of codes of two pieces of types of eight bits; 256 by 256 counts, flat."""
-        self._call("count_codes", a, b, len(a), counts)
+    def count_values(self, dtype: str, raw: Raw, exponent: int, first: int, counts: Counts) -> None:
+        """Add a piece of `dtype`, given as bytes, to the counts of bins from `first` times 2^`exponent` on.
+
+        There is one count more for what is not finite.
+        """
+        name, kind = _KINDS[dtype]
+        values = _aligned(raw, kind)
+        room, keys = np.empty(STRIDE, np.float32), np.empty(BLOCK, np.uint16)
+        banks = np.zeros((BANKS, len(counts)), np.int64)
+        self._call(f"values_{name}", values, len(values), exponent, first, len(counts), banks, room, keys)
+        counts += banks.sum(axis=0)
+
+    def count_codes(self, a: Raw, b: Raw, counts: Counts) -> None:
+        """Add two pieces of types of eight bits to the counts of pairs of their codes, 256 by 256, flat."""
+        self._call("pairs_f8", a, b, len(a), counts, np.empty(BLOCK, np.uint16))
 
     def print(self, dtype: str, raw: Raw, table: Values | None, first: int, sums: Sums, sketch: Sums) -> None:
         """Add a piece, given as bytes, to sums and sketch; it begins with the element `first`, which begins a block."""

@@ -12,15 +12,7 @@ SHIFTED = 8192 + 1024
 """Signs, as many more as a block may read from the last of them included; from here on they are there once more."""
 MASKS = 2 * SHIFTED
 """Signs, and the same from the second on, so that two can be read at once from any place."""
-HALVES = 2**16
-"""Keys that the upper half of a float32 can be."""
 OCTAVES = 2**12
 """Keys that the sign and the exponent of a float64 can be."""
-SLOTS = 2**7
-"""Slots of a change: for either sign one of nought, then of the octaves from `LOWEST_OCTAVE` on."""
-LOWEST_OCTAVE = 1023 - 62
-"""That of 2^-62, by the exponent in a float64; the highest is that of 1."""
-SLOT_STRIDE = SLOTS + 8
-"""Counts from a slot to the next in the table of two neighbours', so that rows do not evict one another."""
-COUNTS = 2 * HALVES + OCTAVES + SLOTS * SLOT_STRIDE
-"""All counts of a histogram: by the keys of A, those of B, the octaves of the change, and its slots by twos."""
+BANKS = 4
+"""Tables that values are counted in by turns, since a count that was just written is slow to be raised again."""

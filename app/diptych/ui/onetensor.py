@@ -96,8 +96,13 @@ class OneTensor(QObject):
         return self.row.key if self.row is not None else ""
 
     def _counting(self, tick: Tick) -> None:
-        if tick.total and "histograms" in self._jobs:
-            self.drawer.show_state(f"{tick.text}… {tick.done / tick.total:.0%}", working=True)
+        if not tick.total or "histograms" not in self._jobs:
+            return
+        self.drawer.show_state(f"{tick.text}… {tick.done / tick.total:.0%}", working=True)
+        if isinstance(tick.partial, TensorDetail):
+            for which, histogram in enumerate(tick.partial.histograms):
+                # the others come later, and nothing may move then
+                self.drawer.show_counts(which, *((histogram.counts, histogram.edges) if histogram else ((), ())))
 
     def _counted(self, detail: TensorDetail) -> None:
         if detail.key != self._key():
@@ -110,6 +115,7 @@ class OneTensor(QObject):
     def _not_counted(self, key: str, error: Exception) -> None:
         if key == self._key():
             self.drawer.show_state(str(error))
+            self.drawer.hide_counts()
 
     def _cancel(self) -> None:
         self.stop()

@@ -14,7 +14,7 @@ from diptych.domain.rules import Rules
 from diptych.domain.sheet import Sheet
 from diptych.domain.tensor import TensorInfo
 from diptych.errors import NotFound
-from diptych.job import Job, Tick, finish
+from diptych.job import Job, Tick, finish, retold
 from diptych.tensors.histogram import Histogram, histograms
 from diptych.tensors.spectrum import Spectrum
 from diptych.tensors.viewed import Viewed
@@ -135,14 +135,22 @@ def tensor_spectrum(comparison: Comparison, key: str) -> Job[TensorSpectrum]:
 
 
 def tensor_detail(comparison: Comparison, key: str) -> Job[TensorDetail]:
-    """The histograms of one row of the weights. `NotFound` where neither side holds that tensor."""
+    """The histograms of one row of the weights. `NotFound` where neither side holds that tensor.
+
+    That of the change is counted first: from then on ticks have what is known so far.
+    """
+
+    def known(tick: Tick) -> Tick:
+        change = tick.partial
+        return tick._replace(partial=TensorDetail(key, (None, None, change)) if isinstance(change, Histogram) else None)
+
     sides = (comparison.left, comparison.right)
     yield Tick("Counting values")
     pair = comparison.pair(key)
     if pair.measurable and sides[0].weights and sides[1].weights and pair.left and pair.right:
         views = [[view] if view else [] for view in pair.views]
         with sides[0].weights() as a, sides[1].weights() as b:
-            found = yield from histograms(Viewed(a, views[0]), Viewed(b, views[1]), *pair.read)
+            found = yield from retold(histograms(Viewed(a, views[0]), Viewed(b, views[1]), *pair.read), known)
         return TensorDetail(key, (found.left, found.right, found.change))
     alone: list[Histogram | None] = []
     for side, tensor, name in zip(sides, (pair.left, pair.right), pair.stored, strict=True):

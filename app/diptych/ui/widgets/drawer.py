@@ -90,10 +90,11 @@ class Drawer(QFrame):
         column.setSpacing(Space.S)
         column.addLayout(head)
         column.addLayout(self._facts)
-        column.addLayout(working)
         for histogram in self.histograms:
             histogram.hide()
             column.addWidget(histogram)
+        # below them, so that they stay in their places when all is counted
+        column.addLayout(working)
         column.addLayout(asking)
         column.addWidget(self.spectrum)
         column.addWidget(self._told)
@@ -117,7 +118,8 @@ class Drawer(QFrame):
             self._facts.addWidget(named, at, 0)
             self._facts.addWidget(text, at, 1)
         self.show_state(state)
-        for widget in (*self.histograms, self.ask, self.spectrum, self._told):
+        self.hide_counts()
+        for widget in (self.ask, self.spectrum, self._told):
             widget.hide()
 
     def show_state(self, text: str, working: bool = False) -> None:
@@ -131,9 +133,14 @@ class Drawer(QFrame):
         return self._state.text()
 
     def show_counts(self, which: int, counts: Sequence[int], edges: Sequence[float]) -> None:
-        """Show the histogram of A (0), B (1) or the change (2)."""
+        """Show the histogram of A (0), B (1) or the change (2); without any counts its place."""
         self.histograms[which].show_counts(counts, edges)
         self.histograms[which].show()
+
+    def hide_counts(self) -> None:
+        """Show no histogram."""
+        for histogram in self.histograms:
+            histogram.hide()
 
     def offer_spectrum(self) -> None:
         """Let the user ask for the spectrum of the change; it takes a second, so it does not come by itself."""

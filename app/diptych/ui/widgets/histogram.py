@@ -29,12 +29,13 @@ class Histogram(QWidget):
         theme.changed.connect(self.update)
 
     def show_counts(self, counts: Sequence[int], edges: Sequence[float]) -> None:
-        """Draw `counts`, one fewer than `edges`."""
+        """Draw `counts`, one fewer than `edges`; without any, nothing but the name."""
         self._counts, self._edges = counts, edges
+        told = "not counted"
         if len(edges):
-            span = f"from {display.number(edges[0], 3)} to {display.number(edges[-1], 3)}"
-            self.setAccessibleDescription(f"{sum(counts):,} values {span}")
-            self.setToolTip(f"{self._name}: {sum(counts):,} values {span}")
+            told = f"{sum(counts):,} values from {display.number(edges[0], 3)} to {display.number(edges[-1], 3)}"
+        self.setAccessibleDescription(told)
+        self.setToolTip(f"{self._name}: {told}")
         self.update()
 
     def sizeHint(self) -> QSize:
