@@ -18,6 +18,7 @@ from diptych.catalog import Catalog, set_aside
 from diptych.errors import DiptychError
 from diptych.settings import Settings
 from diptych.ui.context import Alert, Context
+from diptych.ui.leisure import collect_at_leisure
 from diptych.ui.mainwindow import MainWindow
 from diptych.ui.runner import Runner
 from diptych.ui.theme import STYLE, Theme
@@ -56,6 +57,7 @@ def main(catalog: Path | None = None, sample: bool = False) -> int:
     QTimer.singleShot(AFTER_START_MS, lambda: runner.start("Warm up", warm(), quiet=True))
     gc.freeze()  # modules, classes and the window stay; later collections need not look at them again and again
     gc.enable()
+    collect_at_leisure(app)
     code = app.exec()
     workbench.catalog.close()
     return code

@@ -14,6 +14,8 @@ def go_on(page: QWidget, forward: bool) -> bool:
     Qt's own order is that in which widgets were made. False where nothing on the page has the focus.
     """
     focus = QApplication.focusWidget()
+    if not page.isVisible():  # Qt asks of a page that goes, too
+        return False
     order = [widget for widget in _within(page) if _takes_focus(widget)]
     if focus not in order:
         return False
