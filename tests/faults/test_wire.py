@@ -19,6 +19,7 @@ from diptych.job import finish
 from diptych.remotes import answers
 from diptych.remotes.answers import Answer
 from diptych.remotes.wire import Lost, Wire
+from stands import free_port
 from stands.authority import Authority
 from stands.proxy import Reply, Request
 from stands.scripted import scripted, told
@@ -258,9 +259,16 @@ def test_a_lost_connection_is_not_tried_again_where_that_is_not_wanted() -> None
         with pytest.raises(Lost):
             finish(wire.ask("POST", "/", what="asking", content=b"x", retry=False))
         assert len(server.requests) == 1
-        with pytest.raises(Lost):
+        with pytest.raises(Lost) as caught:
             finish(wire.ask("GET", "/", what="asking"))
+        assert "address" not in caught.value.hint
         assert len(server.requests) == 1 + QUICK.attempts
+
+
+def test_where_nobody_answers_the_address_may_be_wrong() -> None:
+    with wired(free_port()) as wire, pytest.raises(Lost, match="cannot be reached") as caught:
+        finish(wire.ask("GET", "/", what="asking"))
+    assert caught.value.hint == "Check the address and the connection, then try again."
 
 
 AFTER = {

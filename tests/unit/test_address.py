@@ -94,6 +94,16 @@ def test_what_is_none_is_refused_in_one_line(text: str) -> None:
     assert "hunter2" not in caught.value.message + caught.value.hint
 
 
+@pytest.mark.parametrize("page", ["acme/model-1.5", "acme/model-1.5/tree/main", "acme/model-1.5?library=x"])
+def test_the_page_of_a_model_leads_to_its_address(page: str) -> None:
+    with pytest.raises(Refused) as caught:
+        parse(f"https://huggingface.co/{page}")
+    assert caught.value.hint == "Write hf://acme/model-1.5."
+    with pytest.raises(Refused) as caught:
+        parse(f"https://huggingface.co/datasets/{page}")
+    assert caught.value.hint.startswith("Write hf://org/name, ")
+
+
 @given(st.sampled_from(sorted(SCHEMES)), st.text(max_size=40))
 def test_any_text_is_an_address_or_refused(scheme: str, rest: str) -> None:
     try:

@@ -27,6 +27,8 @@ _FORMS = (
     "Write hf://org/name, mlflow+https://host/model, oci://host/repository, s3://bucket/prefix or file:///folder; "
     "plain http is for this machine only, such as oci+http://127.0.0.1:5000/x."
 )
+_HUB_PAGE = re.compile(r"(?:huggingface|hf)\.co/(?!datasets/|spaces/)([\w.-]+/[\w.-]+)")
+"""What browsers show as the address of a model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,8 @@ def parse(text: str) -> Address:
     scheme = scheme.lower()
     shown = _harmless(scheme, rest)
     if scheme not in SCHEMES:
-        raise Refused(f"{shown}: not an address of a registry", _FORMS)
+        page = _HUB_PAGE.match(rest)
+        raise Refused(f"{shown}: not an address of a registry", f"Write hf://{page[1]}." if page else _FORMS)
     # a password may hold any sign, so wherever an @ is not part of names, it is taken for one that ends a login
     if "@" in {"file": "", "s3": rest.partition("/")[0]}.get(scheme, rest):
         raise Refused(

@@ -312,7 +312,9 @@ class Wire:
                 f"{host}: its certificate is not accepted: {answers.distrust(error)}",
                 "If it is a server of your own, name the file of its authority in the settings of the remote.",
             )
-        return Lost(f"{host}: {answers.loss(error)} while {call.what}", "Check the connection, then resume.")
+        met = not isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout))
+        hint = "Check the connection, then resume." if met else "Check the address and the connection, then try again."
+        return Lost(f"{host}: {answers.loss(error)} while {call.what}", hint)
 
 
 def _acknowledge(response: httpx.Response) -> None:

@@ -250,7 +250,7 @@ def checked(address: Address, options: Mapping[str, str]) -> dict[str, str]:
     if throttle := kept.get("throttle"):
         limit = _number(throttle)
         if limit is None or limit < 1:
-            raise Refused(f"{throttle}: is not a number of bytes per second")
+            raise Refused(f"{throttle}: is not a number of bytes per second", "Leave it empty for no limit.")
     if kept.get("verify", "whole") != "whole":
         raise Refused(f"verify: takes `whole` or nothing, not {visible(kept['verify'])}")
     if ca_file := kept.get("ca_file"):
