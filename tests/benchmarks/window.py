@@ -55,11 +55,12 @@ def once() -> dict[str, tuple[float, float]]:
 
     from diptych.job import finish
     from diptych.ui.gallery import SMALL, application, opened
+    from diptych.ui.leisure import collect_at_leisure
     from diptych.ui.pages.compare import ComparePage
     from diptych.ui.warming import warm
     from diptych.workbench import Workbench
 
-    application()
+    collect_at_leisure(application())
     gaps: list[tuple[float, float]] = []
     last = [time.perf_counter(), time.thread_time()]
 
