@@ -41,6 +41,15 @@ def test_a_scan_says_what_it_found(tmp_path: Path) -> None:
     assert answer("scan", tmp_path) == answer("scan") | {"seconds": pytest.approx(0, abs=60)}  # type: ignore[operator]
 
 
+def test_a_scan_that_finds_nothing_says_why(tmp_path: Path) -> None:
+    assert "diptych scan FOLDER" in diptych("scan").stderr
+    (tmp_path / "empty").mkdir()
+    done = diptych("scan", tmp_path / "empty")
+    assert (done.returncode, done.stdout.partition(" · ")[0]) == (0, "0 files")
+    assert "empty is a model" in done.stderr
+    assert answer("scan", tmp_path / "empty")["versions"] == 0  # type: ignore[index]
+
+
 def test_list_and_show_give_the_stable_json(library: Path) -> None:
     listed = answer("list", "--sort", "name")
     assert isinstance(listed, list)

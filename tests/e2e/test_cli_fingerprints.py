@@ -38,6 +38,7 @@ def test_neighbours_are_told_nearest_first(library: Path) -> None:
     assert "other: has no fingerprint" in done.stderr
     assert "diptych fingerprint other" in done.stderr
     diptych("fingerprint")
+    assert "‖ΔW‖ ∕ ‖W‖" in diptych("neighbours", "sft/checkpoint-100").stderr
     found = answer("neighbours", "sft/checkpoint-100")
     assert isinstance(found, list)
     assert {entry["name"] for entry in found} == {"sft/checkpoint-200", "other"}

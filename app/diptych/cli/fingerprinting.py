@@ -63,6 +63,7 @@ def _neighbours(session: Session, options: Namespace) -> int:
     cells = [[one.version.short_id, display.visible(one.version.name), distance(one.distance)] for one in found]
     for line in aligned(headings, cells, session.terminal.width):
         session.terminal.say(line)
+    session.terminal.tell("Distances are ‖ΔW‖ ∕ ‖W‖ over all tensors, estimated from fingerprints.")
     return 0
 
 

@@ -50,6 +50,11 @@ def _scan(session: Session, options: Namespace) -> int:
     for problem in report.problems:
         session.terminal.tell(display.visible(str(problem)))
     session.terminal.say(f"{report} · {report.seconds:.1f} s")
+    if not paths:
+        session.terminal.tell("No library folder is known yet. Name one: diptych scan FOLDER")
+    elif not report.versions:
+        names = display.listing(display.path(path) for path in paths)
+        session.terminal.tell(f"Nothing in {names} is a model, an adapter, a checkpoint or a record of one.")
     return 0
 
 
