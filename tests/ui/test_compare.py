@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from pathlib import Path
+from weakref import ref
 
 from comparing import BASE, TUNED, a_setting, current, press, settle, sheets, shown, version
 from PySide6.QtCore import QPoint, QPointF, Qt
@@ -183,6 +185,20 @@ def test_an_export_that_cannot_be_written_is_told(page: ComparePage, tmp_path: P
     page.export_json(tmp_path / "nowhere" / "c.json")
     assert alerts[-1].serious
     assert "nowhere" in alerts[-1].message
+
+
+def test_a_comparison_that_is_closed_leaves_nothing_behind(page: ComparePage, qtbot: QtBot) -> None:
+    assert page.view is not None
+    held = [ref(section) for section in page.view.sections.values()]
+    held += [ref(section.pane) for section in page.view.sections.values()]
+    assert len(held) > 10
+    page.close_current()
+
+    def gone() -> bool:
+        gc.collect()
+        return all(part() is None for part in held)
+
+    qtbot.waitUntil(gone)
 
 
 def test_comparisons_stand_in_tabs(page: ComparePage, context: Context, qtbot: QtBot) -> None:

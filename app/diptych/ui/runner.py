@@ -133,13 +133,18 @@ class Running:
             self._ticked(tick)
 
     def report(self) -> bool:
-        """Call back with the result or the error; False if an error found nobody to take it."""
-        if self.phase is Phase.DONE and self._done is not None:
-            self._done(self.result)
+        """Call back with the result or the error; False if an error found nobody to take it.
+
+        Activity keeps what ran: who waited for it, a page that may be closed since, is let go.
+        """
+        done, failed = self._done, self._failed
+        self._done = self._failed = self._ticked = None
+        if self.phase is Phase.DONE and done is not None:
+            done(self.result)
         if self.phase is Phase.FAILED:
-            if self._failed is None or self.error is None:
+            if failed is None or self.error is None:
                 return False
-            self._failed(self.error)
+            failed(self.error)
         return True
 
 

@@ -50,3 +50,4 @@ class Workers:
                     return
                 work = self._todo.popleft()
             work()
+            del work  # it is not kept until there is other work

@@ -167,11 +167,12 @@ class Section(QWidget):
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(Space.XS)
-        if self.key != "summary":
-            self._head_box = QWidget()
-            self._head_box.setLayout(head)
-            head.setContentsMargins(Space.L, 0, Space.L, 0)
-            self._column.addWidget(self._head_box)
+        box = QWidget(self)
+        box.setLayout(head)
+        if self.key == "summary":  # says what it is by itself
+            box.hide()
+        else:
+            self._column.addWidget(box)
         self._column.addLayout(notes)
         self._column.addWidget(self._said)
         self._column.addWidget(self.pane)
