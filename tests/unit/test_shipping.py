@@ -48,6 +48,17 @@ def shipped(workbench: Workbench, tmp_path: Path) -> Callable[..., Shipment]:
     return do
 
 
+def test_files_made_for_logins_stay_here_unless_asked_for(shipped: Callable[..., Shipment], tmp_path: Path) -> None:
+    model = make_model(tmp_path / "model")
+    for name in (".env", ".env.local", ".netrc", "environment.py"):
+        (model / name).write_text("TOKEN=1")
+    kept = dict.fromkeys((".env", ".env.local", ".netrc"), "usually holds logins")
+    shipment = shipped(model)
+    assert {one.name: one.reason for one in shipment.left_out} == kept
+    asked = shipped(model, choice=Choice(include=frozenset({".env"})))
+    assert ".env" in {parcel.name for parcel in asked.parcels}
+
+
 def test_what_only_continues_a_training_and_pickles_stay_here(shipped: Callable[..., Shipment], tmp_path: Path) -> None:
     run = make_run(tmp_path / "sft", (100,))
     checkpoint = run / "checkpoint-100"

@@ -22,6 +22,8 @@ from diptych.workbench.leaks import leaks
 T = TypeVar("T")
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib")
 _PRIVATE = (".git/", ".cache/", ".ipynb_checkpoints/", "__pycache__/")
+_LOGINS = frozenset({".env", ".netrc", ".git-credentials", ".npmrc", ".pypirc"})
+"""Files made to hold what nobody else may know."""
 _CARD = "README.md"
 _TEXTS = frozenset({Role.CONFIG, Role.RECORD, Role.CARD, Role.CODE, Role.OTHER})
 """Roles of files that people or programs wrote as text, where a secret may have slipped in."""
@@ -136,6 +138,9 @@ def _reason(artifact: Artifact, choice: Choice) -> str:
         return ""
     if name.startswith(_PRIVATE) or any(f"/{private}" in name for private in _PRIVATE):
         return "belongs to a tool on this machine"
+    last = name.rpartition("/")[2]
+    if last in _LOGINS or last.startswith(".env."):
+        return "usually holds logins"
     if artifact.role is Role.RESUME:
         return "only continues a training"
     if name.endswith(_PICKLES):
