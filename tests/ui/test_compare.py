@@ -206,6 +206,7 @@ def test_comparisons_stand_in_tabs(page: ComparePage, context: Context, qtbot: Q
     settle(page, qtbot)
     assert page.tabs.count() == 2
     page.open(version(context, BASE), version(context, TUNED))
+    page.open(BASE, TUNED)  # the same, as somebody types it
     assert page.tabs.count() == 2
     assert page.tabs.currentIndex() == 0
     press(qtbot, Key.Key_PageDown, Qt.KeyboardModifier.ControlModifier)

@@ -63,12 +63,8 @@ class ComparePage(Page):
 
     def open(self, left: object, right: object) -> None:
         """Compare two versions, paths or references in a tab of their own; one that is open comes to the front."""
-        for index in range(self.tabs.count()):
-            view = self._view_at(index)
-            if view is not None and _names(view.comparison) == (_name(left), _name(right)):
-                self.tabs.setCurrentIndex(index)
-                return
-        self._compare(left, right, self._add)
+        if not self._show_open(_name(left), _name(right)):
+            self._compare(left, right, self._add)
 
     def close_tab(self, index: int) -> None:
         """Close a comparison and stop its jobs."""
@@ -124,7 +120,17 @@ class ComparePage(Page):
         self.context.runner.start("Open comparison", job, done=done, failed=self._not_opened, quiet=True)
 
     def _add(self, comparison: Comparison) -> None:
-        self.show_comparison(comparison)
+        if not self._show_open(*_names(comparison)):  # a reference tells only now which version it means
+            self.show_comparison(comparison)
+
+    def _show_open(self, left: str, right: str) -> bool:
+        """Bring a comparison that is open to the front; False where it is not."""
+        for index in range(self.tabs.count()):
+            view = self._view_at(index)
+            if view is not None and _names(view.comparison) == (left, right):
+                self.tabs.setCurrentIndex(index)
+                return True
+        return False
 
     def show_comparison(self, comparison: Comparison) -> ComparisonView:
         """Show a comparison in a new tab."""
