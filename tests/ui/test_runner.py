@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 from PySide6.QtCore import QEventLoop, QThread, QTimer
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
+from shiboken6 import delete
 
 from diptych.errors import Damaged
 from diptych.job import Job, Tick
@@ -104,6 +105,41 @@ def test_of_jobs_that_ended_together_one_a_turn_is_reported(runner: Runner, qtbo
     qtbot.waitUntil(lambda: seen.count("job") == 5)
     between.stop()
     assert "job" not in {seen[at + 1] for at, what in enumerate(seen[:-1]) if what == "job"}
+
+
+class Waiting(QWidget):
+    """A part of the window that asks for something."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[object] = []
+
+    def hear(self, told: object) -> None:
+        self.heard.append(told)
+        self.update()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_was_closed_meanwhile_is_not_called_back(runner: Runner, qtbot: QtBot, fails: bool) -> None:
+    gate = threading.Event()
+
+    def slow() -> Job[int]:
+        yield Tick("working")
+        assert gate.wait(30)
+        if fails:
+            raise Damaged("model.safetensors: ends early", "Fetch it again.")
+        return 1
+
+    closed, open_ = Waiting(), Waiting()
+    qtbot.addWidget(open_)
+    for part in (closed, open_):
+        runner.start("Ask", slow(), done=part.hear, failed=part.hear, ticked=part.hear)
+    qtbot.waitUntil(lambda: bool(open_.heard))
+    before = len(closed.heard)
+    delete(closed)
+    gate.set()
+    qtbot.waitUntil(lambda: len(open_.heard) == 2 and not runner.active)
+    assert len(closed.heard) == before
 
 
 def test_closing_cancels_what_runs(qapp: QApplication) -> None:

@@ -18,6 +18,7 @@ from threading import Event
 from typing import Any, TypeVar
 
 from PySide6.QtCore import QObject, QTimer, Signal
+from shiboken6 import isValid
 
 from diptych.job import Job, Tick
 from diptych.ui.turns import turns
@@ -128,7 +129,7 @@ class Running:
     def show_tick(self) -> None:
         """Hand the newest tick to whoever watches, once. Runs in the GUI thread."""
         tick = self.tick
-        if self._ticked is not None and tick is not self._shown and self.active:
+        if self._ticked is not None and tick is not self._shown and self.active and _is_there(self._ticked):
             self._shown = tick
             self._ticked(tick)
 
@@ -139,13 +140,20 @@ class Running:
         """
         done, failed = self._done, self._failed
         self._done = self._failed = self._ticked = None
-        if self.phase is Phase.DONE and done is not None:
+        if self.phase is Phase.DONE and done is not None and _is_there(done):
             done(self.result)
         if self.phase is Phase.FAILED:
             if failed is None or self.error is None:
                 return False
-            failed(self.error)
+            if _is_there(failed):
+                failed(self.error)
         return True
+
+
+def _is_there(callback: Callable[..., None]) -> bool:
+    """Whether the part of the window whose method this is has not been closed while its job ran."""
+    owner = getattr(callback, "__self__", None)
+    return not isinstance(owner, QObject) or isValid(owner)
 
 
 class Runner(QObject):
@@ -179,7 +187,7 @@ class Runner(QObject):
         ticked: Callable[[Tick], None] | None = None,
         quiet: bool = False,
     ) -> Running:
-        """Run `job` in a worker. The callbacks run in the GUI thread; prefer bound methods of QObjects."""
+        """Run `job` in a worker. The callbacks run in the GUI thread; a method of a widget only while that is there."""
         running = Running(title, job, done, failed, ticked, quiet)
         if self._closed:  # a timer of a page may still fire while the window goes
             running.phase = Phase.CANCELLED
