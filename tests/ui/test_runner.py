@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from PySide6.QtCore import QEventLoop, QThread, QTimer
@@ -119,8 +120,9 @@ class Waiting(QWidget):
         self.update()
 
 
+@pytest.mark.parametrize("wrapped", [False, True])
 @pytest.mark.parametrize("fails", [False, True])
-def test_what_was_closed_meanwhile_is_not_called_back(runner: Runner, qtbot: QtBot, fails: bool) -> None:
+def test_what_was_closed_meanwhile_is_not_called_back(runner: Runner, qtbot: QtBot, fails: bool, wrapped: bool) -> None:
     gate = threading.Event()
 
     def slow() -> Job[int]:
@@ -133,7 +135,8 @@ def test_what_was_closed_meanwhile_is_not_called_back(runner: Runner, qtbot: QtB
     closed, open_ = Waiting(), Waiting()
     qtbot.addWidget(open_)
     for part in (closed, open_):
-        runner.start("Ask", slow(), done=part.hear, failed=part.hear, ticked=part.hear)
+        hear = partial(part.hear) if wrapped else part.hear
+        runner.start("Ask", slow(), done=hear, failed=hear, ticked=hear)
     qtbot.waitUntil(lambda: bool(open_.heard))
     before = len(closed.heard)
     delete(closed)

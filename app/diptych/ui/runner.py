@@ -1,4 +1,4 @@
-"""The only file of the window that knows threads, beside theirs.
+"""With `workers`, the only file of the window that knows threads.
 
 Workers advance jobs; the window polls the newest tick ten times a second. Progress is never pushed by a signal: a job
 may tick as often as it likes without filling the event queue. The end of a job crosses into the GUI thread once; where
@@ -152,6 +152,8 @@ class Running:
 
 def _is_there(callback: Callable[..., None]) -> bool:
     """Whether the part of the window whose method this is has not been closed while its job ran."""
+    while isinstance(callback, partial):
+        callback = callback.func
     owner = getattr(callback, "__self__", None)
     return not isinstance(owner, QObject) or isValid(owner)
 
