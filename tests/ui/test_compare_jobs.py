@@ -94,6 +94,20 @@ def test_the_heat_map_fills_while_the_job_runs(threaded: Context, qtbot: QtBot) 
     assert len(view.changes()) > found
 
 
+def test_a_page_is_busy_until_its_last_section_is_told(threaded: Context, qtbot: QtBot) -> None:
+    go, good = Event(), Sheet("metrics", "Metrics", "metrics", (row("acc", "1", "2"),))
+    script = {"metrics": at_once(good), "weights": step_by_step([weights(2, 1, False), weights(2, 6)], go)}
+    page = open_script(threaded, qtbot, script)
+    assert page.view is not None
+    sections = page.view.sections
+    qtbot.waitUntil(lambda: sections["weights"].sheet is not None)
+    assert page.busy()
+    go.set()
+    qtbot.waitUntil(lambda: not page.busy())
+    assert sections["metrics"].sheet == good
+    assert sections["weights"].sheet == weights(2, 6)
+
+
 def test_closing_a_tab_stops_its_jobs(threaded: Context, qtbot: QtBot) -> None:
     steps = [weights(2, 1, False), weights(2, 6)]
     page = open_script(threaded, qtbot, {"weights": step_by_step(steps, Event())})

@@ -16,8 +16,10 @@ from diptych.job import finish
 from diptych.reports import comparison_html
 from diptych.ui.context import Context
 from diptych.ui.mainwindow import MainWindow
+from diptych.ui.pages.page import Page
 from diptych.ui.runner import Runner
 from diptych.ui.theme import STYLE, Theme
+from diptych.ui.turns import turns
 from diptych.ui.widgets.brush import brush
 from diptych.workbench import Workbench
 
@@ -82,9 +84,15 @@ def application() -> QApplication:
 
 def picture(window: MainWindow, file: Path) -> Path:
     """Wait until the window is at rest and save what it shows."""
-    settle(lambda: not window.context.runner.active and not brush().busy())
+    settle(lambda: not _busy(window))
     window.grab().save(str(file))
     return file
+
+
+def _busy(window: MainWindow) -> bool:
+    page = window.stack.currentWidget()
+    finding = isinstance(page, Page) and page.busy()  # between two of its jobs, too
+    return finding or bool(window.context.runner.active) or turns().busy() or brush().busy()
 
 
 def settle(idle: Callable[[], object], quiet_ms: int = SETTLE_MS) -> None:

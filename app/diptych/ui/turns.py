@@ -28,6 +28,10 @@ class Turns(QObject):
             self._waiting.append(work)
         self._timer.start()
 
+    def busy(self) -> bool:
+        """Whether somebody waits for a turn."""
+        return bool(self._waiting)
+
     def _next(self) -> None:
         if not self._waiting:
             self._timer.stop()

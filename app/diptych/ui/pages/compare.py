@@ -92,6 +92,9 @@ class ComparePage(Page):
         else:
             self._library.setFocus()
 
+    def busy(self) -> bool:
+        return self.view is not None and self.view.facets.busy()
+
     def refresh(self, changes: Changes) -> None:
         """Names and states of the sides may be new; what was computed stays."""
         touched = changes.updated | changes.removed

@@ -41,6 +41,10 @@ class Page(QWidget):
         """Whether the inspector opens by itself beside the page in a window of this width."""
         return width >= WIDE_ENOUGH_TO_INSPECT
 
+    def busy(self) -> bool:
+        """Whether what the page shows is still being found out."""
+        return False
+
     def bound(self) -> None:
         """The actions of the page have their keys from now on."""
 
