@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 from comparing import BASE, TUNED, settle, shown, version
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from diptych.catalog import Catalog
@@ -57,6 +59,18 @@ def collected_between_tests() -> Iterator[None]:
     yield
     gc.enable()
     gc.collect()
+
+
+@pytest.fixture(autouse=True)
+def keys_lifted_between_tests() -> Iterator[None]:
+    """Lift the modifier that a key was pressed with, as the hand does that a test only acts for.
+
+    Qt goes on believing in it, and the next test to select a row would add the row to what is selected.
+    """
+    yield
+    if QApplication.instance() is not None:
+        QTest.keyRelease(QWidget(), Qt.Key.Key_Control)
+        assert QApplication.keyboardModifiers() == Qt.KeyboardModifier.NoModifier
 
 
 @pytest.fixture
