@@ -6,8 +6,10 @@ import asyncio
 import ssl
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from email.utils import formatdate
+from itertools import groupby
 from pathlib import Path
 
 import httpx
@@ -263,6 +265,21 @@ def test_a_lost_connection_is_not_tried_again_where_that_is_not_wanted() -> None
             finish(wire.ask("GET", "/", what="asking"))
         assert "address" not in caught.value.hint
         assert len(server.requests) == 1 + QUICK.attempts
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_who_never_answered_is_given_up_sooner_than_who_did(answered: bool) -> None:
+    network = replace(QUICK, attempts=5, contacts=2)
+    with ExitStack() as stack:
+        with scripted(lambda request, writer: told()) as server:
+            wire = stack.enter_context(wired(server.port, network))
+            if answered:
+                finish(wire.ask("GET", "/", what="asking"))
+        said: list[str] = []
+        with pytest.raises(Lost, match="cannot be reached"):
+            finish(wire.ask("GET", "/", what="asking"), lambda tick: said.append(tick.text))
+    tries = [text for text, _ in groupby(said) if text == "asking"]
+    assert len(tries) == (network.attempts if answered else network.contacts)
 
 
 def test_where_nobody_answers_the_address_may_be_wrong() -> None:

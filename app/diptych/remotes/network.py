@@ -31,6 +31,8 @@ class Network:
     """Bytes per second below which a transfer is given up and tried again."""
     attempts: int = 6
     """Tries in a row without any progress before a transfer is given up."""
+    contacts: int = 3
+    """Tries to reach a server that has not answered yet: its address may be wrong, and somebody waits to learn that."""
     longest_wait: float = 30
     """Seconds waited at most between two tries, whatever the server asks for."""
 

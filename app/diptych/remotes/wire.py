@@ -50,6 +50,10 @@ class Lost(Offline):
     """The connection broke, or went silent; what was sent may have arrived or not."""
 
 
+class Unreached(Lost):
+    """There was no connection at all."""
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class _Call:
     method: str
@@ -92,6 +96,7 @@ class Wire:
         self.patience = _SLICE
         """Seconds that a job waits before it ticks; nought while whoever drives it has other work to do as well."""
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._answered = False
         self._moved = 0
         self._allowed_at = 0.0
         self._client: httpx.AsyncClient | None = None
@@ -112,9 +117,10 @@ class Wire:
         """Send one request; `url` may be a path at the origin. Ticks count the bytes moved by it.
 
         Statuses in `accept` are returned, others raise the error they stand for, naming `what` was being done. With
-        `retry`, lost connections and overloaded servers are tried again; without, a loss raises `Lost` at once. With
-        `follow`, up to five redirects are followed, without login where they lead elsewhere. `sink` gets the body of an
-        accepted answer in pieces; if a try breaks in the middle, it gets no more and `Lost` is raised.
+        `retry`, lost connections and overloaded servers are tried again, one that never answered and is not reached
+        less often; without, a loss raises `Lost` at once. With `follow`, up to five redirects are followed, without
+        login where they lead elsewhere. `sink` gets the body of an accepted answer in pieces; if a try breaks in the
+        middle, it gets no more and `Lost` is raised.
         """
         call = _Call(method, urljoin(self.origin, url), what, dict(headers or {}), content, sink)
         fruitless = renewed = hops = 0
@@ -122,9 +128,11 @@ class Wire:
             trusted = _origin(call.url) == self.origin
             try:
                 answer = yield from self._drive(self._send(call, trusted, accept), call)
-            except Lost:
+            except Lost as loss:
                 fruitless += 1
-                if not retry or sink is not None or fruitless >= self.network.attempts:
+                strange = isinstance(loss, Unreached) and not self._answered
+                attempts = min(self.network.attempts, self.network.contacts) if strange else self.network.attempts
+                if not retry or sink is not None or fruitless >= attempts:
                     raise
                 yield from self.wait(answers.pause(None, fruitless, self.network.longest_wait), f"Trying {what} again")
                 continue
@@ -219,6 +227,7 @@ class Wire:
             headers.update(self.login.headers(call.method, call.url, headers))
         try:
             async with self._connections().stream(call.method, call.url, headers=headers, content=content) as response:
+                self._answered = True
                 _acknowledge(response)
                 answer = await self._receive(response, call, accept)
                 return answers.discreet(answer, headers.get("Authorization", ""))
@@ -312,9 +321,10 @@ class Wire:
                 f"{host}: its certificate is not accepted: {answers.distrust(error)}",
                 "If it is a server of your own, name the file of its authority in the settings of the remote.",
             )
-        met = not isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout))
-        hint = "Check the connection, then resume." if met else "Check the address and the connection, then try again."
-        return Lost(f"{host}: {answers.loss(error)} while {call.what}", hint)
+        text = f"{host}: {answers.loss(error)} while {call.what}"
+        if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
+            return Unreached(text, "Check the address and the connection, then try again.")
+        return Lost(text, "Check the connection, then resume.")
 
 
 def _acknowledge(response: httpx.Response) -> None:
