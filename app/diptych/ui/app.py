@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -18,6 +19,7 @@ from diptych.catalog import Catalog, set_aside
 from diptych.errors import DiptychError
 from diptych.settings import Settings
 from diptych.ui.context import Alert, Context
+from diptych.ui.ending import Ending
 from diptych.ui.leisure import collect_at_leisure
 from diptych.ui.mainwindow import MainWindow
 from diptych.ui.runner import Runner
@@ -39,7 +41,10 @@ def sample_catalog() -> Path:
 
 
 def main(catalog: Path | None = None, sample: bool = False) -> int:
-    """Open the window on `catalog` (or the user's own, or the sample library) and return when it is closed."""
+    """Open the window on `catalog` (or the user's own, or the sample library) and return when it is closed.
+
+    130 where Ctrl-C in the terminal has closed it.
+    """
     app = QApplication.instance() or QApplication(["diptych", *STYLE])
     assert isinstance(app, QApplication)
     app.setApplicationName("diptych")
@@ -51,6 +56,7 @@ def main(catalog: Path | None = None, sample: bool = False) -> int:
         return 1
     workbench = window.context.workbench
     _show_bugs_once(window.context)
+    Ending(lambda number: _end(app, window, number), app)
     if sample and not workbench.count():
         QTimer.singleShot(0, lambda: window.tasks.scan([workbench.sample_library()]))
     runner = window.context.runner
@@ -61,6 +67,12 @@ def main(catalog: Path | None = None, sample: bool = False) -> int:
     code = app.exec()
     workbench.catalog.close()
     return code
+
+
+def _end(app: QApplication, window: MainWindow, number: int) -> None:
+    """Close the window, and whatever dialog stands before it."""
+    window.close()
+    app.exit(130 if number == signal.SIGINT else 0)
 
 
 def open_window(app: QApplication, file: Path) -> MainWindow | None:
