@@ -50,6 +50,7 @@ class AlertBar(QWidget):
         """Replace what is shown."""
         self._alert = alert
         self._symbol.setPixmap(icon("warning" if alert.serious else "check").pixmap(ICON, ICON))
+        self._symbol.setVisible(alert.serious or alert.done)
         self._message.set_text(alert.message)
         self._hint.setText(alert.hint)
         self._hint.setVisible(bool(alert.hint))

@@ -24,6 +24,8 @@ class Alert(NamedTuple):
     """Text of the button; empty for none."""
     act: Callable[[], None] | None = None
     serious: bool = False
+    done: bool = True
+    """Whether something was done or found; False where there was nothing to do, which earns no check mark."""
 
 
 class Inspection(NamedTuple):

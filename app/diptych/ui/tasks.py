@@ -60,14 +60,14 @@ class Tasks:
 
     def _undone(self, undone: Undone | None) -> None:
         if undone is None:
-            self._context.alerted.emit(Alert("Nothing to undo."))
+            self._context.alerted.emit(Alert("Nothing to undo.", done=False))
             return
         self._context.apply(undone.changes)
         self._context.alerted.emit(Alert(f"Undone: {undone.label}", remedy="Redo", act=self.redo))
 
     def _redone(self, undone: Undone | None) -> None:
         if undone is None:
-            self._context.alerted.emit(Alert("Nothing to redo."))
+            self._context.alerted.emit(Alert("Nothing to redo.", done=False))
             return
         self._context.apply(undone.changes)
         self._context.alerted.emit(Alert(f"Done again: {undone.label}", remedy="Undo", act=self.undo))

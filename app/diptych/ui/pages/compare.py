@@ -268,7 +268,7 @@ class ComparePage(Page):
         """Write the heat map of the weights as a picture, asking where."""
         picture = self.view.sections["weights"].pane.picture() if self.view is not None else None
         if picture is None:
-            self.context.alerted.emit(Alert("There is no heat map of these weights."))
+            self.context.alerted.emit(Alert("There is no heat map of these weights.", done=False))
         elif (file := self._chosen(file, "png")) is not None:
             self._write(file, compare_export.write_picture(picture, file))
 
@@ -276,7 +276,7 @@ class ComparePage(Page):
         """Write what is known of the tensors as a table for spreadsheets, asking where."""
         sheet = self.view.sections["weights"].sheet if self.view is not None else None
         if sheet is None or not sheet.rows:
-            self.context.alerted.emit(Alert("There is no table of these weights."))
+            self.context.alerted.emit(Alert("There is no table of these weights.", done=False))
         elif (file := self._chosen(file, "csv")) is not None:
             self._write(file, write_table(sheet, file))
 

@@ -112,7 +112,7 @@ class Head(QWidget):
             self._choose(self._picking, version)
             return
         letter = "A" if self._picking == LEFT else "B"
-        self._context.alerted.emit(Alert(f"{letter} has no further checkpoint in that direction."))
+        self._context.alerted.emit(Alert(f"{letter} has no further checkpoint in that direction.", done=False))
 
     def _search_for(self, text: str) -> None:
         if self._search is not None:

@@ -79,7 +79,7 @@ class Pushes(QObject):
     def open(self, kept: Kept) -> None:
         """Show a delivery in the browser."""
         if kept.receipt.url and not QDesktopServices.openUrl(QUrl(kept.receipt.url)):
-            self._context.alerted.emit(Alert(f"No browser could open {kept.receipt.url}."))
+            self._context.alerted.emit(Alert(f"No browser could open {kept.receipt.url}.", done=False))
 
     def card(self, version: Version) -> None:
         """Show the model card of a version, to be edited and kept."""
@@ -104,7 +104,7 @@ class Pushes(QObject):
 
         if not known.remotes:
             hint = "Name one in Settings: a folder, an OCI registry, S3, MLflow, or the Hugging Face Hub."
-            self._context.alerted.emit(Alert("No remote is known yet.", hint, "Settings", self._settings))
+            self._context.alerted.emit(Alert("No remote is known yet.", hint, "Settings", self._settings, done=False))
             return
         dialog = PushDialog(self._context, known.version, known.remotes, known.usual, self._page)
         if dialog.exec():

@@ -143,16 +143,17 @@ class Verbs(QObject):
 
         folder = path if path.is_dir() else path.parent
         if not folder.is_dir():
-            self._context.alerted.emit(Alert(f"{display.path(folder)} is not there now."))
+            self._context.alerted.emit(Alert(f"{display.path(folder)} is not there now.", done=False))
         elif not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
-            self._context.alerted.emit(Alert(f"No file manager could open {display.path(folder)}."))
+            self._context.alerted.emit(Alert(f"No file manager could open {display.path(folder)}.", done=False))
 
     def rescan(self, version: Version) -> None:
         """Scan the library folder that holds a version again; every folder where none does."""
         roots = [root.path for root in self._context.workbench.roots()]
         holding = [root for root in roots if version.path is not None and version.path.is_relative_to(root)]
         if not roots:
-            self._context.alerted.emit(Alert("No library folder is known.", "Add the folder that holds this version."))
+            hint = "Add the folder that holds this version."
+            self._context.alerted.emit(Alert("No library folder is known.", hint, done=False))
             return
         job = self._context.workbench.scan(holding or roots)
         self._context.runner.start(f"Scan {display.path((holding or roots)[0])}", job, self._rescanned)
