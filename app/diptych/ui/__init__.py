@@ -11,7 +11,9 @@ import builtins
 
 from diptych import places
 from diptych.ui.compiled import file_within, kept
+from diptych.ui.enumerations import make_quickly
 
+make_quickly()
 with kept(file_within(places.cache_folder())):
     import PySide6
 
