@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,15 @@ def environment(**further: str) -> dict[str, str]:
     hidden = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
     kept = {name: value for name, value in os.environ.items() if name not in hidden}
     return {**kept, "PYTHONPATH": str(APP), **further}
+
+
+def heed_signals() -> None:
+    """For a child before it begins: signals mean to it what they mean to a program that a user starts.
+
+    What a shell or `nohup` started in the background ignores some of them, and so do all its children.
+    """
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def diptych(*arguments: str | Path, given: str = "", **further: str) -> subprocess.CompletedProcess[str]:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from commands import diptych, environment, in_terminal
+from commands import diptych, environment, heed_signals, in_terminal
 from making import make_model, weights, write_safetensors
 
 
@@ -37,7 +37,11 @@ def test_control_c_ends_a_job_at_once_and_the_catalog_is_whole(tmp_path: Path) -
     diptych("scan", tmp_path)
     leader, follower = pty.openpty()
     child = subprocess.Popen(
-        [sys.executable, "-m", "diptych", "hash"], env=environment(TERM="xterm"), stdout=follower, stderr=follower
+        [sys.executable, "-m", "diptych", "hash"],
+        env=environment(TERM="xterm"),
+        stdout=follower,
+        stderr=follower,
+        preexec_fn=heed_signals,
     )
     os.close(follower)
     shown = b""

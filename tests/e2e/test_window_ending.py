@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from commands import environment
+from commands import environment, heed_signals
 
 STATUS = "/proc/{}/status"
 
@@ -27,7 +27,8 @@ def awaits(number: int, process: int) -> bool:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGHUP, 0), (signal.SIGTERM, 0)])
 def test_a_signal_ends_the_window_as_closing_it_does(number: int, code: int, home: Path) -> None:
     command = [sys.executable, "-m", "diptych"]
-    child = subprocess.Popen(command, env=environment(QT_QPA_PLATFORM="offscreen"), stderr=subprocess.PIPE, text=True)
+    around = environment(QT_QPA_PLATFORM="offscreen")
+    child = subprocess.Popen(command, env=around, stderr=subprocess.PIPE, text=True, preexec_fn=heed_signals)
     try:
         while child.poll() is None and not awaits(signal.SIGTERM, child.pid):
             with suppress(subprocess.TimeoutExpired):
