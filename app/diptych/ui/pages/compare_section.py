@@ -176,6 +176,7 @@ class Section(QWidget):
         self._column.addLayout(notes)
         self._column.addWidget(self._said)
         self._column.addWidget(self.pane)
+        self._column.addStretch(0)  # what is said stands at the top of the page where there is no pane below it
 
     def _tell(self) -> None:
         """Put the state into words."""
