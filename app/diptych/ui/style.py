@@ -122,6 +122,8 @@ def style_sheet(p: Palette, scale: float = 1.0) -> str:
         border-bottom: 2px solid transparent; min-height: {px(24)}; }}
     QTabBar::tab:selected {{ color: {p.text}; border-bottom: 2px solid {p.focus}; }}
     QTabBar::tab:focus {{ color: {p.text}; }}
+    QTabBar::scroller {{ width: {px(2 * Space.XL)}; }}
+    QToolButton#ScrollLeftButton, QToolButton#ScrollRightButton {{ padding: 0; background: {p.surface}; }}
     QTabWidget::pane {{ border: none; }}
     QScrollArea {{ border: none; background: {p.surface}; }}
     """

@@ -9,6 +9,8 @@ from diptych.display import visible
 from diptych.ui.icons import icon
 from diptych.ui.theme import Theme
 
+_LEAST = 200
+
 
 class Tabs(QTabBar):
     """A closable tab a comparison; hidden while there is only one."""
@@ -52,3 +54,8 @@ class Tabs(QTabBar):
     def tabSizeHint(self, index: int) -> QSize:
         hint = super().tabSizeHint(index)
         return QSize(min(hint.width(), self._theme.px(380)), hint.height())
+
+    def minimumTabSizeHint(self, index: int) -> QSize:
+        """As narrow as a name can still be told from the next; where that is not enough, the tabs scroll."""
+        hint = self.tabSizeHint(index)
+        return QSize(min(hint.width(), self._theme.px(_LEAST)), hint.height())
