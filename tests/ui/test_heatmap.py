@@ -149,6 +149,18 @@ def test_layers_of_two_stacks_keep_their_numbers_where_there_is_no_room(theme: T
     assert all(name.isdigit() for name in narrow)
 
 
+def test_a_field_with_nan_keeps_its_colour_and_bears_a_sign_that_is_explained() -> None:
+    cells = (
+        GridCell("layer 0", "q", Status.DIFFERS, 0.1, ("q",), "!"),
+        GridCell("layer 0", "k", Status.NOT_COMPARABLE, None, ("k",), "?"),
+    )
+    fields = Fields.of(Grid(("layer 0",), ("q", "k"), cells, "change"))
+    assert fields.patches[0, 0].value == 0.1
+    assert fields.patches[0, 0].text == "layer 0, q: change 0.1, without the NaN or ∞ in it"
+    assert fields.patches[1, 0].text == "layer 0, k: weights not complete"
+    assert dict(fields.signs()) == {"!": "NaN or ∞", "?": "weights not complete"}
+
+
 @pytest.mark.parametrize(
     ("rows", "shown"),
     [

@@ -208,6 +208,9 @@ def test_nan_is_the_first_thing_said() -> None:
     assert rows(sheet)[UP].values["nonfinite_right"] == 1
     assert (rows(sheet)[UP].change, rows(sheet)[UP].magnitude) == ("NaN or ∞ appeared", 1.0)
     assert rows(turned(sheet))[UP].change == "NaN or ∞ gone"
+    assert sheet.grid is not None
+    (field,) = (cell for cell in sheet.grid.cells if UP in cell.keys)
+    assert (field.symbol, field.value) == ("!", 0)
 
 
 def test_the_most_moved_layers_are_named() -> None:

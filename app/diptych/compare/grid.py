@@ -13,6 +13,10 @@ from diptych.job import Job, Tick, finish
 
 LEGEND = "‖B−A‖ ∕ ‖A‖"
 TIED = "~"
+NONFINITE = "!"
+"""On a field with NaN or infinite values: its colour is that of the others alone."""
+UNKNOWN = "?"
+"""On a field of tensors that one side has in files that are not here."""
 _OFTEN = 4096
 
 Fields: TypeAlias = Mapping[tuple[str, str], list[str]]
@@ -74,7 +78,7 @@ def _cell(line: str, column: str, keys: list[str], rows: Mapping[str, Row]) -> G
         return GridCell(line, column, _status(known), None, tuple(keys))
     status = _status(known)
     symbol = _symbol(known, status)
-    value = None if symbol in ("╳", "≠") else pooled(known)
+    value = None if symbol in ("╳", "≠", UNKNOWN) else pooled(known)
     return GridCell(line, column, status, value, tuple(keys), symbol, folding.fold(keys, rows))
 
 
@@ -92,8 +96,10 @@ def _symbol(rows: list[Row], status: Status) -> str:
         return "╳"
     shapes = [(row.values.get("shape_left"), row.values.get("shape_right")) for row in rows]
     if apart := [pair for pair in shapes if pair[0] != pair[1]]:
-        return "╳" if any(None in pair for pair in apart) else "≠"
-    return "=" if status is Status.SAME else ""
+        return UNKNOWN if any(None in pair for pair in apart) else "≠"
+    if status is Status.SAME:
+        return "="
+    return NONFINITE if any(row.values.get("nonfinite") for row in rows) else ""
 
 
 def pooled(rows: Iterable[Row]) -> float | None:

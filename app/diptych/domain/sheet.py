@@ -134,7 +134,7 @@ class GridCell:
     keys: tuple[str, ...]
     """The rows of the sheet behind the field."""
     symbol: str = ""
-    """`=` identical, `╳` missing on a side, `≠` reshaped, `~` tied; empty: colour."""
+    """`=` identical, `╳` missing on a side, `?` not known, `≠` reshaped, `~` tied; empty: colour, also under `!`."""
     fold: Fold | None = None
     """Of the experts behind the field, once all are known; None where it stands for no such number."""
 

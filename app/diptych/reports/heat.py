@@ -41,7 +41,7 @@ def heat(grid: Grid) -> str:
 
 
 def _fold(cell: GridCell) -> Fold | None:
-    return None if cell.symbol else cell.fold
+    return cell.fold if cell.symbol in ("", "!") else None
 
 
 def _shown(cell: GridCell) -> Sequence[float]:
@@ -64,7 +64,8 @@ def _legend(grid: Grid, low: float, high: float, coloured: bool) -> str:
             f"{display.number(high, 2)} · "
         )
     folded = " · ▀ worst expert, below it the median" if any(map(_fold, grid.cells)) else ""
-    return f'<p class="note">{ramp}= identical · ╳ missing on a side · ≠ reshaped · ~ tied{folded}</p>'
+    signs = "= identical · ╳ missing on a side · ? weights not complete · ≠ reshaped · ~ tied · ! NaN or ∞"
+    return f'<p class="note">{ramp}{signs}{folded}</p>'
 
 
 def _field(cell: GridCell | None, low: float, high: float) -> str:

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 
 from diptych import display
 from diptych.compare import folding, modules
+from diptych.compare.grid import NONFINITE, UNKNOWN
 from diptych.domain.sheet import Grid, GridCell, Status
 from diptych.ui.widgets.heatmodel import Patch
 
-_SIGNS = {"=": "identical", "╳": "on one side only", "≠": "another shape", "~": "tied"}
+_SIGNS = {
+    "=": "identical", "╳": "on one side only", UNKNOWN: "weights not complete", "≠": "another shape", "~": "tied",
+    NONFINITE: "NaN or ∞",
+}  # fmt: skip
 _SHOWN_APART = 4
 """Names of what is no layer that stand before the row they share."""
 
@@ -75,8 +79,9 @@ def spokesman(cell: GridCell) -> str:
 
 def _patch(cell: GridCell, legend: str) -> Patch:
     name = cell.row if cell.column == modules.WHOLE else f"{cell.row}, {cell.column}"
-    folded = cell.fold if cell.fold is not None and not cell.symbol else None
-    if cell.symbol:
+    coloured = cell.symbol in ("", NONFINITE)
+    folded = cell.fold if cell.fold is not None and coloured else None
+    if not coloured:
         said = _SIGNS.get(cell.symbol, cell.status.value)
         if cell.status in (Status.LEFT_ONLY, Status.RIGHT_ONLY):
             said = "only in A" if cell.status is Status.LEFT_ONLY else "only in B"
@@ -88,6 +93,8 @@ def _patch(cell: GridCell, legend: str) -> Patch:
         said = f"{legend} {display.number(cell.value, 3)}"
     else:
         said = "not read yet"
+    if cell.symbol == NONFINITE:
+        said += ", without the NaN or ∞ in it"
     several = f" ({len(cell.keys):,} tensors)" if len(cell.keys) > 1 else ""
     tone = {Status.LEFT_ONLY: "a", Status.RIGHT_ONLY: "b", Status.SAME: "muted"}.get(cell.status, "text")
     value = cell.value if folded is None else folded.median
