@@ -49,7 +49,7 @@ def test_push_verify_and_pull(share: Path, tmp_path: Path) -> None:
     receipts = answer("push", "sft/checkpoint-200", "share", "--yes")
     assert isinstance(receipts, list)
     (receipt,) = receipts
-    again = answer("push", "sft/checkpoint-200", "share", "--yes")
+    again = answer("push", "sft/checkpoint-200", "share")  # changes nothing, and so asks for no yes
     assert isinstance(again, list)
     assert again[0]["sent"] == 0
     (ref,) = [ref["name"] for ref in answer("pull", "share", "?")]  # type: ignore[attr-defined]

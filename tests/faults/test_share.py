@@ -189,6 +189,25 @@ def test_what_lies_beside_a_version_that_is_there_stays(setting: Setting) -> Non
     assert mine.read_text() == "mine"
 
 
+@pytest.mark.parametrize("told", [True, False])
+def test_a_version_that_was_changed_there_is_not_called_delivered(setting: Setting, told: bool) -> None:
+    setting.push()
+    folder = root(setting) / "v1"
+    written = (folder / "diptych.json").stat().st_mtime
+    setting.stand.tamper(setting.model, setting.parcel(WEIGHTS))
+    os.utime(folder / WEIGHTS, (written, written + 9 if told else written))
+    plan = setting.plan()
+    assert (plan.done, plan.to_send) == ((False, len(setting.files[WEIGHTS])) if told else (True, 0))
+    (folder / "mine.txt").write_text("mine")
+    if not told:
+        with pytest.raises(Conflict, match="changed there, and other files lie beside"):
+            finish(setting.remote().push(plan, setting.notes))
+    (folder / "mine.txt").unlink()
+    receipt = finish(setting.remote().push(plan, setting.notes))
+    assert receipt.sent == len(setting.files[WEIGHTS])
+    assert not finish(setting.remote().verify(receipt)).drifted
+
+
 @pytest.mark.parametrize("atomic", [True, False])
 def test_a_version_is_replaced_as_a_whole(setting: Setting, monkeypatch: pytest.MonkeyPatch, atomic: bool) -> None:
     setting.push()

@@ -103,8 +103,13 @@ def _sign_in(session: Session, options: Namespace, remotes: Sequence[str]) -> No
 
 
 def _require_harmless(planned: tuple[Targeted, ...], yes: bool) -> None:
-    """Nothing may be replaced and no warning passed over without somebody having said so."""
+    """Nothing may be replaced and no warning passed over without somebody having said so.
+
+    A push that would change nothing needs no word.
+    """
     for one in planned:
+        if one.plan.done:
+            continue
         reasons = [caution.text for caution in one.plan.cautions]
         reasons += [f"{file.name} would be replaced" for file in one.plan.files if file.fate == "replace"]
         if reasons and not yes:

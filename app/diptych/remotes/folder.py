@@ -13,6 +13,7 @@ import re
 import shutil
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from diptych import display
@@ -35,11 +36,11 @@ from diptych.domain.shipping import (
 )
 from diptych.domain.version import Version
 from diptych.errors import Conflict, Damaged, Refused
-from diptych.job import Job, Tick
+from diptych.job import Job, Tick, retold
 from diptych.remotes.beneath import open_file
 from diptych.remotes.fetching import fetch_all, require_range
 from diptych.remotes.folder_shelf import MANIFEST, Shelf
-from diptych.remotes.folder_verify import verify
+from diptych.remotes.folder_verify import altered, verify
 from diptych.remotes.folder_write import copy, lack_of_room, write
 from diptych.remotes.landing import Arrival, Landing
 from diptych.remotes.manifest import Manifest, planned, removed
@@ -78,18 +79,22 @@ class Folder:
                 raise Conflict(
                     f"{display.path(self._root / name)}: is there, and is no version", "Push under another name."
                 )
+            changed = yield from self._changed(name)
             held = yield from self._shelf.held()
+            spoilt = {self._root / name / each for each in changed}
+            held = {sha256: path for sha256, path in held.items() if path not in spoilt}
             missing = {parcel.sha256 for parcel in shipment.parcels} - held.keys()
             full = lack_of_room(self._root, shipment, held)
             notes = {"shown": there.digest if there is not None else "", "device": self._shelf.device()}
-            done = self._shelf.manifest(name) == manifest and not self._shelf.damage(name, manifest)
+            same = self._shelf.manifest(name) == manifest and not self._shelf.damage(name, manifest)
+            done = same and not changed
         return Plan(
             self.address,
             f"folder {name} in {display.path(self._root)}",
             "",
             shipment,
             wishes,
-            tuple(planned(shipment, there, missing)),
+            tuple(planned(shipment, _known(there, changed), missing)),
             (
                 *shipment.cautions,
                 *removed(name, shipment, None if done else there),
@@ -106,7 +111,8 @@ class Folder:
         shown, device = plan.notes.get("shown", ""), plan.notes.get("device", "")
         with self._shelf.connected():
             yield Tick("Looking at the folder", 0, plan.to_send, "bytes", Voyage(Phase.UPLOAD))
-            if not self._shelf.is_done(name, manifest, shown, device):
+            done = self._shelf.is_done(name, manifest, shown, device)
+            if not (done and (yield from self._is_intact(name, manifest))):
                 with Landing(self._root / name, replace=bool(shown)) as landing:
                     sent = yield from write(self._shelf, plan, manifest, landing, self._rate)
                     yield Tick("Committing", sent, max(plan.to_send, sent), "bytes", Voyage(Phase.COMMIT))
@@ -132,6 +138,27 @@ class Folder:
             seconds=time.monotonic() - begun,
             finished=time.time(),
         )
+
+    def _changed(self, name: str) -> Job[frozenset[str]]:
+        """The files of a version that have other bytes than were pushed, though not in number."""
+        manifest = self._shelf.manifest(name)
+        if manifest is None:
+            return frozenset()
+        return (yield from altered(self._shelf, name, self._shelf.younger(name, manifest)))
+
+    def _is_intact(self, name: str, manifest: Manifest) -> Job[bool]:
+        """Whether every file of a version that was there before the push has its digest.
+
+        Where not, the version can be written anew; `Conflict` where that would take away files that nobody named.
+        """
+        changed = yield from retold(altered(self._shelf, name, manifest.files), _checking)
+        if changed and self._shelf.files(name) > {MANIFEST, *(file.name for file in manifest.files)}:
+            raise Conflict(
+                f"{display.path(self._root / name)}: {display.listing(sorted(changed))} changed there, and other files "
+                "lie beside it",
+                "Take these away, or push under another name.",
+            )
+        return not changed
 
     def refs(self) -> Job[tuple[Ref, ...]]:
         """The versions in the folder by their names, the newest first."""
@@ -178,6 +205,18 @@ class Folder:
         with self._shelf.connected():
             self._shelf.device()
             return (yield from verify(self._shelf, receipt))
+
+
+def _known(there: Manifest | None, changed: frozenset[str]) -> Manifest | None:
+    """What lies there, without the digests of files that have other bytes now."""
+    if there is None:
+        return None
+    files = (replace(file, sha256="") if file.name in changed else file for file in there.files)
+    return replace(there, files=tuple(files))
+
+
+def _checking(tick: Tick) -> Tick:
+    return Tick("checking what lies there", tick.done, tick.total, "bytes", Voyage(Phase.UPLOAD))
 
 
 def _name(version: Version, wishes: Wishes) -> str:

@@ -101,6 +101,15 @@ class Shelf:
         wrong = [file.name for file in manifest.files if _size(self.root / name / file.name) != file.bytes]
         return f"{display.listing(wrong)}: not as the manifest says" if wrong else ""
 
+    def younger(self, name: str, manifest: Manifest) -> tuple[Delivered, ...]:
+        """The files that were written after the manifest of their version, which is written last of all.
+
+        Those that are missing or have another size are not among them.
+        """
+        known, folder = self.written(name), self.root / name
+        whole = (file for file in manifest.files if _size(folder / file.name) == file.bytes)
+        return tuple(file for file in whole if (folder / file.name).lstat().st_mtime > known)
+
     def files(self, name: str) -> set[str]:
         """Everything in the folder of a version that is not a folder."""
         found = set()

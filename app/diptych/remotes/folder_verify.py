@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from diptych.display import size
@@ -31,6 +32,17 @@ def verify(shelf: Shelf, receipt: Receipt) -> Job[Verified]:
     for extra in shelf.files(name) - set(standings) - {MANIFEST}:
         standings[extra] = (Standing.EXTRA, "was not delivered")
     return Verified(tuple(sorted((name, *standing) for name, standing in standings.items())), _notes(shelf, receipt))
+
+
+def altered(shelf: Shelf, name: str, files: Iterable[Delivered]) -> Job[frozenset[str]]:
+    """Which of `files` have not the digests any more with which they were delivered. Ticks count bytes."""
+    wanted = {shelf.root / name / file.name: file for file in files}
+    digests = yield from digest_files(list(wanted))
+    return frozenset(
+        wanted[path].name
+        for path, found in digests.items()
+        if not isinstance(found, Digest) or found.value != wanted[path].sha256
+    )
 
 
 def _standing(folder: Path, file: Delivered) -> tuple[Standing, str]:
