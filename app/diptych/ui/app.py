@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import sys
 import traceback
 from pathlib import Path
@@ -19,7 +18,6 @@ from diptych.catalog import Catalog, set_aside
 from diptych.errors import DiptychError
 from diptych.settings import Settings
 from diptych.ui.context import Alert, Context
-from diptych.ui.ending import Ending
 from diptych.ui.leisure import collect_at_leisure
 from diptych.ui.mainwindow import MainWindow
 from diptych.ui.runner import Runner
@@ -56,10 +54,10 @@ def main(catalog: Path | None = None, sample: bool = False) -> int:
         return 1
     workbench = window.context.workbench
     _show_bugs_once(window.context)
-    Ending(lambda number: _end(app, window, number), app)
     if sample and not workbench.count():
         QTimer.singleShot(0, lambda: window.tasks.scan([workbench.sample_library()]))
     runner = window.context.runner
+    QTimer.singleShot(AFTER_START_MS, lambda: _heed_signals(app, window))
     QTimer.singleShot(AFTER_START_MS, lambda: runner.start("Warm up", warm(), quiet=True))
     gc.freeze()  # modules, classes and the window stay; later collections need not look at them again and again
     gc.enable()
@@ -69,10 +67,15 @@ def main(catalog: Path | None = None, sample: bool = False) -> int:
     return code
 
 
-def _end(app: QApplication, window: MainWindow, number: int) -> None:
-    """Close the window, and whatever dialog stands before it."""
-    window.close()
-    app.exit(130 if number == signal.SIGINT else 0)
+def _heed_signals(app: QApplication, window: MainWindow) -> None:
+    """Have signals close the window, and whatever dialog stands before it."""
+    from diptych.ui.ending import INTERRUPT, Ending  # sockets take their time, and nothing is to be kept before
+
+    def end(number: int) -> None:
+        window.close()
+        app.exit(130 if number == INTERRUPT else 0)
+
+    Ending(end, app)
 
 
 def open_window(app: QApplication, file: Path) -> MainWindow | None:

@@ -9,6 +9,7 @@ from types import FrameType
 
 from PySide6.QtCore import QObject, QSocketNotifier
 
+INTERRUPT = int(signal.SIGINT)
 _ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGHUP", "SIGTERM") if hasattr(signal, name)]
 
 

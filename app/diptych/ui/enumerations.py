@@ -14,6 +14,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from enum import KEEP, Enum, EnumType, Flag, FlagBoundary, IntEnum, IntFlag
+from itertools import repeat
 from typing import Any
 
 _KINDS = (Enum, IntEnum, Flag, IntFlag)
@@ -30,19 +31,20 @@ class _Kind:
         self._base = base
         self._is_flag = issubclass(base, Flag)
         self._new: Any = int.__new__ if issubclass(base, int) else object.__new__
-        self._taken = {name for kind in base.__mro__ for name in vars(kind)} | {"mro"}
+        self._taken = {name for kind in base.__mro__ for name in vars(kind)} | {"", "mro"}
         learnt = _by_python(base, _LEARNT)
         own = {*_LEARNT, "_iter_member_", "__doc__"}
         self._shared = {name: value for name, value in vars(learnt).items() if name not in own}
         self._masks = [name for name in _MASKS if name in self._shared]
         self.is_like_python = _told(self.make("Probe", _COMPARED)) == _told(_by_python(base, _COMPARED))
 
-    def suits(self, members: Mapping[str, object]) -> bool:
+    def suits(self, members: Mapping[str, Any]) -> bool:
         """Whether these are plain names of whole numbers, none of which means something to Python or to the base."""
         return (
             self._taken.isdisjoint(members)
-            and all(name and name[0] != "_" for name in members)
-            and all(type(value) is int and (value >= 0 or not self._is_flag) for value in members.values())
+            and not any(map(str.startswith, members, repeat("_")))
+            and {int}.issuperset(map(type, members.values()))
+            and (not self._is_flag or min(members.values(), default=0) >= 0)
         )
 
     def make(self, name: str, members: Mapping[str, int]) -> Any:
