@@ -5,19 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from meeting import fates
+from meeting import answer, fates
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QPushButton
+from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from diptych.domain.shipping import Wishes
+from diptych.domain.version import Version
 from diptych.job import finish
 from diptych.ui.context import Context
+from diptych.ui.dialogs.login import LoginDialog
 from diptych.ui.dialogs.push import PushDialog
 from diptych.ui.dialogs.wishes import WishesForm
 from diptych.workbench import Workbench
 from making import make_model, weights, write_json
 from making_torch import tensor, write_torch
+from stands.scripted import scripted, told
 
 
 def test_the_plan_names_every_file_and_waits_to_be_looked_at(dialog: PushDialog) -> None:
@@ -107,6 +110,46 @@ def test_without_a_target_there_is_nothing_to_push(dialog: PushDialog) -> None:
     dialog.targets.item(0).setCheckState(Qt.CheckState.Unchecked)
     assert dialog.said.text() == "Choose where it goes."
     assert not dialog.push.isEnabled()
+
+
+def test_what_failed_bears_a_sign_and_can_be_tried_again(
+    context: Context, version: Version, share: Path, qtbot: QtBot
+) -> None:
+    share.rename(share.with_name("unplugged"))
+    made = PushDialog(context, version, context.workbench.remotes())
+    qtbot.addWidget(made)
+    made.show()
+    assert made.remedy.isHidden()
+    qtbot.waitUntil(lambda: "is not there" in made.said.text())
+    assert (made.sign.isVisible(), made.remedy.text()) == (True, "Try again")
+    share.with_name("unplugged").rename(share)
+    made.remedy.click()
+    qtbot.waitUntil(lambda: bool(made.planned))
+    assert made.sign.isHidden()
+    assert made.remedy.isHidden()
+
+
+def test_who_wants_a_login_can_be_given_it_at_once(context: Context, version: Version, qtbot: QtBot) -> None:
+    challenge = {"www_authenticate": 'Basic realm="here"'}
+    with scripted(lambda request, writer: told(401, **challenge)) as server:
+        context.workbench.add_remote("registry", f"oci+http://127.0.0.1:{server.port}/x")
+        made = PushDialog(context, version, [context.workbench.remote("registry")])
+        qtbot.addWidget(made)
+        made.show()
+        qtbot.waitUntil(lambda: made.remedy.text() == "Sign in…" and made.remedy.isVisible())
+
+        def sign_in(asking: QWidget) -> None:
+            assert isinstance(asking, LoginDialog)
+            asking.user.setText("ann")
+            asking.secret.setText("horse")
+            asking.session.setChecked(True)
+            asking.confirm.click()
+
+        answer(qtbot, sign_in)
+        made.remedy.click()
+        qtbot.waitUntil(lambda: "authorization" in server.everything)
+        made.reject()
+    assert context.workbench.remote("registry").signed_in == "session"
 
 
 def test_what_is_asked_depends_on_the_kind_of_remote(qtbot: QtBot) -> None:

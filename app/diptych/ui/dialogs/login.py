@@ -19,6 +19,7 @@ from diptych.credentials import Condition, KeyringView
 from diptych.credentials.logins import FoundLogin
 from diptych.display import path, visible
 from diptych.domain.secret import Secret
+from diptych.ui.context import Context
 from diptych.ui.theme import Theme
 from diptych.ui.tokens import Space
 from diptych.ui.widgets.label import label
@@ -78,6 +79,18 @@ class LoginDialog(QDialog):
             changed.connect(self._look)
         self._look()
         (self.secret if remote.user or not user else self.user).setFocus()
+
+    def asked(self, context: Context) -> bool:
+        """Show it, and what the keyring and other programs have as soon as that is known; whether somebody signs in."""
+        runner, workbench = context.runner, context.workbench
+        looking = [
+            runner.start("Look at the keyring", workbench.keyring(), self.show_keyring, quiet=True),
+            runner.start("Look for logins", workbench.found_logins(), self.show_found, quiet=True),
+        ]
+        accepted = self.exec()
+        for one in looking:
+            one.cancel()
+        return bool(accepted)
 
     def show_keyring(self, view: KeyringView) -> None:
         """Say where the login will rest; without a keyring only this session is left."""

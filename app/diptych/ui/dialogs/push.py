@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QGuiApplication
@@ -14,6 +15,7 @@ from PySide6.QtWidgets import (
     QListWidget,
     QListWidgetItem,
     QProgressBar,
+    QPushButton,
     QVBoxLayout,
     QWidget,
 )
@@ -21,12 +23,13 @@ from PySide6.QtWidgets import (
 from diptych import display
 from diptych.domain.shipping import Fate, Plan, Wishes
 from diptych.domain.version import Version
-from diptych.errors import DiptychError
+from diptych.errors import DiptychError, NeedsSecret
 from diptych.job import Tick
 from diptych.ui.context import Context
 from diptych.ui.dialogs.wishes import WishesForm
+from diptych.ui.icons import icon
 from diptych.ui.runner import Running
-from diptych.ui.tokens import Space
+from diptych.ui.tokens import ICON, Space
 from diptych.ui.widgets.cautions import Cautions
 from diptych.ui.widgets.label import Elided, label
 from diptych.ui.widgets.parcels import ParcelRow, Parcels
@@ -34,6 +37,9 @@ from diptych.ui.widgets.tallrows import CheckedRows
 from diptych.workbench.pushing import Targeted
 from diptych.workbench.remotes import NamedRemote
 from diptych.workbench.shipping import Choice, choose
+
+if TYPE_CHECKING:
+    from diptych.ui.dialogs.login import LoginDialog
 
 _SETTLE_MS = 250
 """How long the questions must rest before the remotes are asked anew."""
@@ -60,6 +66,8 @@ class PushDialog(QDialog):
         self._remotes = {remote.name: remote for remote in remotes}
         self._running: Running | None = None
         self._choice = Choice()
+        self._strange: NamedRemote | None = None
+        """The remote that has asked for a login."""
         self.planned: tuple[Targeted, ...] = ()
         """The plans on show; what Push does."""
         theme = context.theme
@@ -119,13 +127,23 @@ class PushDialog(QDialog):
         self._bar.setTextVisible(False)
         self._bar.setAccessibleName("Planning")
         self._bar.setRange(0, 0)
+        self.sign = label()
+        self.sign.setPixmap(icon("warning").pixmap(ICON, ICON))
         self.said = Elided()
+        self.remedy = QPushButton()
+        self.remedy.setProperty("role", "flat")
+        self.remedy.clicked.connect(self._mend)
+        told = QHBoxLayout()
+        told.setSpacing(Space.S)
+        told.addWidget(self.sign)
+        told.addWidget(self.said, 1)
+        told.addWidget(self.remedy)
         self.cautions = Cautions(self._context.theme)
         self.looked = QCheckBox("I have looked at these")
         self.looked.toggled.connect(self._enable)
         self.looked.hide()
         column.addWidget(self._bar)
-        column.addWidget(self.said)
+        column.addLayout(told)
         column.addWidget(self.cautions)
         column.addWidget(self.looked)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
@@ -152,6 +170,7 @@ class PushDialog(QDialog):
 
     def _changed(self) -> None:
         self._stop()
+        self._strange = None
         self.planned = ()
         chosen = self.chosen()
         self.wishes.show_for({remote.address.kind for remote in chosen})
@@ -200,15 +219,55 @@ class PushDialog(QDialog):
         self._running = None
         self._bar.hide()
         if isinstance(error, DiptychError):
-            self._say(". ".join(part for part in (error.message, error.hint) if part))
+            self._strange = self._asking() if isinstance(error, NeedsSecret) else None
+            self._say(". ".join(part for part in (error.message, error.hint) if part), failed=True)
             self.files.show_rows(_unplanned(self._version, self._choice))
             self._show_cautions(())
         else:
             self._context.fail(error)
             self.reject()
 
-    def _say(self, text: str) -> None:
+    def _asking(self) -> NamedRemote | None:
+        """The remote that wants a login; None where that may be any of several."""
+        chosen = self.chosen()
+        strange = [remote for remote in chosen if remote.wants and not remote.signed_in]
+        return (strange or chosen)[0] if len(strange) == 1 or len(chosen) == 1 else None
+
+    def _mend(self) -> None:
+        """Ask for the login that is wanted; else ask the remotes again."""
+        remote = self._strange
+        if remote is None:
+            self._changed()
+            return
+        from diptych.ui.dialogs.login import LoginDialog  # most pushes want none
+
+        dialog = LoginDialog(self._context.theme, remote, self)
+        if dialog.asked(self._context):
+            self._sign_in(remote.name, dialog)
+        dialog.deleteLater()
+
+    def _sign_in(self, name: str, dialog: LoginDialog) -> None:
+        """Keep a login as its dialog was told, then ask the remotes with it."""
+        workbench, login = self._context.workbench, dialog.chosen()
+        if login is None and dialog.session.isChecked():
+            workbench.keep_login(name, dialog.take())
+            self._signed_in(name)
+            return
+        job = workbench.login(name, dialog.take()) if login is None else workbench.import_login(name, login)
+        self._running = self._context.runner.start(
+            f"Sign in {name}", job, lambda _: self._signed_in(name), self._fail, self._progress, quiet=True
+        )
+
+    def _signed_in(self, name: str) -> None:
+        self._remotes[name] = self._context.workbench.remote(name)
+        self._changed()
+
+    def _say(self, text: str, failed: bool = False) -> None:
+        """Say how it stands; what failed can be mended or tried again."""
         self.said.set_text(text)
+        self.sign.setVisible(failed)
+        self.remedy.setVisible(failed)
+        self.remedy.setText("Try again" if self._strange is None else "Sign in…")
 
     def _show_cautions(self, texts: Sequence[str]) -> None:
         self.cautions.show_texts(texts)

@@ -127,14 +127,7 @@ class RemotesSection(QWidget):
 
         remote = self._context.workbench.remote(name)
         dialog = LoginDialog(self._context.theme, remote, self)
-        runner = self._context.runner
-        asked = [
-            runner.start("Look at the keyring", self._context.workbench.keyring(), dialog.show_keyring, quiet=True),
-            runner.start("Look for logins", self._context.workbench.found_logins(), dialog.show_found, quiet=True),
-        ]
-        accepted = dialog.exec()
-        for one in asked:
-            one.cancel()
+        accepted = dialog.asked(self._context)
         login, session = dialog.chosen(), dialog.session.isChecked()
         if accepted and login is not None:
             self._take_over(name, login)
