@@ -407,6 +407,7 @@ def test_resolving_a_reference(catalog: Catalog) -> None:
     assert catalog.resolve("FINAL") == final
     assert catalog.resolve("/data/dpo/final") == final
     assert catalog.resolve("sft/checkpoint-20").name == "sft/checkpoint-20"
+    assert catalog.resolve("data/sft/checkpoint-20/").name == "sft/checkpoint-20"
     with pytest.raises(NotFound, match=r"checkpoint-2: fits 2 versions: sft/checkpoint-20 .* and sft/checkpoint-200"):
         catalog.resolve("checkpoint-2")
     for nothing in ("", "no such", "~~~", "\0", "x\ud800"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,10 @@ _PLACED = (
     "SELECT v.key, v.name, v.id, v.state FROM place AS p CROSS JOIN version AS v ON v.key = p.version"
     " WHERE p.path = ? LIMIT ?"
 )
+_ENDING = (
+    "SELECT DISTINCT v.key, v.name, v.id, v.state FROM place AS p CROSS JOIN version AS v ON v.key = p.version"
+    " WHERE substr(p.path, -length(?1)) = ?1 LIMIT ?2"
+)
 _BEGUN = "SELECT key, name, id, state FROM version WHERE id >= ?1 AND id < ?1 || 'g' ORDER BY id LIMIT ?2"
 _PARTLY = "SELECT key, name, id, state FROM version WHERE instr(lower(name), lower(?)) ORDER BY sort_name LIMIT ?"
 
@@ -35,6 +40,7 @@ def resolve(connection: Connection, ref: str) -> int:
         if _ID.fullmatch(text.lower()):
             attempts.append((_BEGUN, text.lower()))
         attempts.append((_PARTLY, stored(text)))
+        attempts.append((_ENDING, stored(f"{os.sep}{place}")))  # a name grows no longer than tells it from others
         for sql, value in attempts:
             rows = connection.execute(sql, (value, _SHOWN)).fetchall()
             here = [row for row in rows if row[3] != "offline"] or rows
