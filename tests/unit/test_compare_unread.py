@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,7 +11,7 @@ from diptych.compare.weights import Weights
 from diptych.domain.dossier import Dossier
 from diptych.domain.rules import Rules
 from diptych.domain.sheet import Sheet
-from diptych.domain.version import State
+from diptych.domain.version import Artifact, Problem, Role, State
 from diptych.job import finish
 from dossiers import Bytes, dossier, version
 
@@ -47,6 +49,16 @@ def test_what_a_missing_shard_holds_is_not_removed() -> None:
         assert f"2 tensors not compared: {lacking}'s weights are not complete" in texts(sheet)
         assert sheet.grid is not None
         assert {cell.symbol for cell in sheet.grid.cells if cell.row == "layer 1"} == {"?"}
+
+
+def test_what_was_missing_before_the_disk_was_unplugged_is_not_removed() -> None:
+    ours, first, second = network(), "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
+    part = side({name: array for name, array in ours.items() if "layers.1" not in name})
+    found = version("one/1", state=State.OFFLINE, artifacts=(Artifact(first, 1, 1, Role.WEIGHTS),))
+    gone = replace(part, version=found, weights=None, problems=(Problem(f"/away/{second}", "this shard is missing"),))
+    said = texts(compared(side(ours), gone))
+    assert said == ["5 tensors not compared: the weights of B are not here and B's weights are not complete"]
+    assert "2 tensors only in A" in texts(compared(side(ours), replace(gone, problems=())))
 
 
 def test_packed_weights_are_not_called_reshaped_nor_their_layers_unchanged() -> None:

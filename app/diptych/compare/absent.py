@@ -24,7 +24,17 @@ def weights(dossier: Dossier, side: str) -> str:
 
 def incomplete(dossier: Dossier, side: str) -> str:
     """Why a tensor that `side` has not may well belong to it; empty where all of its files are here."""
-    return f"{side}'s weights are not complete" if dossier.version.state is State.PARTIAL else ""
+    state = dossier.version.state
+    partial = state is State.PARTIAL or (state is State.OFFLINE and _was_partial(dossier))
+    return f"{side}'s weights are not complete" if partial else ""
+
+
+def _was_partial(dossier: Dossier) -> bool:
+    """Whether weights were missing or broken when the files of a version were last here."""
+    weights = {
+        PurePath(artifact.path).suffix for artifact in dossier.version.artifacts if artifact.role is Role.WEIGHTS
+    }
+    return any(PurePath(problem.file).suffix in weights for problem in dossier.problems)
 
 
 def configuration(dossier: Dossier, side: str) -> str:
