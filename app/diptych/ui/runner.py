@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 from PySide6.QtCore import QObject, QTimer, Signal
 from shiboken6 import isValid
 
+from diptych.domain.version import Problem
 from diptych.job import Job, Tick
 from diptych.ui.turns import turns
 from diptych.ui.workers import Workers
@@ -55,7 +56,11 @@ class Running:
         self.started = time.monotonic()
         self.ended = 0.0
         self.error: Exception | None = None
-        self.result: object = None
+        self.told = ""
+        """What the result says in one line, once it is there."""
+        self.problems: tuple[Problem, ...] = ()
+        """The files it tells of that could not be used."""
+        self._result: object = None
         self._job = job
         self._done = done
         self._failed = failed
@@ -118,7 +123,11 @@ class Running:
             self._job.close()
             self.phase = Phase.CANCELLED
         except StopIteration as stop:
-            self.result = stop.value
+            self._result = stop.value
+            if not self.quiet:
+                from diptych.ui.outcomes import problems_of, told
+
+                self.told, self.problems = told(stop.value), problems_of(stop.value)
             self.phase = Phase.DONE
         except Exception as error:  # whatever a job raises is shown by the window, never lost in a worker
             self.error = error
@@ -136,12 +145,17 @@ class Running:
     def report(self) -> bool:
         """Call back with the result or the error; False if an error found nobody to take it.
 
-        Activity keeps what ran: who waited for it, a page that may be closed since, is let go.
+        Activity keeps what ran: who waited for it, a page that may be closed since, is let go, and so are the result
+        and what was known of it on the way, which may be a sheet of a hundred thousand rows.
         """
-        done, failed = self._done, self._failed
-        self._done = self._failed = self._ticked = None
+        done, failed, result = self._done, self._failed, self._result
+        self._done = self._failed = self._ticked = self._result = None
+        if self.tick.partial is not None:
+            from diptych.ui.outcomes import left_of
+
+            self.tick = self._shown = left_of(self.tick)
         if self.phase is Phase.DONE and done is not None and _is_there(done):
-            done(self.result)
+            done(result)
         if self.phase is Phase.FAILED:
             if failed is None or self.error is None:
                 return False

@@ -168,7 +168,7 @@ def test_a_push_shows_its_phases_and_can_pause(context: Context, qtbot: QtBot) -
     assert steps <= stood + 1
     running.resume()
     qtbot.waitUntil(lambda: not running.active)
-    assert running.result == "done"
+    assert running.told == "done"
 
 
 def test_activity_shows_what_ran_before_it_was_looked_at(context: Context, qtbot: QtBot) -> None:

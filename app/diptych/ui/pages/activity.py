@@ -20,10 +20,8 @@ from PySide6.QtWidgets import (
 )
 
 from diptych import display
-from diptych.domain.sheet import Sheet
 from diptych.domain.shipping import Phase as Journey
 from diptych.domain.shipping import Voyage
-from diptych.domain.version import Problem
 from diptych.errors import DiptychError
 from diptych.job import Tick
 from diptych.ui.context import Context
@@ -196,7 +194,7 @@ class JobRow(QFrame):
         self._pause.hide()
         self._time.setText(f"{running.phase} · {display.duration(running.seconds)}")
         self._text.set_text(outcome(running))
-        details = bool(problems(running))
+        details = bool(running.problems)
         self._details.setVisible(details)
         self._copy.setVisible(details)
 
@@ -225,7 +223,7 @@ class JobRow(QFrame):
         QGuiApplication.clipboard().setText(self._told())
 
     def _told(self) -> str:
-        return "\n".join(display.visible(line) for line in problems(self._running))
+        return "\n".join(display.visible(line) for line in map(str, self._running.problems))
 
 
 class Pace:
@@ -270,14 +268,4 @@ def outcome(running: Running) -> str:
         return f"{running.error.message} {running.error.hint}".strip()
     if running.error is not None:
         return f"This is a bug: {type(running.error).__name__}: {running.error}"
-    result = running.result
-    if isinstance(result, Sheet):
-        return result.counts
-    told = isinstance(result, str) or type(result).__str__ is not object.__str__  # else it is for programmers to read
-    return str(result) if told else "Done"
-
-
-def problems(running: Running) -> list[str]:
-    """The files a job could not use, one line each."""
-    found = getattr(running.result, "problems", ())
-    return [str(problem) for problem in found if isinstance(problem, Problem)]
+    return running.told
