@@ -18,6 +18,7 @@ from diptych.compare.outputs import Outputs
 from diptych.compare.tokenizer import Tokenizers
 from diptych.domain.dossier import Dossier
 from diptych.domain.evidence import Sample, Series
+from diptych.domain.lineage import Edge, Verdict
 from diptych.domain.rules import Rules
 from diptych.domain.sheet import Row, Sheet, Status
 from diptych.domain.tokenizer import Tokenizer
@@ -331,6 +332,23 @@ def adapter_of(name: str, parent: str | None = None, kind: Relation = Relation.A
 )
 def test_relations(left: Any, right: Any, words: str) -> None:
     assert relation(left, right) == words
+
+
+@pytest.mark.parametrize(
+    ("verdict", "words"),
+    [
+        (Verdict.NONE, "B is a quantised copy of A, inferred from the weights (97 %)"),
+        (Verdict.CONFIRMED, "B is a quantised copy of A, inferred from the weights (confirmed)"),
+        (Verdict.REJECTED, "no known relation"),
+    ],
+)
+def test_what_the_weights_tell_of_two_versions_is_their_relation(verdict: Verdict, words: str) -> None:
+    left, right = version("a/1"), version("b/1")
+    edge = Edge(right.id, (left.id,), Relation.QUANTIZED, 0.97, verdict=verdict)
+    assert relation(left, right, (edge,)) == words
+    assert relation(right, left, (edge,)) == words.translate(str.maketrans("AB", "BA"))
+    declared = version("b/1", base=adapter_of("x", left.id))
+    assert relation(left, declared, (edge,)) == "B is an adapter of A"
 
 
 def test_identical_versions_have_one_big_line() -> None:

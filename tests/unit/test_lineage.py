@@ -58,6 +58,7 @@ def test_a_verdict_is_kept_by_the_next_inference_and_can_be_undone(family: tuple
     changes = workbench.judge(edges[0], Verdict.REJECTED)
     assert workbench.versions(list(changes.updated))[0].id == edges[0].child
     workbench.judge(edges[1], Verdict.CONFIRMED)
+    assert "(confirmed)" in workbench.compare(edges[1].parents[0], edges[1].child).relation
     finish(workbench.infer_lineage())
     said = {(edge.child, edge.parents): edge.verdict for edge in workbench.pedigree().edges}
     assert said[edges[0].child, edges[0].parents] is Verdict.REJECTED

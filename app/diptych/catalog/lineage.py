@@ -54,13 +54,18 @@ class Lineages:
             ).fetchall()
         return tuple(row[0] for row in rows)
 
-    def inferred(self) -> tuple[Edge, ...]:
-        """Every inferred edge among versions of the catalog, with the user's verdict; the surest first."""
+    def inferred(self, child: str = "") -> tuple[Edge, ...]:
+        """Every inferred edge among versions of the catalog, with the user's verdict; the surest first.
+
+        With `child`, only those that lead to the version of this id.
+        """
         with self._connections.reading() as connection:
             rows = connection.execute(
                 "SELECT child, relation, parents, confidence, detail, verdict FROM edge "
-                "WHERE child IN (SELECT id FROM version) AND NOT EXISTS (SELECT 1 FROM json_each(edge.parents) AS p "
-                "WHERE p.value NOT IN (SELECT id FROM version)) ORDER BY confidence DESC, child, relation, parents"
+                "WHERE (?1 = '' OR child = ?1) AND child IN (SELECT id FROM version) "
+                "AND NOT EXISTS (SELECT 1 FROM json_each(edge.parents) AS p "
+                "WHERE p.value NOT IN (SELECT id FROM version)) ORDER BY confidence DESC, child, relation, parents",
+                (child,),
             ).fetchall()
         return tuple(_edge(*row) for row in rows)
 

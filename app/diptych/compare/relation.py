@@ -1,10 +1,12 @@
-"""How two versions are related, as far as ids, steps and declared parents say."""
+"""How two versions are related, as far as ids, steps, declared parents and inferred ones say."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from diptych import display
+from diptych.domain.lineage import Edge, Verdict
 from diptych.domain.version import Lineage, Relation, Version
 
 _CHILD = {
@@ -24,19 +26,33 @@ def identical(left: Version, right: Version) -> bool:
     return left.hashed and left.id == right.id
 
 
-def relation(left: Version, right: Version) -> str:
-    """One line: `B is an adapter of A`, `B is 100 steps after A in base-pretrain`, or `no known relation`."""
+def relation(left: Version, right: Version, inferred: Sequence[Edge] = ()) -> str:
+    """One line: `B is an adapter of A`, `B is 100 steps after A in base-pretrain`, or `no known relation`.
+
+    What records declare comes before what was `inferred` of either version.
+    """
     if identical(left, right):
         return "A and B hold the same content"
     if left.path is not None and left.path == right.path:
         return "A and B are the same folder"
-    return _child(left, right) or _steps(left, right) or _siblings(left, right) or UNKNOWN
+    known = _child(left, right) or _steps(left, right) or _inferred(left, right, inferred)
+    return known or _siblings(left, right) or UNKNOWN
 
 
 def _child(left: Version, right: Version) -> str:
     for parent, child, names in ((left, right, "BA"), (right, left, "AB")):
         if child.base and _is_parent(parent, child.base):
             return f"{names[0]} is {_CHILD[child.base.relation]} {names[1]}"
+    return ""
+
+
+def _inferred(left: Version, right: Version, edges: Sequence[Edge]) -> str:
+    """What the weights tell of the two, unless the user has rejected it."""
+    for edge in edges:
+        for parent, child, names in ((left, right, "BA"), (right, left, "AB")):
+            if edge.child == child.id and parent.id in edge.parents and edge.verdict is not Verdict.REJECTED:
+                sure = "confirmed" if edge.verdict is Verdict.CONFIRMED else f"{edge.confidence:.0%}".replace("%", " %")
+                return f"{names[0]} is {_CHILD[edge.relation]} {names[1]}, inferred from the weights ({sure})"
     return ""
 
 

@@ -56,7 +56,7 @@ def verdict(left: Dossier, right: Dossier, sheets: Mapping[str, Sheet]) -> Sheet
         "facets",
         tuple(_row(sheet) for sheet in told),
         clauses=tuple(dict.fromkeys(clauses)),
-        notes=(relation(left.version, right.version),),
+        notes=(relation(left.version, right.version, (*left.inferred, *right.inferred)),),
         complete=all(sheet.complete for sheet in told),
     )
 

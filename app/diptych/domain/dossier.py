@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from diptych.domain.evidence import DatasetRef, HyperParameter, Metric, Sample, Series
 from diptych.domain.fingerprint import Fingerprint
+from diptych.domain.lineage import Edge
 from diptych.domain.tensor import TensorInfo, TensorSource
 from diptych.domain.tokenizer import Tokenizer
 from diptych.domain.version import Problem, Version
@@ -33,5 +34,7 @@ class Dossier:
     """None where the version has no tokenizer."""
     fingerprint: Callable[[], Fingerprint | None] | None = None
     """What an earlier read of the weights has found, whether they are here or not; None where there was none."""
+    inferred: tuple[Edge, ...] = ()
+    """What was inferred of the versions that it was made from, with the user's verdicts; the surest first."""
     base: Callable[[], Dossier | None] | None = None
     """The version that it was made from, where that is known and here; None where it was made from none."""

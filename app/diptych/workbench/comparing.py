@@ -59,7 +59,7 @@ class Comparison:
     @property
     def relation(self) -> str:
         """How B relates to A, in words."""
-        return relation(self.left.version, self.right.version)
+        return relation(self.left.version, self.right.version, (*self.left.inferred, *self.right.inferred))
 
     @property
     def facets(self) -> tuple[FacetInfo, ...]:

@@ -36,7 +36,10 @@ def from_catalog(catalog: Catalog, version: Version) -> Dossier:
     dossier = _dossier(version, catalog.records(version.key), catalog.headers(version.key))
     if version.base is not None and version.base.parent is not None:
         dossier = replace(dossier, base=partial(_base, catalog, version.base.parent))
-    return replace(dossier, fingerprint=partial(catalog.fingerprints.of, version.id)) if version.hashed else dossier
+    if version.hashed:
+        known = partial(catalog.fingerprints.of, version.id)
+        dossier = replace(dossier, fingerprint=known, inferred=catalog.lineages.inferred(version.id))
+    return dossier
 
 
 def _base(catalog: Catalog, parent: str) -> Dossier | None:
