@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from diptych.domain.sheet import Sheet
-from diptych.domain.shipping import Voyage
+from diptych.domain.shipping import Standing, Verified, Voyage
 from diptych.domain.version import Problem
 from diptych.job import Tick
 
@@ -17,7 +17,10 @@ def told(result: object) -> str:
 
 
 def problems_of(result: object) -> tuple[Problem, ...]:
-    """The files it could not use."""
+    """The files it could not use; of a delivery those that are not as delivered."""
+    if isinstance(result, Verified):
+        changed = (one for one in result.files if one[1] is not Standing.SAME)
+        return tuple(Problem(name, f"{standing}, {found}" if found else standing) for name, standing, found in changed)
     return tuple(problem for problem in getattr(result, "problems", ()) if isinstance(problem, Problem))
 
 

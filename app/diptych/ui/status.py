@@ -72,7 +72,8 @@ class StatusStrip(QWidget):
         self._bar.setRange(0, 1000 if known else 0)
         self._bar.setValue(round(1000 * min(tick.done / tick.total, 1)) if known else 0)
         left = running.seconds_left
-        self._left.setText(f"{display.duration(left)} left" if left is not None else "")
+        going = f"{display.duration(left)} left" if left is not None else ""
+        self._left.setText("paused" if running.paused else going)
 
     def _stop(self) -> None:
         if self._running is not None:

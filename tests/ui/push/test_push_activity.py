@@ -23,6 +23,7 @@ from diptych.ui.pages.activity import ActivityPage, JobRow, Pace, outcome, phase
 from diptych.ui.pages.deliveries import Deliveries
 from diptych.ui.pages.pushing import Pushes
 from diptych.ui.pages.settings_remotes import RemotesSection
+from diptych.ui.status import StatusStrip
 from diptych.ui.widgets.label import Elided
 from diptych.workbench import Workbench
 from diptych.workbench.remotes import Remotes
@@ -139,6 +140,12 @@ def test_a_delivery_that_was_changed_is_told(
     assert alerts[0].serious
     (looked,) = [job for job in context.runner.jobs if not job.quiet]
     assert outcome(looked) == f"{len(kept.receipt.files) - 1} of {len(kept.receipt.files)} files as delivered"
+    page = ActivityPage(context)
+    qtbot.addWidget(page)
+    page.entered()
+    qtbot.waitUntil(lambda: page.findChild(JobRow) is not None)
+    assert {one.accessibleName() for one in page.findChild(JobRow).findChildren(QLabel)} >= {"warning"}
+    assert [str(problem) for problem in looked.problems] == ["config.json: differs, has other bytes of the same size"]
 
 
 def test_a_push_shows_its_phases_and_can_pause(context: Context, qtbot: QtBot) -> None:
@@ -157,6 +164,9 @@ def test_a_push_shows_its_phases_and_can_pause(context: Context, qtbot: QtBot) -
     running.pause()
     qtbot.waitUntil(lambda: running.tick.partial is not None)
     assert phases(running.tick).startswith("✓ Hash → ● Upload → ○ Commit → ○ Verify   1 of 3 files")
+    strip = StatusStrip(context)
+    qtbot.addWidget(strip)
+    assert "paused" in [one.text() for one in strip.findChildren(QLabel)]
     row.show_state()
     button = next(one for one in row.findChildren(QPushButton) if one.accessibleName() == "Pause Push")
     assert not button.isHidden()

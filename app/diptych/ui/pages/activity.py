@@ -186,7 +186,9 @@ class JobRow(QFrame):
         if running.phase is self._shown:
             return
         self._shown = running.phase
-        self._symbol.setPixmap(icon(_SYMBOLS[running.phase]).pixmap(ICON, ICON))
+        symbol = "warning" if running.problems else _SYMBOLS[running.phase]
+        self._symbol.setPixmap(icon(symbol).pixmap(ICON, ICON))
+        self._symbol.setAccessibleName(symbol)
         self._bar.setVisible(running.active)
         self._cancel.setVisible(running.active)
         if running.active:
