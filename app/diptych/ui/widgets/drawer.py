@@ -43,7 +43,7 @@ class Drawer(QFrame):
         self.setFixedWidth(theme.px(WIDTH))
         self.setAccessibleName("Tensor")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self._title = Elided()
+        self._title = Elided(mode=Qt.TextElideMode.ElideLeft)  # layer, expert and kind stand at the end of a name
         self._title.setFont(theme.font(Size.BODY, bold=True))
         close = QToolButton()
         close.setIcon(icon("cancel"))
