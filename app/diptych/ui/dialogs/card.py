@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QPlainTextEdit, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialogButtonBox, QPlainTextEdit, QTabWidget, QVBoxLayout, QWidget
 
 from diptych import display
 from diptych.reports.card import Card
+from diptych.ui.dialogs.written import WrittenDialog
 from diptych.ui.theme import Theme
 from diptych.ui.tokens import Space
 from diptych.ui.widgets.label import label
 from diptych.ui.widgets.markdown import Markdown
 
 
-class CardDialog(QDialog):
+class CardDialog(WrittenDialog):
     """The card as Markdown. What stands outside the generated parts, or was edited in them, is never overwritten."""
 
     def __init__(self, theme: Theme, name: str, card: Card, parent: QWidget | None = None) -> None:
@@ -50,6 +51,9 @@ class CardDialog(QDialog):
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
         layout.addWidget(buttons)
+
+    def is_written(self) -> bool:
+        return self.field.toPlainText() != self._shown
 
     def text(self) -> str:
         """The card as it stands in the field; one that was not edited keeps its line ends, which a field does not."""

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent, QTextCursor
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialogButtonBox, QPlainTextEdit, QVBoxLayout, QWidget
 
 from diptych.display import elide, visible
+from diptych.ui.dialogs.written import WrittenDialog
 from diptych.ui.theme import Theme
 from diptych.ui.tokens import Space
 from diptych.ui.widgets.label import label
 
 
-class NoteDialog(QDialog):
+class NoteDialog(WrittenDialog):
     """A plain text; Ctrl+Enter saves."""
+
+    keeping = "Save"
 
     def __init__(self, theme: Theme, name: str, text: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -23,6 +26,7 @@ class NoteDialog(QDialog):
         layout.setContentsMargins(Space.L, Space.L, Space.L, Space.L)
         layout.setSpacing(Space.S)
         self.field = QPlainTextEdit(text)
+        self._before = self.text()
         self.field.setAccessibleName("Note")
         self.field.setTabChangesFocus(True)
         self.field.setPlaceholderText("What is worth remembering about this version")
@@ -40,6 +44,9 @@ class NoteDialog(QDialog):
     def text(self) -> str:
         """What was written."""
         return self.field.toPlainText().strip()
+
+    def is_written(self) -> bool:
+        return self.text() != self._before
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         with_control = event.modifiers() & Qt.KeyboardModifier.ControlModifier
