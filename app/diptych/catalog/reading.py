@@ -201,9 +201,11 @@ def strays(connection: Connection, root: Path) -> tuple[str, ...]:
 def tally(connection: Connection, folders: Collection[Path], places: Collection[str]) -> Tally:
     """How many versions there are in folders or places, and their problems by version."""
     keys: set[int] = set()
-    for folder in folders:
-        keys.update(key for (key,) in connection.execute(_MET, below(folder)))
-    there = json.dumps([stored(place) for place in places])
+    bounds = [below(folder) for folder in folders]
+    for each in bounds:
+        keys.update(key for (key,) in connection.execute(_MET, each))
+    inside = tuple(lead for _, lead, _ in bounds)
+    there = json.dumps([place for place in map(stored, places) if not place.startswith(inside)])
     keys.update(key for (key,) in connection.execute(_AT, (there,)))
     rows = connection.execute("SELECT key, problems FROM version WHERE problems <> '[]' ORDER BY sort_name, key")
     with parts.decoding("a version"):
@@ -254,10 +256,11 @@ def named(connection: Connection) -> Mapping[Path, str]:
 
 def looked_at(connection: Connection) -> tuple[dict[str, str], frozenset[str]]:
     """The stamps by place, and those places that hold a version, all as texts."""
-    rows = connection.execute(
-        "SELECT path, stamp, 0 FROM seen UNION ALL SELECT path, stamp, 1 FROM place WHERE NOT gone"
-    ).fetchall()
-    return {restored(path): stamp for path, stamp, _ in rows}, frozenset(restored(row[0]) for row in rows if row[2])
+    seen, held = [
+        {restored(path): stamp for path, stamp in connection.execute(sql)}
+        for sql in ("SELECT path, stamp FROM seen", "SELECT path, stamp FROM place WHERE NOT gone")
+    ]
+    return seen | held, frozenset(held)
 
 
 def stamps(connection: Connection) -> Mapping[Path, str]:

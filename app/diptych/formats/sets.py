@@ -92,8 +92,8 @@ def weight_sets(names: Sequence[str], indexes: Mapping[str, Index] | None = None
     present = set(names)
     claimed: set[str] = set()
     sets: list[WeightSet] = []
-    for name in sorted(present):
-        match = _INDEX.fullmatch(name) if is_index(name) else None
+    for name in sorted(filter(is_index, present)):
+        match = _INDEX.fullmatch(name)
         if match is None:
             continue
         stem = ".".join(filter(None, (match["stem"], match["variant"])))
@@ -105,12 +105,13 @@ def weight_sets(names: Sequence[str], indexes: Mapping[str, Index] | None = None
             shards = _by_pattern(stem, match["suffix"], present)
         sets.append(_set(match["suffix"], stem, shards, present, name))
         claimed.update(shards)
-    left = [name for name in present - claimed if format_of(name)]
-    for suffix, stem in {(match["suffix"], match["stem"]) for name in left if (match := _SHARD.fullmatch(name))}:
+    left = {name: key for name in present - claimed if (key := format_of(name))}
+    split = [match for name in left if "-of-" in name and (match := _SHARD.fullmatch(name))]
+    for suffix, stem in {(match["suffix"], match["stem"]) for match in split}:
         shards = _by_pattern(stem, suffix, present)
         sets.append(_set(suffix, stem, shards, present - claimed))
         claimed.update(shards)
-    sets += [WeightSet(format_of(name), name.rpartition(".")[0], (name,)) for name in left if name not in claimed]
+    sets += [WeightSet(key, name.rpartition(".")[0], (name,)) for name, key in left.items() if name not in claimed]
     return tuple(sorted(sets, key=_rank)) if len(sets) > 1 else tuple(sets)
 
 

@@ -116,7 +116,8 @@ def _owner(place: str) -> tuple[str, bool]:
 
 def _parts(owner: str) -> list[str]:
     """The folders that lead to a place, and itself."""
-    return [part for part in owner.split("/") if part] or [owner]
+    inner = owner.strip("/")
+    return inner.split("/") if inner else [owner]
 
 
 def _label(parts: Sequence[str], depth: int) -> str:

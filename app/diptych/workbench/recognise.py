@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping, Sequence
 from functools import lru_cache
+from itertools import repeat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,8 +37,7 @@ _NOT_READ = "weights in this format are not read yet"
 _LIKELY = (".safetensors", ".gguf", *CONFIGS, "trainer_state.json", "_results.json", ".bin", ".pt", ".pth", ".npz")
 
 
-@dataclass(frozen=True, slots=True)
-class Recognised:
+class Recognised(NamedTuple):
     """What one folder holds."""
 
     versions: tuple[Found, ...] = ()
@@ -52,7 +51,7 @@ class Recognised:
 
 def likely(listing: Listing) -> bool:
     """Whether a folder may hold a version, judged by names alone."""
-    return any(name.endswith(_LIKELY) for name in listing.files)
+    return any(map(str.endswith, listing.files, repeat(_LIKELY)))
 
 
 class Recogniser:
@@ -79,11 +78,10 @@ class Recogniser:
         main, loose = _arranged(sets, whole)
         others = names.unread
         versions: list[Found] = []
-        folder = _Folder(listing, names, indexes, records)
         shared: list[Record] = []
         if main or others or (whole and not loose):
-            found = yield from self._version(folder, main, own, faults, [] if main else others)
-            versions.append(found)
+            folder = _Folder(listing, names, indexes, records)
+            versions.append((yield from self._version(folder, main, own, faults, [] if main else others)))
         elif loose and whole:
             shared = own
         else:
@@ -151,7 +149,7 @@ class Recogniser:
             step=int(checkpoint[1]) if checkpoint and len(checkpoint[1]) < _LONG else told.step,
             format=_format(listing, others) if main is None else main.format if main.files else "",
             family=told.family,
-            created=_written(listing, chosen or others or listing.files),
+            created=listing.modified(chosen or others or listing.files),
             artifacts=_files(listing, listing.names, _roles(listing.names, chosen)),
             headers=tuple(weights.headers),
             records=tuple(own),
@@ -177,7 +175,7 @@ class Recogniser:
             step=told.step,
             format=weights.format,
             family=told.family,
-            created=_written(listing, weights.files),
+            created=listing.modified(weights.files),
             artifacts=_files(listing, weights.files, (Role.WEIGHTS,) * len(weights.files)),
             headers=tuple(read.headers),
             records=own,
@@ -200,8 +198,7 @@ class Recogniser:
         return self._runs[run]
 
 
-@dataclass(frozen=True, slots=True)
-class _Names:
+class _Names(NamedTuple):
     """The names of the files in a folder, by what may lie in them."""
 
     records: Sequence[str]
@@ -220,14 +217,15 @@ def _sorted_out(files: tuple[str, ...]) -> _Names:
     """Take the names of a folder apart; checkpoint after checkpoint brings the same ones."""
     told = [_told_by(name) for name in files]
     own = [one.name for one in told if one.own]
-    indexes = [one.name for one in told if one.indexes]
+    telling = [one for one in told if one.telling]
+    indexes = [one.name for one in telling if one.indexes]
     return _Names(
-        records=[one.name for one in told if one.record],
+        records=[one.name for one in telling if one.record],
         indexes=indexes,
         weights=own,
-        sets=weight_sets(own if indexes else [one.name for one in told if one.weights]),
-        unread=[one.name for one in told if one.unread],
-        unfinished=any(one.unfinished for one in told),
+        sets=weight_sets(own if indexes else [one.name for one in telling if one.weights]),
+        unread=[one.name for one in telling if one.unread],
+        unfinished=any(one.unfinished for one in telling),
     )
 
 
@@ -243,25 +241,26 @@ class _Name(NamedTuple):
     """It is `own` and speaks of weights."""
     unread: bool
     unfinished: bool
+    telling: bool
+    """It is any of these: most names tell nothing."""
 
 
 @lru_cache(maxsize=4096)
 def _told_by(name: str) -> _Name:
     beside = "/" in name
     kept = not resumes(name.rpartition("/")[2])
-    return _Name(
-        name=name,
-        own=kept and not beside,
-        record=kept and name.endswith(ENDINGS),
-        indexes=is_index(name),
-        weights=kept and not beside and bool(format_of(name)),
-        unread=not beside and unread(name),
-        unfinished=temporary(name),
+    own = kept and not beside
+    told = (
+        kept and name.endswith(ENDINGS),
+        is_index(name),
+        own and bool(format_of(name)),
+        not beside and unread(name),
+        temporary(name),
     )
+    return _Name(name, own, *told, any(told))
 
 
-@dataclass(frozen=True, slots=True)
-class _Folder:
+class _Folder(NamedTuple):
     """A folder and what was read in it."""
 
     listing: Listing
@@ -315,7 +314,7 @@ def _told(own: Sequence[Record]) -> _Told:
 
 def _format(listing: Listing, unread_files: Sequence[str]) -> str:
     """The format of the largest of the files that are not read yet; empty without any."""
-    largest = max(unread_files, key=lambda name: listing.files[name].st_size, default=None)
+    largest = listing.largest(unread_files)
     return "" if largest is None else unread_format(largest)
 
 
@@ -342,8 +341,3 @@ def _files(listing: Listing, names: tuple[str, ...], roles: tuple[Role, ...]) ->
 @lru_cache(maxsize=64)
 def _roles(names: tuple[str, ...], weights: frozenset[str]) -> tuple[Role, ...]:
     return tuple(role(name, weights) for name in names)
-
-
-def _written(listing: Listing, names: Iterable[str]) -> float | None:
-    """When the newest of the files was written, seconds since 1970."""
-    return max([listing.files[name].st_mtime for name in names], default=None)

@@ -14,9 +14,11 @@ CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 CONFIGS = ("config.json", "adapter_config.json")
 """Files that make a folder one model, whatever weights lie in it."""
 _RESUME = re.compile(r"(optimizer|scheduler|scaler|rng_state)[^/]*\.(pt|pth|bin|safetensors)|[^/]*\.distcp")
+_RESUMING = (".pt", ".pth", ".bin", ".safetensors", ".distcp")
 _UNREAD = re.compile(r"(model|decoder|encoder)[^/]*\.onnx|flax_model[^/]*\.msgpack|tf_model[^/]*\.h5")
 _FORMATS = {"onnx": "onnx", "msgpack": "flax", "h5": "tensorflow"}
 """What endings of unread files stand for."""
+_NOT_READ = tuple(f".{ending}" for ending in _FORMATS)
 _TOKENIZER = re.compile(
     r"(tokenizer|special_tokens|added_tokens|vocab|merges|spiece|sentencepiece|chat_template)[^/]*|[^/]*\.(jinja|tiktoken)"
 )
@@ -58,12 +60,12 @@ def _by_name(name: str) -> Role:
 
 def resumes(name: str) -> bool:
     """Whether the file only continues a training."""
-    return bool(_RESUME.fullmatch(name))
+    return name.endswith(_RESUMING) and bool(_RESUME.fullmatch(name))
 
 
 def unread(name: str) -> bool:
     """Whether the file holds weights in a format that is not read yet."""
-    return bool(_UNREAD.fullmatch(name)) and not resumes(name)
+    return name.endswith(_NOT_READ) and bool(_UNREAD.fullmatch(name)) and not resumes(name)
 
 
 def unread_format(name: str) -> str:

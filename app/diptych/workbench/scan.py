@@ -153,7 +153,8 @@ class _Sweep:
         for listing in walk(root, self._left_out):
             if listing is not None:
                 self.files += len(listing.files)
-                self.problems += listing.faults
+                if listing.links or listing.problems:
+                    self.problems += listing.faults
                 if listing.closed:
                     closed.append(f"{listing.where.rstrip('/')}/")
                 if not listing.files and not listing.links:
@@ -208,7 +209,7 @@ class _Sweep:
             self.present.add(listing.where)
         else:
             places = [listing.place(name) for name in listing.files if name.endswith(FILES)]
-            self.present.update(place for place in places if place in self._places)
+            self.present |= self._places.intersection(places)
 
     def _read_all(self, changed: Sequence[tuple[Listing, str]]) -> Job[None]:
         """Read the folders that are new or changed, and name what they hold together."""

@@ -8,8 +8,8 @@ from array import array
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import islice
-from operator import attrgetter
+from itertools import chain, islice
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from stat import S_ISREG
 from types import MappingProxyType
@@ -34,8 +34,13 @@ _READERS = " ".join([*(record.key for record in RECORDS), VERSION])
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NONBLOCK | os.O_CLOEXEC
 _WORD = 2**64 - 1
-_INODE = attrgetter("st_ino")
+_NUMBERS = attrgetter("st_size", "st_mtime_ns", "st_ino")
+_BYTES, _MODIFIED, _INODE = range(3)
+_INODES = itemgetter(_INODE)
 
+Numbers: TypeAlias = tuple[int, int, int]
+"""Bytes of a file, when it was modified in nanoseconds since 1970, and its inode: all that a scan keeps of what the
+system tells, since it meets many files."""
 OwnFiles: TypeAlias = Mapping[int, int]
 """Files that must not be opened, by inode, each with its device."""
 _NONE: OwnFiles = MappingProxyType({})
@@ -47,7 +52,7 @@ class Listing:
 
     where: str
     """Its path as text: a scan looks at many folders in which nothing changed, and paths are slow to make."""
-    files: dict[str, os.stat_result] = field(default_factory=dict)
+    files: dict[str, Numbers] = field(default_factory=dict)
     folders: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
     """Links that are not followed."""
@@ -95,6 +100,15 @@ class Listing:
             self._stamp = self._digest(self.names, (*self.links, *self.broken))
         return self._stamp
 
+    def largest(self, names: Collection[str]) -> str | None:
+        """The one of some files with most bytes; None without any."""
+        return max(names, key=lambda name: self.files[name][_BYTES], default=None)
+
+    def modified(self, names: Collection[str]) -> float | None:
+        """When the newest of some files was modified, seconds since 1970; None without any."""
+        times = [self.files[name][_MODIFIED] for name in names]
+        return max(times) / 1e9 if times else None
+
     def sizes_and_times(self, names: Sequence[str]) -> tuple[list[int], list[int]]:
         """Bytes of some of the files, and when they were modified in nanoseconds since 1970."""
         numbers = self._numbers if names is self._names and self._numbers else self._taken(names)
@@ -113,12 +127,7 @@ class Listing:
 
     def _taken(self, names: Sequence[str]) -> list[int]:
         """Size, time and inode of each file, one behind the other."""
-        files = self.files
-        return [
-            number
-            for state in [files[name] for name in names]
-            for number in (state.st_size, state.st_mtime_ns, state.st_ino)
-        ]
+        return list(chain.from_iterable(map(self.files.__getitem__, names)))
 
 
 def settled(path: Path) -> Path:
@@ -160,10 +169,12 @@ def look(folder: str, left_out: OwnFiles = _NONE) -> Generator[None, None, Listi
         descriptor = os.open(folder, _FOLDER)
         try:
             with os.scandir(descriptor) as entries:
-                while some := list(islice(entries, _STRIDE)):
+                some = list(islice(entries, _STRIDE))
+                while len(some) == _STRIDE:
                     _sort(some, listing)
-                    if len(some) == _STRIDE:
-                        yield
+                    yield
+                    some = list(islice(entries, _STRIDE))
+                _sort(some, listing)
         finally:
             os.close(descriptor)
     except FileNotFoundError:
@@ -178,22 +189,34 @@ def look(folder: str, left_out: OwnFiles = _NONE) -> Generator[None, None, Listi
         listing.folders = [name for name in listing.folders if name not in SKIPPED and not name.startswith(".")]
     listing.links.sort()
     listing.broken.sort()
-    if not left_out.keys().isdisjoint(map(_INODE, listing.files.values())):
-        listing.files = {
-            name: state for name, state in listing.files.items() if left_out.get(state.st_ino) != state.st_dev
-        }
+    if not left_out.keys().isdisjoint(map(_INODES, listing.files.values())):
+        listing.files = {name: state for name, state in listing.files.items() if not _is_own(name, listing, left_out)}
     return listing
+
+
+def _is_own(name: str, listing: Listing, left_out: OwnFiles) -> bool:
+    """Whether a file must not be opened; one that vanished meanwhile need not be either."""
+    inode = listing.files[name][_INODE]
+    try:
+        return inode in left_out and (listing.path / name).stat().st_dev == left_out[inode]
+    except OSError:
+        return True
 
 
 def _sort(entries: Sequence[os.DirEntry[str]], listing: Listing) -> None:
     """Put each entry where it belongs. Nearly all are regular files; whatever else there is takes the long way."""
     try:
         files = {
-            entry.name: entry.stat(follow_symlinks=False) for entry in entries if entry.is_file(follow_symlinks=False)
+            entry.name: _NUMBERS(entry.stat(follow_symlinks=False))
+            for entry in entries
+            if entry.is_file(follow_symlinks=False)
         }
     except OSError:  # one of them vanished, say
         files = {}
-    listing.files.update(files)
+    if listing.files:
+        listing.files.update(files)
+    else:
+        listing.files = files
     if len(files) < len(entries):
         for entry in entries:
             if entry.name not in files:
@@ -231,7 +254,7 @@ def _take(entry: os.DirEntry[str], name: str, listing: Listing) -> None:
     if state is None:
         return
     if S_ISREG(state.st_mode):
-        listing.files[name] = state
+        listing.files[name] = _NUMBERS(state)
     else:
         listing.problems.append(Problem(display.path(listing.place(name)), "is not a regular file"))
 
