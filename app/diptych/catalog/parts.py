@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from diptych.domain.version import Artifact, Digest, Files, Lineage, Problem, Relation, Role, Source
@@ -30,8 +31,8 @@ def decoding(what: str) -> Iterator[None]:
 def encode_artifacts(artifacts: Sequence[Artifact]) -> str:
     """Artifacts as JSON."""
     if isinstance(artifacts, Files):
-        framed = zip(_frames(artifacts.names, artifacts.roles), artifacts.sizes, artifacts.times, strict=True)
-        return f"[{', '.join([f'{before}{size}, {time}{behind}' for (before, behind), size, time in framed])}]"
+        numbers = chain.from_iterable(zip(artifacts.sizes, artifacts.times, strict=True))
+        return _frame(artifacts.names, artifacts.roles) % tuple(numbers)
     return json.dumps(
         [
             [one.path, one.bytes, one.modified_ns, one.role.value]
@@ -42,9 +43,13 @@ def encode_artifacts(artifacts: Sequence[Artifact]) -> str:
 
 
 @lru_cache(maxsize=64)
-def _frames(names: tuple[str, ...], roles: tuple[Role, ...]) -> list[tuple[str, str]]:
-    """What stands before and behind the numbers of each file; folder after folder brings the same names."""
-    return [(f"[{json.dumps(name)}, ", f", {json.dumps(role.value)}]") for name, role in zip(names, roles, strict=True)]
+def _frame(names: tuple[str, ...], roles: tuple[Role, ...]) -> str:
+    """What stands around the two numbers of each file; folder after folder brings the same names."""
+    told = [
+        f'[{json.dumps(name).replace("%", "%%")}, %d, %d, "{role.value}"]'
+        for name, role in zip(names, roles, strict=True)
+    ]
+    return f"[{', '.join(told)}]"
 
 
 def decode_artifacts(text: str) -> tuple[Artifact, ...]:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from diptych.catalog import identity, parts, payload
 from diptych.catalog.texts import place_text, sorting, stored
@@ -54,8 +55,7 @@ class PackedRecord:
         return Told(self.record.reader, self.path, self.moment, self.record.evidence)
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """One find, ready to be written."""
 
     found: Found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -212,7 +211,7 @@ class Writer:
         """Store what lies in a place that the catalog knows."""
         _, key, files, id_ = self.connection.execute(_KNOWN, (json.dumps([one.place]),)).fetchone()
         before = parts.decode_artifacts(files)
-        one = dataclasses.replace(one, artifacts=_with_digests(one.artifacts, before))
+        one = one._replace(artifacts=_with_digests(one.artifacts, before))
         if id_.startswith("~"):
             return self._update(one, key, one.provisional)
         if identity.unchanged(before, one.artifacts):

@@ -49,6 +49,7 @@ class Found:
     def bytes(self) -> int:
         """Size of the weight files."""
         if isinstance(self.artifacts, Files):
+            weights = Role.WEIGHTS  # asking an enumeration takes longer than comparing
             sizes = zip(self.artifacts.sizes, self.artifacts.roles, strict=True)
-            return sum([size for size, role in sizes if role is Role.WEIGHTS])
+            return sum([size for size, role in sizes if role is weights])
         return sum(artifact.bytes for artifact in self.artifacts if artifact.role is Role.WEIGHTS)

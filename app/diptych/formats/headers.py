@@ -40,4 +40,4 @@ def apart(header: Header) -> Header:
             reached = entry[4]
     if len(entries) == len(header.layout.entries):
         return header
-    return replace(header, layout=replace(header.layout, entries=tuple(entries)))
+    return header._replace(layout=replace(header.layout, entries=tuple(entries)))

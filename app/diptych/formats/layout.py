@@ -88,7 +88,8 @@ def plain_layout(header: bytes, digest: str) -> Layout | None:
     """
     try:
         text = header.decode()
-        members = None if "\\" in text or _NEGATIVE.search(text) else _PLAIN.decode(text)
+        strange = "\\" in text or ("-" in text and _NEGATIVE.search(text))
+        members = None if strange else _PLAIN.decode(text)
     except (ValueError, RecursionError):
         return None
     if type(members) is not tuple:

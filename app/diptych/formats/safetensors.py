@@ -37,6 +37,10 @@ class _Met(NamedTuple):
     """A header that was read, and what it said."""
 
     header: bytes
+    start: int
+    """Where the data begins."""
+    end: int
+    """Bytes of a file that holds all of it."""
     metadata: Mapping[str, str]
     layout: Layout
 
@@ -51,6 +55,7 @@ class HeaderReader:
         cheaper than the digest."""
         self._head = bytearray(_FIRST)
         """The beginning of the file that is read; one place for all of them."""
+        self._into = [self._head]
 
     def read(self, path: Path | str, name: str, follow: bool = False) -> Header:
         """The header of the file at `path`, which the version knows as `name`.
@@ -72,33 +77,33 @@ class HeaderReader:
 
     def _read(self, file: int, size: int, name: str) -> Header:
         head = self._head
-        read = os.preadv(file, [head], 0)
+        read = os.preadv(file, self._into, 0)
         (length,) = _LENGTH.unpack_from(head)
         for met in self._met.get(length, ()):
             if head.startswith(met.header, 8, read):
-                start, metadata, layout = 8 + length, met.metadata, met.layout
                 break
         else:
-            start, metadata, layout = self._first(file, bytes(head[:read]), size)
-        data = layout.entries[-1][4] if layout.entries else 0
-        if size < start + data:
-            raise _Short(f"is still being written or was cut: {size:,} of {start + data:,} bytes")
-        if size > start + data:
-            raise Broken(f"has {size - start - data:,} bytes behind its last tensor")
-        return Header(name, start, layout, metadata)
+            met = self._first(file, bytes(head[:read]), size)
+        if size < met.end:
+            raise _Short(f"is still being written or was cut: {size:,} of {met.end:,} bytes")
+        if size > met.end:
+            raise Broken(f"has {size - met.end:,} bytes behind its last tensor")
+        return Header(name, met.start, met.layout, met.metadata)
 
-    def _first(self, file: int, head: bytes, size: int) -> tuple[int, Mapping[str, str], Layout]:
+    def _first(self, file: int, head: bytes, size: int) -> _Met:
         """What a header says that is met for the first time; it is remembered where it is not long."""
         header = _header_bytes(file, head, size)
         metadata, layout = self._parse(header)
         length = len(header)
-        if 8 + length <= len(head):
+        start = 8 + length
+        met = _Met(head[8:start], start, start + (layout.entries[-1][4] if layout.entries else 0), metadata, layout)
+        if start <= len(head):
             alike = self._met.setdefault(length, [])
-            alike.insert(0, _Met(head[8 : 8 + length], metadata, layout))
+            alike.insert(0, met)
             del alike[_MOST_ALIKE:]
             if len(self._met) > _MOST_LENGTHS:
                 del self._met[next(iter(self._met))]
-        return 8 + length, metadata, layout
+        return met
 
     def _parse(self, header: memoryview) -> tuple[Mapping[str, str], Layout]:
         cursor = JsonCursor(header)
