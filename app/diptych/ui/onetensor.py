@@ -8,7 +8,7 @@ from diptych import display
 from diptych.domain.sheet import Column, Row, Status
 from diptych.job import Tick
 from diptych.ui.context import Context
-from diptych.ui.models.rows import spoken, written
+from diptych.ui.models.rows import spoken, told
 from diptych.ui.runner import Running
 from diptych.ui.widgets.drawer import Drawer
 from diptych.ui.widgets.numbers import Numbers
@@ -56,9 +56,10 @@ class OneTensor(QObject):
         sides = [(f"{sign} {letter}", cell.text if cell else "not there") for sign, letter, cell in
                  (("●", "A", row.left), ("■", "B", row.right))]  # fmt: skip
         facts = sides + [
-            (column.title, written(row.values.get(column.key), column.format))
+            fact
             for column in columns
             if row.values.get(column.key) is not None
+            for fact in ((column.title, told(row, column)), *_bounds(row, column))
         ]
         self.drawer.show_facts(row.key, facts)
         self.drawer.show_state("Counting values…", working=True)
@@ -217,6 +218,14 @@ def _around(part: range) -> range:
     """A part with as much again before and behind it."""
     margin = _MARGIN * max(len(part), 1)
     return range(max(part.start - margin, 0), part.stop + margin)
+
+
+def _bounds(row: Row, column: Column) -> list[tuple[str, str]]:
+    """Between what an estimated change lies."""
+    low, high = row.values.get("low"), row.values.get("high")
+    if column.key != "relative_change" or not isinstance(low, float) or not isinstance(high, float):
+        return []
+    return [("95 % interval", f"{display.number(low, 3)} … {display.number(high, 3)}")]
 
 
 def _matrix(row: Row) -> bool:

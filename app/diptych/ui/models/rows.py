@@ -24,6 +24,8 @@ _ROOT = QModelIndex()
 _LONG = 2_000
 """Characters of a value that a line looks at; the inspector shows the whole."""
 _NUMBERS = (int, float)
+_ESTIMATES = frozenset({"relative_change", "cosine"})
+"""Columns of weights that fingerprints fill with estimates."""
 _NARROW = str.maketrans("＋", "+")
 """The wide plus lines up in a terminal; fonts of a window often lack it."""
 _UNSURE = "no uncertainty known"
@@ -213,7 +215,7 @@ def line_of(row: Row, extras: tuple[Column, ...] = (), indent: int = 0, folded: 
         interval=interval,
         sure=row.values.get("verdict") != _UNSURE,
         note=display.visible(" · ".join(note for note in notes if note)),
-        extra=tuple(written(row.values.get(column.key), column.format) for column in extras),
+        extra=tuple(told(row, column) for column in extras),
         indent=indent,
         folded=folded,
         spoken=spoken(row),
@@ -229,6 +231,14 @@ def spoken(row: Row) -> str:
     status = "ignored" if row.ignored else row.status.value
     parts = [*sides, status, *(display.visible(part) for part in (row.change, row.note) if part)]
     return f"{display.visible(row.label or row.key)}: {', '.join(parts)}"
+
+
+def told(row: Row, column: Column) -> str:
+    """What a row has in a column; of what fingerprints only estimate, no more digits than are worth anything."""
+    value = row.values.get(column.key)
+    if row.values.get("estimated") is True and column.key in _ESTIMATES and isinstance(value, float):
+        return f"≈ {display.number(value, 3)}"
+    return written(value, column.format)
 
 
 def written(value: Plain, form: str) -> str:
