@@ -115,7 +115,7 @@ class _Collected:
         ]
         rows.sort(key=lambda row: row.group)
         total = self._pairs + max(len(only_left), len(only_right))
-        told = [f"matched {self._pairs:,} of {total:,}"]
+        told = [f"matched {self._pairs:,} of {total:,}"] if rows or not faults else []
         if total and self._pairs < _MATCHED * total:
             told[0] += ": the rest was asked of one side only"
         if without_hash:

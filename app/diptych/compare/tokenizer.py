@@ -11,7 +11,7 @@ from diptych.domain.evidence import HyperParameter
 from diptych.domain.rules import Rules
 from diptych.domain.sheet import Cell, Clause, Row, Sheet, Status
 from diptych.domain.tokenizer import Tokenizer
-from diptych.domain.version import Source
+from diptych.domain.version import Role, Source
 from diptych.errors import DiptychError
 from diptych.job import Job, Tick
 
@@ -35,7 +35,7 @@ class Tokenizers:
         ours, fault = _read(left, "A")
         yield Tick("Reading the tokenizer of B")
         theirs, other = _read(right, "B")
-        if left.tokenizer is None and right.tokenizer is None:
+        if not (_has(left) or _has(right)):
             return Sheet(self.key, self.title, "tokenizer parts")
         if ours is None or theirs is None:
             notes = tuple(text for text in (fault, other) if text)
@@ -48,9 +48,15 @@ class Tokenizers:
         return Sheet(self.key, self.title, "tokenizer parts", tuple(rows), clauses=clauses)
 
 
+def _has(dossier: Dossier) -> bool:
+    """Whether a tokenizer belongs to a version, be it here or not."""
+    named = any(artifact.role is Role.TOKENIZER for artifact in dossier.version.artifacts)
+    return named or dossier.tokenizer is not None
+
+
 def _read(dossier: Dossier, side: str) -> tuple[Tokenizer | None, str]:
     if dossier.tokenizer is None:
-        return None, f"{side} has no tokenizer here"
+        return None, f"the tokenizer of {side} is not here now" if _has(dossier) else f"{side} has no tokenizer here"
     try:
         return dossier.tokenizer(), ""
     except DiptychError as error:

@@ -179,6 +179,10 @@ def _ordered(tensors: Iterable[TensorInfo]) -> tuple[TensorInfo, ...]:
 
 
 def _samples(files: Sequence[Path]) -> Iterator[Sample]:
+    """The samples of the files that are there; `NotFound` at the end where others are gone."""
+    gone = [file for file in files if not os.path.lexists(file)]
     for file in files:
-        if os.path.lexists(file):
+        if file not in gone:
             yield from read_samples(file)
+    if gone:
+        raise NotFound(f"{display.listing((display.path(file) for file in gone), 2)}: not there now", "Scan again.")
