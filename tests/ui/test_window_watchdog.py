@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +43,18 @@ def window(qapp: QApplication, qtbot: QtBot, workbench: Workbench, tmp_path: Pat
 
 def idle(window: MainWindow) -> bool:
     return not window.context.runner.active and not window.context.workbench.catalog.unhashed()
+
+
+def test_a_window_that_computes_or_waits_is_called_deaf(qtbot: QtBot) -> None:
+    def compute() -> None:
+        end = time.thread_time() + 0.1
+        while time.thread_time() < end:
+            pass
+
+    for deaf in (compute, partial(time.sleep, 0.1)):
+        gap, machine = longest_gap(qtbot, deaf, lambda: True, TRIES)
+        assert gap > 0.09
+        assert gap > LIMIT + machine
 
 
 def test_the_window_answers_while_runs_are_scanned(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:

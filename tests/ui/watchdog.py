@@ -1,14 +1,21 @@
-"""Measures how long the window is deaf: a timer that should fire every few milliseconds, and when it did."""
+"""Measures how long the window is deaf: a timer that should fire every few milliseconds, and when it did.
+
+What other programs take of the processor meanwhile is not counted, where the system tells it (Linux does).
+"""
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer
 from pytestqt.qtbot import QtBot
 
 INTERVAL_MS = 5
+THREADS = Path("/proc/self/task")
 
 
 class Watchdog(QObject):
@@ -18,13 +25,14 @@ class Watchdog(QObject):
         super().__init__()
         self.gaps: list[float] = []
         self._last = 0.0
+        self._waited: Mapping[str, float] = {}
         self._timer = QTimer(self)
         self._timer.setInterval(INTERVAL_MS)
         self._timer.timeout.connect(self._beat)
 
     def __enter__(self) -> Watchdog:
         self.gaps.clear()
-        self._last = time.perf_counter()
+        self._last, self._waited = time.perf_counter(), waited()
         self._timer.start()
         return self
 
@@ -38,9 +46,22 @@ class Watchdog(QObject):
         return max(self.gaps, default=0.0)
 
     def _beat(self) -> None:
-        now = time.perf_counter()
-        self.gaps.append(now - self._last)
-        self._last = now
+        now, all_waited = time.perf_counter(), waited()
+        more = {thread: seconds - self._waited.get(thread, 0.0) for thread, seconds in all_waited.items()}
+        window = more.pop(str(threading.get_native_id()), 0.0)
+        # the window itself had to wait, and so had the thread that it waited for
+        taken = window + max(more.values(), default=0.0)
+        self.gaps.append(max(now - self._last - taken, 0.0))
+        self._last, self._waited = now, all_waited
+
+
+def waited() -> dict[str, float]:
+    """Seconds that each thread of this process was ready and was not let run; empty where the system does not tell."""
+    found = {}
+    for thread in THREADS.iterdir() if THREADS.is_dir() else ():
+        with suppress(OSError):  # a thread that has ended meanwhile, a system without these numbers
+            found[thread.name] = int((thread / "schedstat").read_text().split()[1]) / 1e9
+    return found
 
 
 def longest_gap(
