@@ -57,6 +57,8 @@ def test_an_address_is_written_as_it_is_read(text: str) -> None:
         "oci:host/x",
         "oci://",
         "oci:///x",
+        "hf://org/name?token=hf_secret",
+        "hf://org/name#hf_secret",
         "oci://host",
         "oci://host/",
         "oci://host/a//b",

@@ -90,6 +90,8 @@ def parse(text: str) -> Address:
             raise Refused(f"{shown}: a folder needs a full path", "Write file:///folder.")
         return Address("folder", scheme, "", None, unquote(rest).rstrip("/") or "/")
     if scheme == "hf":
+        if re.search(r"[?#]", rest):  # names there have no such sign, and what follows may be a token
+            raise Refused(f"{shown}: not an address of a registry", _FORMS)
         return Address("hub", scheme, "", None, _path(rest, shown, parts=(1, 2)))
     try:
         split = urlsplit(f"//{rest}")
