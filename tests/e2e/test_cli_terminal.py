@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from commands import diptych, environment, heed_signals, in_terminal
 from making import make_model, weights, write_safetensors
 
@@ -89,3 +91,18 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     assert first.startswith("[{")
     assert code in ("0", "141")
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_names_of_tensors_are_told_apart_in_a_narrow_terminal(tmp_path: Path, width: int) -> None:
+    for seed, name in enumerate(("one", "two")):
+        make_model(tmp_path / name, seed=seed)
+    diptych("scan", tmp_path)
+    shown, code = in_terminal("compare", "one", "two", "--facet", "weights", COLUMNS=str(width))
+    lines = shown.decode().splitlines()
+    names = [line.split("◆")[1].split()[0] for line in lines if "◆" in line]
+    assert code == 0
+    assert set(weights()) >= set(names)
+    assert len(set(names)) == len(names) > 3
+    assert max(map(len, lines)) <= width
+    assert any(line.strip().startswith("No room for ") for line in lines) is (width == 80)

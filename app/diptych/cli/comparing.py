@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from diptych import display
 from diptych.cli.session import Session, subject
-from diptych.cli.table import Heading, aligned
+from diptych.cli.table import NARROWEST, Heading, aligned
 from diptych.cli.verb import Add
 from diptych.domain.plain import safe
 from diptych.errors import Refused
@@ -25,6 +25,10 @@ FACETS = ("summary", "hyperparameters", "metrics", "curves", "outputs", "weights
 _SUMMARY = "summary"
 _LONGEST = 60
 """Characters of a value in a table; JSON and the report have it whole."""
+_NAME = 40
+"""Columns that the name of a tensor keeps where the line is narrow: names differ in their middles, too."""
+_CHANGE = 22
+"""As much as a change with its bounds needs."""
 
 
 def register(add: Add) -> None:
@@ -133,10 +137,13 @@ def _rows(sheet: Sheet, width: int) -> Iterator[str]:
     if not rows:
         return
     further = [column for column in sheet.columns if column.numeric]
+    shapes = sheet.grid is not None  # of what A and B hold, which tells less than the name and the change
+    name, change = (_NAME, _CHANGE) if shapes else (NARROWEST, NARROWEST)
     headings = (
-        *(Heading("", elastic=True), Heading(""), Heading("", elastic=True)),
-        *(Heading("A", elastic=True), Heading("B", elastic=True), Heading("CHANGE", elastic=True)),
-        *(Heading(column.title, right=True) for column in further),
+        *(Heading("", elastic=True), Heading(""), Heading("", elastic=True, least=name)),
+        *(Heading(side, elastic=True, spare=shapes) for side in "AB"),
+        Heading("CHANGE", elastic=True, least=change),
+        *(Heading(one.title, right=True, spare=True) for one in further),
     )
     cells = []
     group = ""

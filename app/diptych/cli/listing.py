@@ -21,15 +21,17 @@ if TYPE_CHECKING:
     from diptych.workbench import Workbench
 
 _CHUNK = 500
+_NAME = 28
+"""Columns that a name keeps where the line is narrow: versions are called by it."""
 _COLUMNS = (
     Heading("ID"),
-    Heading("NAME", elastic=True),
+    Heading("NAME", elastic=True, least=_NAME),
     Heading("STEP", right=True),
     Heading("STATE"),
-    Heading("PARAMETERS", right=True),
-    Heading("DTYPE"),
-    Heading("SIZE", right=True),
-    Heading("WRITTEN"),
+    Heading("PARAMETERS", right=True, spare=True),
+    Heading("DTYPE", spare=True),
+    Heading("SIZE", right=True, spare=True),
+    Heading("WRITTEN", spare=True),
     Heading("TAGS", elastic=True),
 )
 _SHOWN = frozenset({"name", "step", "state", "parameters", "params", "dtype", "size", "bytes", "created", "tags"})
