@@ -41,8 +41,7 @@ class FoundDialog(QDialog):
                 self._add(login, None)
         layout.addWidget(self.list)
         text = "Ticked ones are copied into the keyring, once; the files stay as they are."
-        nothing = "No login was found: neither of the Hugging Face Hub, docker, AWS, nor in .netrc."
-        layout.addWidget(label(text if found else nothing, "caption", wrap=True))
+        layout.addWidget(label(text, "caption", wrap=True))
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         self.confirm = buttons.button(QDialogButtonBox.StandardButton.Ok)
         self.confirm.setText("Copy into the keyring")

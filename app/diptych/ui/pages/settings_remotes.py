@@ -312,6 +312,10 @@ class RemotesSection(QWidget):
             self._context.fail(error)
 
     def _show_found(self, found: Sequence[FoundLogin]) -> None:
+        if not found:
+            places = "Looked at those of the Hugging Face Hub, docker and AWS, and into .netrc."
+            self._context.alerted.emit(Alert("No login of another program was found.", places, done=False))
+            return
         from diptych.ui.dialogs.found import FoundDialog  # a window starts without its dialogs
 
         dialog = FoundDialog(self._context.theme, found, self._context.workbench.remotes(), self)
