@@ -11,11 +11,15 @@ from diptych import display
 from diptych.cli.session import Session
 from diptych.cli.verb import Add
 from diptych.domain.lineage import Edge, Origin, Pedigree, Verdict
-from diptych.domain.version import Version
+from diptych.domain.version import Relation, Version
 from diptych.errors import NotFound, Refused
 
 if TYPE_CHECKING:
     from diptych.workbench import Workbench
+
+
+_ONWARD = "↓ "
+"""Before a later checkpoint, which stands below the one that it was resumed from."""
 
 
 def register(add: Add) -> None:
@@ -96,7 +100,8 @@ def _judge(workbench: Workbench, child: Version | None, parent: Version, verdict
 def tree(found: Pedigree) -> Iterator[str]:
     """The pedigree as an indented tree: each version under its first parent, further parents and reasons beside it.
 
-    What the user rejected is left out; a declared edge goes before an inferred one, a surer before a weaker.
+    A run goes on below its earlier checkpoint and not farther to the right, however long it is. What the user rejected
+    is left out; a declared edge goes before an inferred one, a surer before a weaker.
     """
     versions = {one.id: one for one in found.versions}
     edges: dict[str, Edge] = {}
@@ -107,21 +112,23 @@ def tree(found: Pedigree) -> Iterator[str]:
     for edge in edges.values():
         below[edge.parents[0]].append(edge.child)
     told: set[str] = set()
-
-    def branch(version_id: str, before: str, mark: str) -> Iterator[str]:
-        told.add(version_id)
-        version = versions[version_id]
-        yield before + mark + display.visible(version.name) + _words(edges.get(version_id), versions)
-        deeper = before + {"": "", "├─ ": "│  ", "└─ ": "   "}[mark]
-        children = sorted((one for one in below[version_id] if one not in told), key=lambda one: _order(versions[one]))
-        for place, child in enumerate(children, 1):
-            yield from branch(child, deeper, "└─ " if place == len(children) else "├─ ")
-
     # versions that declare one another in a circle have no root: those are told last
     roots = [one for one in versions.values() if one.id in below and one.id not in edges]
     for root in (*sorted(roots, key=_order), *sorted(versions.values(), key=_order)):
-        if root.id not in told and (root.id in below or root.id in edges):
-            yield from branch(root.id, "", "")
+        waiting = [(root.id, "", "")] if root.id in below or root.id in edges else []
+        while waiting:
+            version_id, before, mark = waiting.pop()
+            if version_id in told:
+                continue
+            told.add(version_id)
+            yield before + mark + display.visible(versions[version_id].name) + _words(edges.get(version_id), versions)
+            children = sorted(below[version_id], key=lambda one: _order(versions[one]))
+            onward = [one for one in children if edges[one].relation is Relation.RESUMED][:1]
+            branches = [one for one in children if one not in onward]
+            deeper = before + {"": "", _ONWARD: "", "├─ ": "│  ", "└─ ": "   "}[mark]
+            signs = dict.fromkeys(branches, "├─ ") | dict.fromkeys([] if onward else branches[-1:], "└─ ")
+            following = [(one, deeper, signs[one]) for one in branches] + [(one, deeper, _ONWARD) for one in onward]
+            waiting += reversed(following)
 
 
 def _order(version: Version) -> tuple[str, int, str]:
