@@ -14,6 +14,7 @@ times as fast, and an unchanged rescan at least 40 times.
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
@@ -91,6 +92,7 @@ def fill(root: Path, files: int, shards: int, layout: int = 0) -> None:
             (folder / f"{stem}.safetensors").write_bytes(kinds[(number * shards + shard) % LAYOUTS])
             for other in range(4):
                 (folder / f"note-{shard}-{other}.txt").write_bytes(b"note")
+    os.sync()  # or the first to ask for its own writes to be safe waits for all of these
 
 
 def scans(root: Path, catalog: Path) -> tuple[float, float]:

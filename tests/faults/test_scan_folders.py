@@ -303,6 +303,15 @@ def test_the_catalog_within_a_library_folder_is_never_opened(
     workbench.catalog.close()
 
 
+def test_the_inode_of_the_catalog_on_another_disk_is_a_file_like_any_other(tmp_path: Path) -> None:
+    make_model(tmp_path)
+    state = (tmp_path / "config.json").stat()
+    names = {path.name for path in tmp_path.iterdir()}
+    for device, met in ((state.st_dev, names - {"config.json"}), (state.st_dev + 1, names)):
+        (listing,) = [one for one in walk(tmp_path, {state.st_ino: device}) if one is not None]
+        assert set(listing.files) == met
+
+
 def test_five_thousand_files_in_one_folder(workbench: Workbench, tmp_path: Path) -> None:
     for number in range(5000):
         (tmp_path / f"note-{number:04}.txt").touch()

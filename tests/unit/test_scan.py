@@ -51,6 +51,17 @@ def test_a_version_knows_its_weights_and_settings(workbench: Workbench, tmp_path
     assert version.created == pytest.approx((tmp_path / "tiny" / "model.safetensors").stat().st_mtime)
 
 
+def test_files_are_kept_by_name_size_and_time_whatever_their_names(workbench: Workbench, tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "tiny")
+    for name in ("50%.txt", "%d of %%s.txt", 'a "quoted" note.txt', "back\\slash.txt", "ünïcode.txt"):
+        (folder / name).write_text(name)
+    scan(workbench, tmp_path)
+    (version,) = versions(workbench).values()
+    told = {(file.path, file.bytes, file.modified_ns) for file in version.artifacts}
+    states = {path.name: path.stat() for path in folder.iterdir()}
+    assert told == {(name, state.st_size, state.st_mtime_ns) for name, state in states.items()}
+
+
 def test_shards_are_one_version_with_all_their_parameters(workbench: Workbench, tmp_path: Path) -> None:
     make_model(tmp_path / "whole")
     make_model(tmp_path / "parts", shards=3)
