@@ -28,7 +28,7 @@ T = TypeVar("T")
 PACE = 0.03
 """Seconds between two ticks: more often than anybody looks."""
 _PATIENCE = 30_000
-"""Objects that are made between two visits of the collector of garbage: each holds the interpreter for a few milliseconds."""
+"""Objects that are made between two visits of the collector of garbage; one visit takes a few milliseconds."""
 _BATCH = 1000
 _BATCH_SECONDS = 0.5
 """Finds are stored at the latest after this time, so that they appear while the scan goes on."""
