@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,13 +12,19 @@ from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
 
 from diptych.domain.changes import Changes
+from diptych.domain.evidence import Sample
 from diptych.domain.version import Problem, State
+from diptych.errors import NotFound
+from diptych.job import finish
 from diptych.ui.actions import bind
 from diptych.ui.context import Alert, Context, Inspection
 from diptych.ui.pages import version_tables as tables
 from diptych.ui.pages.version import SECTIONS, VersionPage
+from diptych.ui.pages.version_jobs import read_samples
 from diptych.ui.pages.version_tables import plain
 from diptych.ui.widgets.table import RowTable
+from dossiers import sample
+from making import make_model, make_tokenizer
 
 Key = Qt.Key
 
@@ -49,6 +55,31 @@ def show(context: Context, qtbot: QtBot) -> Callable[[str], VersionPage]:
 def rows(page: VersionPage, key: str) -> list[list[str]]:
     model = page.sections[key].model
     return [model.line(row).split("\t") for row in range(model.rowCount())]
+
+
+def test_weights_that_cannot_be_read_are_not_said_to_be_elsewhere(
+    show: Callable[[str], VersionPage], context: Context, tmp_path: Path
+) -> None:
+    file = make_model(tmp_path / "cut") / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-100])
+    make_tokenizer(file.parent)
+    finish(context.workbench.scan([file.parent]))
+    assert "cannot be read: model.safetensors: " in show("cut").sections["weights"]._words.text()
+    file.parent.rename(tmp_path / "away")
+    finish(context.workbench.scan([file.parent]))
+    page = show("cut")
+    assert page.sections["weights"]._words.text() == "The weights are not here."
+    assert page.sections["tokenizer"]._words.text() == "The tokenizer is not here now."
+
+
+def test_answers_of_files_that_are_there_are_shown_where_others_are_gone() -> None:
+    def read(count: int) -> Iterator[Sample]:
+        yield from (sample(number, "x") for number in range(count))
+        raise NotFound("samples_other.jsonl: not there now")
+
+    assert len(finish(read_samples(lambda: read(3)))) == 3
+    with pytest.raises(NotFound):
+        finish(read_samples(lambda: read(0)))
 
 
 def test_every_section_is_filled_or_says_why_not(show: Callable[[str], VersionPage]) -> None:

@@ -32,7 +32,7 @@ from diptych.ui.pages.version_focus import FocusPage
 from diptych.ui.pages.version_header import VersionHeader
 from diptych.ui.pages.version_jobs import SAMPLES_READ, read_dossier, read_samples, read_tokenizer
 from diptych.ui.pages.version_nearest import Nearest
-from diptych.ui.pages.version_section import EMPTY, ROWS_SHOWN, Section
+from diptych.ui.pages.version_section import EMPTY, ROWS_SHOWN, Section, absent
 from diptych.ui.runner import Running
 from diptych.ui.tokens import Space
 from diptych.ui.widgets.label import hairline
@@ -204,7 +204,7 @@ class VersionPage(Page):
         else:
             self._start("Read answers", read_samples(dossier.samples), self._show_samples, "outputs")
         if dossier.tokenizer is None:
-            self.sections["tokenizer"].show_words(EMPTY["tokenizer"])
+            self.sections["tokenizer"].show_words(absent("tokenizer", dossier.version))
         else:
             self._start("Read tokenizer", read_tokenizer(dossier.tokenizer), self._show_tokenizer, "tokenizer")
         self._show_rail()
@@ -225,7 +225,7 @@ class VersionPage(Page):
             section.show_facts(facts, count or f"{len(facts.things):,}", note)
             self._show_soon(key)
         else:
-            section.show_words(EMPTY[key])
+            section.show_words(absent(key, self.version) if self.version is not None else "")
 
     def _show_soon(self, key: str) -> None:
         self._filled.append(self.sections[key])

@@ -8,6 +8,7 @@ from diptych.domain.dossier import Dossier
 from diptych.domain.evidence import Sample
 from diptych.domain.tokenizer import Tokenizer
 from diptych.domain.version import Version
+from diptych.errors import NotFound
 from diptych.job import Job, Tick
 from diptych.workbench import Workbench
 
@@ -29,13 +30,20 @@ def read_tokenizer(read: Callable[[], Tokenizer]) -> Job[Tokenizer]:
 
 
 def read_samples(read: Callable[[], Iterator[Sample]]) -> Job[list[Sample]]:
-    """The first answers of a dossier, one more than are listed where there are more."""
+    """The first answers of a dossier, one more than are listed where there are more.
+
+    Where some of its files are gone, those of the others; `NotFound` where all are.
+    """
     found: list[Sample] = []
-    for sample in read():
-        found.append(sample)
-        if len(found) > SAMPLES_READ:
-            break
-        if len(found) % 50 == 0:
-            yield Tick("Reading answers", len(found))
+    try:
+        for sample in read():
+            found.append(sample)
+            if len(found) > SAMPLES_READ:
+                break
+            if len(found) % 50 == 0:
+                yield Tick("Reading answers", len(found))
+    except NotFound:
+        if not found:
+            raise
     yield Tick("Reading answers", len(found))
     return found

@@ -7,8 +7,10 @@ from functools import cached_property
 from PySide6.QtCore import QModelIndex, Signal
 from PySide6.QtWidgets import QHBoxLayout, QHeaderView, QPushButton, QVBoxLayout, QWidget
 
+from diptych.domain.version import Role, State, Version
 from diptych.ui.context import Context
 from diptych.ui.models.facts import NO_FACTS, Facts, FactsModel
+from diptych.ui.pages.version_facts import told
 from diptych.ui.tokens import Space
 from diptych.ui.widgets.label import label
 from diptych.ui.widgets.table import ReportTable, RowTable
@@ -27,6 +29,17 @@ EMPTY = {
     "files": "No file is here.",
 }
 """What a section says that nothing was found for."""
+
+
+def absent(key: str, version: Version) -> str:
+    """What a section says that has nothing to show, though its files may be there or may have been."""
+    roles = {artifact.role for artifact in version.artifacts}
+    if key == "tokenizer" and Role.TOKENIZER in roles:
+        return "The tokenizer is not here now."
+    faults = [told(problem, version) for problem in version.problems]
+    if key == "weights" and Role.WEIGHTS in roles and faults and version.state is not State.OFFLINE:
+        return f"The weights cannot be read: {faults[0]}"
+    return EMPTY[key]
 
 
 class Section(QWidget):
