@@ -155,6 +155,42 @@ def test_changes_are_told_by_their_octaves_next_to_powers_of_two(
 
 @both
 @pytest.mark.parametrize("dtype", ["F16", "F32", "BF16"])
+def test_one_change_unlike_the_others_of_its_block_is_counted_as_it_is(chosen: str, dtype: str, tmp_path: Path) -> None:
+    """Of a size that only float64 tells, or of none, in every block another one, and what is left behind the last."""
+    random = np.random.default_rng(9)
+    x = random.standard_normal(20 * 2**12 + 3) * 0.02
+    y = x + random.standard_normal(len(x)) * 2e-4
+    ends = [(0, 1), (0, 1.5), (1, -1), (0, 2), (-4, 4), (1, 2.0**-30), (2.0**-50, 1), (-(2.0**-24), -0.5), (0, -0.0)]
+    ends += [
+        (0, 2.0**-126),
+        (0, 2.0**-127),
+        (2.0**-133, 0),
+        (2.0**-126, 1.5 * 2.0**-126),
+        (np.inf, 1),
+        (np.inf, np.inf),
+    ]
+    ends += [(np.nan, 1), (-np.inf, np.nan), (3e38, -3e38), (0.25, 0.25), (2.0**-24, 2.0**-23)]
+    for at, (one, other) in enumerate(ends):
+        x[at * 2**12 + 7 * at], y[at * 2**12 + 7 * at] = one, other
+    a, b = stored(x, dtype), stored(y, dtype)
+    found = told(tmp_path, dtype, a, dtype, b)
+    agree(found, *(decode(raw, dtype).astype(np.float64) for raw in (a, b)))
+
+
+@both
+@pytest.mark.parametrize("dtype", ["F16", "F32", "BF16"])
+def test_values_of_one_sign_have_their_limits_told(chosen: str, dtype: str, tmp_path: Path) -> None:
+    for sign in (-1.0, 1.0):
+        x = sign * np.random.default_rng(10).uniform(0.5, 0.75, 3 * 2**12 + 5)
+        a, b = stored(x, dtype), stored(x[::-1].copy(), dtype)
+        found = told(tmp_path, dtype, a, dtype, b)
+        agree(found, *(decode(raw, dtype).astype(np.float64) for raw in (a, b)))
+        assert len(found.left.counts) >= 32
+        assert min(map(abs, (found.left.edges[0], found.left.edges[-1]))) > 0.48
+
+
+@both
+@pytest.mark.parametrize("dtype", ["F16", "F32", "BF16"])
 def test_values_that_lie_close_together_far_from_nought_are_told_apart(chosen: str, dtype: str, tmp_path: Path) -> None:
     random = np.random.default_rng(3)
     a, b = (stored(1 + 1e-2 * random.standard_normal(20_000), dtype) for _ in range(2))

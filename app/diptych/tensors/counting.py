@@ -1,9 +1,8 @@
 """Compiled counting for histograms: how often every size of change comes, and how many values are in every bin.
 
-Imported by `diptych.tensors.compiling` only, as `kernels` is. Values are widened to float32 in blocks that stay in the
-first-level cache. Changes are told apart by the sign and the exponent of their float64. Those of a block mostly have a
-few exponents: each is counted in a loop over vectors, which is never slow, while a count that is raised one by one
-waits for itself where changes are alike. Types of eight bits are counted by the pairs of their codes, which tell all.
+Imported by `diptych.tensors.compiling` only, as `kernels` is. Values are taken in blocks that stay in the first-level
+cache. Changes are told apart by float32 where that is exact, and else by float64. Types of eight bits are counted by
+the pairs of their codes, which tell all.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from numba import cfunc, njit
 from numba.np.numpy_support import carray
 
 from diptych.tensors.kernels import widen_bf16, widen_f16
+from diptych.tensors.octaves import BIAS, count_keys, count_widely, exact, keys_of_bf16, keys_of_f16, keys_of_f32
 from diptych.tensors.rooms import BANKS, BLOCK, OCTAVES, STRIDE
 
 if TYPE_CHECKING:
@@ -30,14 +30,6 @@ if TYPE_CHECKING:
     """The lowest and the highest code as signed numbers and the highest as an unsigned one; negative for none."""
     Place: TypeAlias = Any
 
-_NEGATIVE, _NEGATIVE_SINGLE = 2**11, 2**8
-"""What the key of a negative change has more than its exponent, by a float64 and by a float32."""
-_BIAS_SINGLE = 1023 - 127
-"""What the exponent of a float64 has more than that of the same float32."""
-_ONE_SINGLE = 127
-"""The exponent of 1."""
-_MANY = 24
-"""Octaves of a block from which on its changes are better counted one by one."""
 _NO_ENDS = (2**32, -(2**32), -1)
 _INFINITE_BF16, _INFINITE_F16, _INFINITE_F32 = 0x7F80, 0x7C00, 0x7F800000
 """The codes without their sign from which on values are not finite."""
@@ -45,84 +37,6 @@ _BEYOND = np.float32(2.0**30)
 """Half widths of bins beyond all of them that are still a whole number of 32 bits."""
 _INFINITE = np.float32(np.inf)
 _KEY = np.uint64(0xFFFF)
-_F16 = np.uint32(0x8FFFFFFF)
-"""The sign of a float32 and what is to the right of its copies."""
-
-
-# changes ---------------------------------------------------------------------------------------------------------
-
-
-@njit(nogil=True)
-def octaves_of(x: Values, y: Values, count: int, keys: Keys) -> None:
-    """The octave of each change: the sign and the exponent of its float64."""
-    for i in range(count):
-        change = np.float64(y[i]) - np.float64(x[i])
-        keys[i] = np.uint16(np.float64(change).view(np.uint64) >> np.uint64(52))
-
-
-@njit(nogil=True)
-def octaves_of_bf16(a: Keys, b: Keys, keys: Keys) -> None:
-    """The same of BF16, which need not be widened in memory."""
-    for i in range(a.shape[0]):
-        x = np.uint32(np.uint32(a[i]) << np.uint32(16)).view(np.float32)
-        y = np.uint32(np.uint32(b[i]) << np.uint32(16)).view(np.float32)
-        change = np.float64(y) - np.float64(x)
-        keys[i] = np.uint16(np.float64(change).view(np.uint64) >> np.uint64(52))
-
-
-@njit(nogil=True)
-def octaves_of_f16(a: Codes, b: Codes, keys: Keys) -> None:
-    """The same of F16 by the sign and the exponent of a float32; right for changes below 1, which are then exact.
-
-    A code, whose sign comes in copies, is shifted into place. A multiplication corrects its exponent.
-    """
-    for i in range(a.shape[0]):
-        x = np.uint32(np.uint32(np.int32(a[i]) << np.int32(13)) & _F16).view(np.float32) * np.float32(2.0**112)
-        y = np.uint32(np.uint32(np.int32(b[i]) << np.int32(13)) & _F16).view(np.float32) * np.float32(2.0**112)
-        keys[i] = np.uint16(np.float32(y - x).view(np.uint32) >> np.uint32(23))
-
-
-@njit(nogil=True)
-def outermost(keys: Keys, count: int, negative: int) -> tuple[int, int]:
-    """The lowest and the highest exponent of a block, but for noughts; the wrong way round where all are nought."""
-    most = np.uint16(negative - 1)
-    low, high = most, np.uint16(0)
-    for i in range(count):
-        exponent = np.uint16(keys[i] & most)
-        # one less than nought is more than any
-        low = min(low, np.uint16(exponent - np.uint16(1)))
-        high = max(high, exponent)
-    return int(low) + 1, int(high)
-
-
-@njit(nogil=True)
-def with_exponent(keys: Keys, count: int, exponent: int, negative: int) -> tuple[int, int]:
-    """How many changes of a block have an exponent, the positive ones and the negative ones."""
-    more = less = np.uint16(0)
-    above, below = np.uint16(exponent), np.uint16(exponent + negative)
-    for i in range(count):
-        more = np.uint16(more + np.uint16(keys[i] == above))
-        less = np.uint16(less + np.uint16(keys[i] == below))
-    return int(more), int(less)
-
-
-@njit(nogil=True)
-def count_octaves(keys: Keys, count: int, low: int, high: int, single: bool, found: Counts) -> None:
-    """Count the changes of a block, whose exponents are from `low` to `high`, by keys of float64 or of float32."""
-    negative, bias = (_NEGATIVE_SINGLE, _BIAS_SINGLE) if single else (_NEGATIVE, 0)
-    if high - low >= _MANY:
-        for i in range(count):
-            key = int(keys[i])
-            exponent = key & (negative - 1)
-            found[(exponent + bias if exponent else 0) + (_NEGATIVE if key & negative else 0)] += 1
-        return
-    noughts = count
-    for exponent in range(low, high + 1):
-        more, less = with_exponent(keys, count, exponent, negative)
-        found[exponent + bias] += more
-        found[exponent + bias + _NEGATIVE] += less
-        noughts -= more + less
-    found[0] += noughts
 
 
 # limits ----------------------------------------------------------------------------------------------------------
@@ -136,10 +50,17 @@ def joined(ends: Ends, others: Ends) -> Ends:
 
 @njit(nogil=True)
 def ends_of(codes: Codes, signed: Codes) -> Ends:
-    """The ends of a block's codes, given as unsigned and as signed numbers."""
-    low, high, top = signed[0], signed[0], codes[0]
+    """The ends of a block's codes, given as unsigned and as signed numbers.
+
+    The lowest is only told where all have the same sign: else neither limit of the values comes from it.
+    """
+    high, top = signed[0], codes[0]
     for i in range(codes.shape[0]):
-        low, high, top = min(low, signed[i]), max(high, signed[i]), max(top, codes[i])
+        high, top = max(high, signed[i]), max(top, codes[i])
+    low = high
+    if high < 0 or int(top) >> (codes.itemsize * 8 - 1) == 0:
+        for i in range(codes.shape[0]):
+            low = min(low, signed[i])
     return int(low), int(high), int(top)
 
 
@@ -181,57 +102,66 @@ def _changes(kind: str) -> str:
 
 
 @cfunc(_changes("uint16"), error_model="numpy")
-def changes_bf16(a: Place, b: Place, count: int, found: Place, limits: Place, _room: Place, places: Place) -> None:
+def changes_bf16(a: Place, b: Place, count: int, found: Place, limits: Place, room: Place, places: Place) -> None:
     """Count the changes of BF16."""
-    counts, keys, ends = carray(found, (OCTAVES,)), carray(places, (BLOCK,)), _NO_ENDS
+    counts, space, octaves = carray(found, (OCTAVES,)), carray(room, (2 * STRIDE,)), carray(places, (2 * BLOCK,))
+    x, y, ends = space[:STRIDE], space[STRIDE:], _NO_ENDS
+    keys, planes = octaves.view(np.uint8)[2 * BLOCK : 3 * BLOCK], octaves.view(np.uint64)[3 * BLOCK // 8 :]
     for start in range(0, count, BLOCK):
         left = carray(a, (count,))[start : start + BLOCK]
         right = carray(b, (count,))[start : start + BLOCK]
-        octaves_of_bf16(left, right, keys)
-        low, high = outermost(keys, left.shape[0], _NEGATIVE)
-        count_octaves(keys, left.shape[0], low, high, False, counts)
+        size = left.shape[0]
+        if size == BLOCK and exact(keys_of_bf16(left.view(np.uint32), right.view(np.uint32), keys.view(np.uint32))):
+            count_keys(keys, planes, size, BIAS, counts)
+        else:
+            widen_bf16(left, x)
+            widen_bf16(right, y)
+            count_widely(x, y, size, octaves, keys, planes, counts)
         ends, _ = widened(ends, left, left.view(np.int16), _INFINITE_BF16)
         ends, _ = widened(ends, right, right.view(np.int16), _INFINITE_BF16)
     if ends[2] >= 0:
-        keys[0], keys[1] = limits_of(ends, 16)
-        widen_bf16(keys[:2], carray(limits, (2,)))
+        octaves[0], octaves[1] = limits_of(ends, 16)
+        widen_bf16(octaves[:2], carray(limits, (2,)))
 
 
 @cfunc(_changes("uint16"), error_model="numpy")
 def changes_f16(a: Place, b: Place, count: int, found: Place, limits: Place, room: Place, places: Place) -> None:
-    """Count the changes of F16; a float32 holds those below 1, multiples of 2^-24, and other blocks are widened."""
-    counts, keys, space = carray(found, (OCTAVES,)), carray(places, (BLOCK,)), carray(room, (2 * STRIDE,))
+    """Count the changes of F16."""
+    counts, space, octaves = carray(found, (OCTAVES,)), carray(room, (2 * STRIDE,)), carray(places, (2 * BLOCK,))
     x, y, ends = space[:STRIDE], space[STRIDE:], _NO_ENDS
+    keys, planes = octaves.view(np.uint8)[2 * BLOCK : 3 * BLOCK], octaves.view(np.uint64)[3 * BLOCK // 8 :]
     for start in range(0, count, BLOCK):
         left = carray(a, (count,))[start : start + BLOCK]
         right = carray(b, (count,))[start : start + BLOCK]
-        size, one, other = left.shape[0], left.view(np.int16), right.view(np.int16)
-        ends, finite = widened(ends, left, one, _INFINITE_F16)
-        ends, others = widened(ends, right, other, _INFINITE_F16)
-        octaves_of_f16(one, other, keys)
-        low, high = outermost(keys, size, _NEGATIVE_SINGLE)
-        single = finite and others and high < _ONE_SINGLE
-        if not single:
+        size = left.shape[0]
+        # a block that is hard to tell is rare, so that memory is not waited for by the quick loops below
+        small = size == BLOCK and keys_of_f16(left.view(np.uint32), right.view(np.uint32), keys.view(np.uint32))
+        ends, finite = widened(ends, left, left.view(np.int16), _INFINITE_F16)
+        ends, others = widened(ends, right, right.view(np.int16), _INFINITE_F16)
+        if small and finite and others:
+            count_keys(keys, planes, size, BIAS, counts)
+        else:
             widen_f16(left, x)
             widen_f16(right, y)
-            octaves_of(x, y, size, keys)
-            low, high = outermost(keys, size, _NEGATIVE)
-        count_octaves(keys, size, low, high, single, counts)
+            count_widely(x, y, size, octaves, keys, planes, counts)
     if ends[2] >= 0:
-        keys[0], keys[1] = limits_of(ends, 16)
-        widen_f16(keys[:2], carray(limits, (2,)))
+        octaves[0], octaves[1] = limits_of(ends, 16)
+        widen_f16(octaves[:2], carray(limits, (2,)))
 
 
 @cfunc(_changes("float32"), error_model="numpy")
 def changes_f32(a: Place, b: Place, count: int, found: Place, limits: Place, _room: Place, places: Place) -> None:
     """Count the changes of F32."""
-    counts, keys, ends = carray(found, (OCTAVES,)), carray(places, (BLOCK,)), _NO_ENDS
+    counts, octaves, ends = carray(found, (OCTAVES,)), carray(places, (2 * BLOCK,)), _NO_ENDS
+    keys, planes = octaves.view(np.uint8)[2 * BLOCK : 3 * BLOCK], octaves.view(np.uint64)[3 * BLOCK // 8 :]
     for start in range(0, count, BLOCK):
         left = carray(a, (count,))[start : start + BLOCK]
         right = carray(b, (count,))[start : start + BLOCK]
-        octaves_of(left, right, left.shape[0], keys)
-        low, high = outermost(keys, left.shape[0], _NEGATIVE)
-        count_octaves(keys, left.shape[0], low, high, False, counts)
+        size = left.shape[0]
+        if size == BLOCK and exact(keys_of_f32(left, right, keys.view(np.uint32))):
+            count_keys(keys, planes, size, BIAS, counts)
+        else:
+            count_widely(left, right, size, octaves, keys, planes, counts)
         ends, _ = widened(ends, left.view(np.uint32), left.view(np.int32), _INFINITE_F32)
         ends, _ = widened(ends, right.view(np.uint32), right.view(np.int32), _INFINITE_F32)
     if ends[2] >= 0:

@@ -22,8 +22,8 @@ _WORTH = 2**27
 """Bytes of work below which nothing is compiled, since NumPy is done before."""
 _PROGRAM = ("-m", "diptych.tensors.compiling")
 _SOURCES = (
-    "kernels.py", "counting.py", "prints.py", "compiling.py", "linking.py", "rooms.py", "sums.py", "sketch.py",
-    "tally.py",
+    "kernels.py", "counting.py", "octaves.py", "prints.py", "compiling.py", "linking.py", "rooms.py", "sums.py",
+    "sketch.py", "tally.py",
 )  # fmt: skip
 """What is compiled, what is compiled into it, and what does it."""
 _PATIENCE = 5.0

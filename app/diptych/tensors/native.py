@@ -66,8 +66,9 @@ class Arithmetic:
         The result are the smallest and the largest finite value of both; the wrong way round where there is none.
         """
         name, kind = _KINDS[dtype]
-        left, right = _aligned(a, kind), _aligned(b, kind)
-        room, keys = np.empty(2 * STRIDE, np.float32), np.empty(BLOCK, np.uint16)
+        # taken four bytes at a time
+        left, right = _aligned(a, kind, 4), _aligned(b, kind, 4)
+        room, keys = np.empty(2 * STRIDE, np.float32), np.empty(2 * BLOCK, np.uint16)
         limits = np.array([np.inf, -np.inf], np.float32)
         self._call(f"changes_{name}", left, right, len(left), counts, limits, room, keys)
         return float(limits[0]), float(limits[1])
