@@ -14,15 +14,15 @@ from numba import cfunc, njit
 from numba.np.numpy_support import carray
 
 from diptych.tensors.kernels import widen_bf16, widen_f16
-from diptych.tensors.octaves import BIAS, count_keys, count_widely, exact, keys_of_bf16, keys_of_f16, keys_of_f32
-from diptych.tensors.rooms import BANKS, BLOCK, OCTAVES, STRIDE
+from diptych.tensors.octaves import BIAS, count_keys, count_widely, keys_of_bf16, keys_of_f16, keys_of_f32, near_enough
+from diptych.tensors.rooms import BANKS, BLOCK, CHANGES, OCTAVES, STRIDE, WIDE
 
 if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from numpy.typing import NDArray
 
-    Codes: TypeAlias = NDArray[np.signedinteger]
+    Codes: TypeAlias = NDArray[np.integer]
     Keys: TypeAlias = NDArray[np.uint16]
     Values: TypeAlias = NDArray[np.float32]
     Counts: TypeAlias = NDArray[np.int64]
@@ -49,18 +49,18 @@ def joined(ends: Ends, others: Ends) -> Ends:
 
 
 @njit(nogil=True)
-def ends_of(codes: Codes, signed: Codes) -> Ends:
+def ends_of(a: Codes, b: Codes, signed_a: Codes, signed_b: Codes) -> Ends:
     """The ends of a block's codes, given as unsigned and as signed numbers.
 
     The lowest is only told where all have the same sign: else neither limit of the values comes from it.
     """
-    high, top = signed[0], codes[0]
-    for i in range(codes.shape[0]):
-        high, top = max(high, signed[i]), max(top, codes[i])
+    high, top = signed_a[0], a[0]
+    for i in range(a.shape[0]):
+        high, top = max(high, max(signed_a[i], signed_b[i])), max(top, max(a[i], b[i]))
     low = high
-    if high < 0 or int(top) >> (codes.itemsize * 8 - 1) == 0:
-        for i in range(codes.shape[0]):
-            low = min(low, signed[i])
+    if high < 0 or int(top) >> (a.itemsize * 8 - 1) == 0:
+        for i in range(a.shape[0]):
+            low = min(low, min(signed_a[i], signed_b[i]))
     return int(low), int(high), int(top)
 
 
@@ -75,13 +75,17 @@ def finite_ends_of(codes: Codes, signed: Codes, infinite: int) -> Ends:
 
 
 @njit(nogil=True)
-def widened(ends: Ends, codes: Codes, signed: Codes, infinite: int) -> tuple[Ends, bool]:
-    """The ends of the codes so far and of a block's, and whether all of those mean something finite; else they do."""
-    found = ends_of(codes, signed)
-    finite = found[1] < infinite and found[2] < infinite + (1 << (codes.itemsize * 8 - 1))
-    if not finite:
-        found = finite_ends_of(codes, signed, infinite)
-    return joined(ends, found), finite
+def all_finite(ends: Ends, width: int, infinite: int) -> bool:
+    """Whether all of the codes that end there mean something finite."""
+    return ends[1] < infinite and ends[2] < infinite + (1 << (width - 1))
+
+
+@njit(nogil=True)
+def widened(ends: Ends, found: Ends, a: Codes, b: Codes, signed_a: Codes, signed_b: Codes, infinite: int) -> Ends:
+    """The ends of the codes so far and of a block's, those that are `found` if they mean something finite."""
+    if all_finite(found, a.itemsize * 8, infinite):
+        return joined(ends, found)
+    return joined(joined(ends, finite_ends_of(a, signed_a, infinite)), finite_ends_of(b, signed_b, infinite))
 
 
 @njit(nogil=True)
@@ -104,21 +108,23 @@ def _changes(kind: str) -> str:
 @cfunc(_changes("uint16"), error_model="numpy")
 def changes_bf16(a: Place, b: Place, count: int, found: Place, limits: Place, room: Place, places: Place) -> None:
     """Count the changes of BF16."""
-    counts, space, octaves = carray(found, (OCTAVES,)), carray(room, (2 * STRIDE,)), carray(places, (2 * BLOCK,))
-    x, y, ends = space[:STRIDE], space[STRIDE:], _NO_ENDS
-    keys, planes = octaves.view(np.uint8)[2 * BLOCK : 3 * BLOCK], octaves.view(np.uint64)[3 * BLOCK // 8 :]
-    for start in range(0, count, BLOCK):
-        left = carray(a, (count,))[start : start + BLOCK]
-        right = carray(b, (count,))[start : start + BLOCK]
-        size = left.shape[0]
-        if size == BLOCK and exact(keys_of_bf16(left.view(np.uint32), right.view(np.uint32), keys.view(np.uint32))):
+    counts, space, octaves = carray(found, (OCTAVES,)), carray(room, (2 * WIDE,)), carray(places, (2 * CHANGES,))
+    x, y, ends = space[:WIDE], space[WIDE:], _NO_ENDS
+    keys, planes = octaves.view(np.uint8)[2 * CHANGES : 3 * CHANGES], octaves.view(np.uint64)[3 * CHANGES // 8 :]
+    for start in range(0, count, CHANGES):
+        left = carray(a, (count,))[start : start + CHANGES]
+        right = carray(b, (count,))[start : start + CHANGES]
+        size, one, other = left.shape[0], left.view(np.int16), right.view(np.int16)
+        # first what works on them longest, so that it need not wait for memory
+        told = size == CHANGES and keys_of_bf16(left.view(np.uint32), right.view(np.uint32), keys.view(np.uint32))
+        block = ends_of(left, right, one, other)
+        if told and near_enough(left, right, block):
             count_keys(keys, planes, size, BIAS, counts)
         else:
             widen_bf16(left, x)
             widen_bf16(right, y)
             count_widely(x, y, size, octaves, keys, planes, counts)
-        ends, _ = widened(ends, left, left.view(np.int16), _INFINITE_BF16)
-        ends, _ = widened(ends, right, right.view(np.int16), _INFINITE_BF16)
+        ends = widened(ends, block, left, right, one, other, _INFINITE_BF16)
     if ends[2] >= 0:
         octaves[0], octaves[1] = limits_of(ends, 16)
         widen_bf16(octaves[:2], carray(limits, (2,)))
@@ -127,23 +133,22 @@ def changes_bf16(a: Place, b: Place, count: int, found: Place, limits: Place, ro
 @cfunc(_changes("uint16"), error_model="numpy")
 def changes_f16(a: Place, b: Place, count: int, found: Place, limits: Place, room: Place, places: Place) -> None:
     """Count the changes of F16."""
-    counts, space, octaves = carray(found, (OCTAVES,)), carray(room, (2 * STRIDE,)), carray(places, (2 * BLOCK,))
-    x, y, ends = space[:STRIDE], space[STRIDE:], _NO_ENDS
-    keys, planes = octaves.view(np.uint8)[2 * BLOCK : 3 * BLOCK], octaves.view(np.uint64)[3 * BLOCK // 8 :]
-    for start in range(0, count, BLOCK):
-        left = carray(a, (count,))[start : start + BLOCK]
-        right = carray(b, (count,))[start : start + BLOCK]
-        size = left.shape[0]
-        # a block that is hard to tell is rare, so that memory is not waited for by the quick loops below
-        small = size == BLOCK and keys_of_f16(left.view(np.uint32), right.view(np.uint32), keys.view(np.uint32))
-        ends, finite = widened(ends, left, left.view(np.int16), _INFINITE_F16)
-        ends, others = widened(ends, right, right.view(np.int16), _INFINITE_F16)
-        if small and finite and others:
+    counts, space, octaves = carray(found, (OCTAVES,)), carray(room, (2 * WIDE,)), carray(places, (2 * CHANGES,))
+    x, y, ends = space[:WIDE], space[WIDE:], _NO_ENDS
+    keys, planes = octaves.view(np.uint8)[2 * CHANGES : 3 * CHANGES], octaves.view(np.uint64)[3 * CHANGES // 8 :]
+    for start in range(0, count, CHANGES):
+        left = carray(a, (count,))[start : start + CHANGES]
+        right = carray(b, (count,))[start : start + CHANGES]
+        size, one, other = left.shape[0], left.view(np.int16), right.view(np.int16)
+        told = size == CHANGES and keys_of_f16(left.view(np.uint32), right.view(np.uint32), keys.view(np.uint32))
+        block = ends_of(left, right, one, other)
+        if told and all_finite(block, 16, _INFINITE_F16):
             count_keys(keys, planes, size, BIAS, counts)
         else:
             widen_f16(left, x)
             widen_f16(right, y)
             count_widely(x, y, size, octaves, keys, planes, counts)
+        ends = widened(ends, block, left, right, one, other, _INFINITE_F16)
     if ends[2] >= 0:
         octaves[0], octaves[1] = limits_of(ends, 16)
         widen_f16(octaves[:2], carray(limits, (2,)))
@@ -152,18 +157,17 @@ def changes_f16(a: Place, b: Place, count: int, found: Place, limits: Place, roo
 @cfunc(_changes("float32"), error_model="numpy")
 def changes_f32(a: Place, b: Place, count: int, found: Place, limits: Place, _room: Place, places: Place) -> None:
     """Count the changes of F32."""
-    counts, octaves, ends = carray(found, (OCTAVES,)), carray(places, (2 * BLOCK,)), _NO_ENDS
-    keys, planes = octaves.view(np.uint8)[2 * BLOCK : 3 * BLOCK], octaves.view(np.uint64)[3 * BLOCK // 8 :]
-    for start in range(0, count, BLOCK):
-        left = carray(a, (count,))[start : start + BLOCK]
-        right = carray(b, (count,))[start : start + BLOCK]
-        size = left.shape[0]
-        if size == BLOCK and exact(keys_of_f32(left, right, keys.view(np.uint32))):
+    counts, octaves, ends = carray(found, (OCTAVES,)), carray(places, (2 * CHANGES,)), _NO_ENDS
+    keys, planes = octaves.view(np.uint8)[2 * CHANGES : 3 * CHANGES], octaves.view(np.uint64)[3 * CHANGES // 8 :]
+    for start in range(0, count, CHANGES):
+        x, y = carray(a, (count,))[start : start + CHANGES], carray(b, (count,))[start : start + CHANGES]
+        size, left, right = x.shape[0], x.view(np.uint32), y.view(np.uint32)
+        one, other = x.view(np.int32), y.view(np.int32)
+        if size == CHANGES and keys_of_f32(x, y, keys.view(np.uint32)):
             count_keys(keys, planes, size, BIAS, counts)
         else:
-            count_widely(left, right, size, octaves, keys, planes, counts)
-        ends, _ = widened(ends, left.view(np.uint32), left.view(np.int32), _INFINITE_F32)
-        ends, _ = widened(ends, right.view(np.uint32), right.view(np.int32), _INFINITE_F32)
+            count_widely(x, y, size, octaves, keys, planes, counts)
+        ends = widened(ends, ends_of(left, right, one, other), left, right, one, other, _INFINITE_F32)
     if ends[2] >= 0:
         bits = carray(limits, (2,)).view(np.uint32)
         bits[0], bits[1] = limits_of(ends, 32)

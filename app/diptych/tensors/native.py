@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from diptych.tensors.rooms import BANKS, BLOCK, GROUP, STRIDE
+from diptych.tensors.rooms import BANKS, BLOCK, CHANGES, GROUP, STRIDE, WIDE
 from diptych.tensors.sketch import signs
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Arithmetic:
         name, kind = _KINDS[dtype]
         # taken four bytes at a time
         left, right = _aligned(a, kind, 4), _aligned(b, kind, 4)
-        room, keys = np.empty(2 * STRIDE, np.float32), np.empty(2 * BLOCK, np.uint16)
+        room, keys = np.empty(2 * WIDE, np.float32), np.empty(2 * CHANGES, np.uint16)
         limits = np.array([np.inf, -np.inf], np.float32)
         self._call(f"changes_{name}", left, right, len(left), counts, limits, room, keys)
         return float(limits[0]), float(limits[1])

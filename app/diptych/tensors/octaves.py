@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numba import njit
 
-from diptych.tensors.rooms import BLOCK
+from diptych.tensors.rooms import CHANGES
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -23,17 +23,16 @@ if TYPE_CHECKING:
     Bits: TypeAlias = NDArray[np.unsignedinteger]
     Values: TypeAlias = NDArray[np.float32]
     Counts: TypeAlias = NDArray[np.int64]
-    Change: TypeAlias = tuple[np.uint32, np.uint32, np.uint32, np.uint32]
-    """The key in the upper eight bits, all bits, twice those of its size less one, and what rounding has lost."""
-    Found: TypeAlias = tuple[np.uint32, np.uint32, np.uint32]
-    """All bits of the changes of a block, twice those of the smallest but nought less one, and what was lost."""
+    Four: TypeAlias = tuple[int, int, int, int]
 
 _NEGATIVE = 2**11
 """What the key of a negative change has more than its exponent."""
 BIAS = 1023 - 127
 """What the exponent of a float64 has more than that of the same float32."""
 _TWO, _NORMAL = 2**30, 2**24 - 1
-"""The bit of changes from 2 on, and the smallest normal float32 as `Found` tells it."""
+"""The bit of changes from 2 on, and the size of the smallest normal float32, less one."""
+_SMALL, _APART = 8, 25
+"""The highest exponent of BF16 of which 2^-7 is subnormal, and how far apart two are for rounding to lose a change."""
 _ONE = 127 << 24
 """The size of 1."""
 _SPAN = 126
@@ -50,65 +49,99 @@ _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 @njit(nogil=True, inline="always")
-def change_of(x: np.float32, y: np.float32) -> Change:
-    """A change in float32. Rounding puts it into another octave only where it makes a power of two of it.
+def size_of(bits: np.uint32) -> np.uint32:
+    """The bits of a change but for its sign, as numbers that sort as sizes do."""
+    return np.uint32(bits << np.uint32(1))
+
+
+@njit(nogil=True, inline="always")
+def less_one(bits: np.uint32) -> np.uint32:
+    """One less than its size, so that nought is more than any."""
+    return np.uint32(size_of(bits) - np.uint32(1))
+
+
+@njit(nogil=True, inline="always")
+def key_of(bits: np.uint32) -> np.uint32:
+    """The key of a change, in the upper eight bits."""
+    return np.uint32(np.uint32(size_of(bits) & _EXPONENT) | np.uint32(bits & _SIGN))
+
+
+@njit(nogil=True, inline="always")
+def four_keys(a: np.uint32, b: np.uint32, c: np.uint32, d: np.uint32) -> np.uint32:
+    """The keys of four changes, given by their bits, in one word."""
+    lower = np.uint32(np.uint32(key_of(a) >> np.uint32(24)) | np.uint32(key_of(b) >> np.uint32(16)))
+    return np.uint32(lower | np.uint32(np.uint32(key_of(c) >> np.uint32(8)) | key_of(d)))
+
+
+@njit(nogil=True, inline="always")
+def change_of_bf16(x: np.uint32, y: np.uint32) -> np.uint32:
+    """The bits of a change of BF16, which come in the upper half of words, as float32 has it."""
+    one, other = np.uint32(x & _UPPER).view(np.float32), np.uint32(y & _UPPER).view(np.float32)
+    return np.float32(other - one).view(np.uint32)
+
+
+@njit(nogil=True)
+def keys_of_bf16(a: Bits, b: Bits, keys: Bits) -> bool:
+    """The keys of a whole block of BF16, given in words of two as its keys come in words of four, in some order.
+
+    The result is whether all changes are below 2, as they must be; of values for which `near_enough` says so, keys are
+    those of the exact changes.
+    """
+    half, found, shift = keys.shape[0], np.uint32(0), np.uint32(16)
+    for i in range(half):
+        x, y, v, w = a[i], b[i], a[i + half], b[i + half]
+        one, two = change_of_bf16(np.uint32(x << shift), np.uint32(y << shift)), change_of_bf16(x, y)
+        three, four = change_of_bf16(np.uint32(v << shift), np.uint32(w << shift)), change_of_bf16(v, w)
+        found = np.uint32(found | np.uint32(np.uint32(one | two) | np.uint32(three | four)))
+        keys[i] = four_keys(one, two, three, four)
+    return bool((found & _TWO) == 0)
+
+
+@njit(nogil=True)
+def near_enough(a: Bits, b: Bits, ends: tuple[int, int, int]) -> bool:
+    """Whether float32 tells the octave of every change of a block of BF16, whose greatest codes are given.
+
+    It makes a power of two of a smaller change only if one side is such a power, of which the other is a part in 2^25
+    at most. All of them are multiples of 2^-7 of the smallest value, so that none is subnormal where that is not small.
+    """
+    least, one = np.uint16(0xFFFF), np.uint16(1)
+    for i in range(a.shape[0]):
+        # without the sign, and one less, so that nought is more than any
+        left, right = np.uint16(np.uint16(a[i] << one) - one), np.uint16(np.uint16(b[i] << one) - one)
+        least = min(least, min(left, right))
+    lowest, highest = (int(least) + 1) >> 8, max(ends[1], ends[2] & 0x7FFF) >> 7
+    return lowest > _SMALL and highest - lowest < _APART
+
+
+@njit(nogil=True, inline="always")
+def change_of_f32(x: np.float32, y: np.float32) -> tuple[np.uint32, np.uint32]:
+    """The bits of a change of F32, and anything but nought where rounding has made a power of two of it.
 
     Nothing is lost by rounding if either side and the change tell the other side.
     """
     change = np.float32(y - x)
     bits = np.float32(change).view(np.uint32)
-    size = np.uint32(bits << np.uint32(1))
     one, other = np.float32(np.float32(y - change) - x), np.float32(np.float32(change + x) - y)
     lost = np.uint32(np.float32(one).view(np.uint32) | np.float32(other).view(np.uint32))
     if np.uint32(bits << np.uint32(9)):
         lost = np.uint32(0)
-    return np.uint32((size & _EXPONENT) | (bits & _SIGN)), bits, np.uint32(size - np.uint32(1)), lost
-
-
-@njit(nogil=True, inline="always")
-def four_of(a: Change, b: Change, c: Change, d: Change, found: Found) -> tuple[np.uint32, Found]:
-    """The keys of four changes in one word, and what there is so far."""
-    keys = np.uint32(np.uint32(a[0] >> np.uint32(24)) | np.uint32(b[0] >> np.uint32(16)))
-    keys = np.uint32(keys | np.uint32(np.uint32(c[0] >> np.uint32(8)) | d[0]))
-    bits = np.uint32(found[0] | np.uint32(np.uint32(a[1] | b[1]) | np.uint32(c[1] | d[1])))
-    least = min(found[1], min(min(a[2], b[2]), min(c[2], d[2])))
-    lost = np.uint32(found[2] | np.uint32(np.uint32(a[3] | b[3]) | np.uint32(c[3] | d[3])))
-    return keys, (bits, least, lost)
-
-
-@njit(nogil=True, inline="always")
-def lower(word: np.uint32) -> np.float32:
-    """The first of two BF16 in a word."""
-    return np.uint32(word << np.uint32(16)).view(np.float32)
-
-
-@njit(nogil=True, inline="always")
-def upper(word: np.uint32) -> np.float32:
-    """The second one."""
-    return np.uint32(word & _UPPER).view(np.float32)
+    return bits, lost
 
 
 @njit(nogil=True)
-def keys_of_bf16(a: Bits, b: Bits, keys: Bits) -> Found:
-    """The keys of a whole block of BF16, given in words of two as its keys come in words of four, in some order."""
-    half, found = keys.shape[0], (np.uint32(0), np.uint32(0xFFFFFFFF), np.uint32(0))
-    for i in range(half):
-        x, y, v, w = a[i], b[i], a[i + half], b[i + half]
-        one, two = change_of(lower(x), lower(y)), change_of(upper(x), upper(y))
-        three, four = change_of(lower(v), lower(w)), change_of(upper(v), upper(w))
-        keys[i], found = four_of(one, two, three, four, found)
-    return found
-
-
-@njit(nogil=True)
-def keys_of_f32(a: Values, b: Values, keys: Bits) -> Found:
-    """The same of F32."""
-    part, found = keys.shape[0], (np.uint32(0), np.uint32(0xFFFFFFFF), np.uint32(0))
+def keys_of_f32(a: Values, b: Values, keys: Bits) -> bool:
+    """The same of F32, and whether they are those of the exact changes: none is of 2 or more, subnormal or lost."""
+    part, found, lost, least = keys.shape[0], np.uint32(0), np.uint32(0), np.uint32(0xFFFFFFFF)
     for i in range(part):
-        one, two = change_of(a[i], b[i]), change_of(a[i + part], b[i + part])
-        three, four = change_of(a[i + 2 * part], b[i + 2 * part]), change_of(a[i + 3 * part], b[i + 3 * part])
-        keys[i], found = four_of(one, two, three, four, found)
-    return found
+        one, c = change_of_f32(a[i], b[i])
+        two, d = change_of_f32(a[i + part], b[i + part])
+        three, e = change_of_f32(a[i + 2 * part], b[i + 2 * part])
+        four, f = change_of_f32(a[i + 3 * part], b[i + 3 * part])
+        found = np.uint32(found | np.uint32(np.uint32(one | two) | np.uint32(three | four)))
+        lost = np.uint32(lost | np.uint32(np.uint32(c | d) | np.uint32(e | f)))
+        least = min(least, min(min(less_one(one), less_one(two)), min(less_one(three), less_one(four))))
+        keys[i] = four_keys(one, two, three, four)
+    return bool((found & _TWO) == 0 and least >= _NORMAL and lost == 0)
 
 
 @njit(nogil=True, inline="always")
@@ -122,18 +155,6 @@ def change_of_f16(x: np.uint32, y: np.uint32) -> np.uint32:
     return np.float32(np.float32(other) - np.float32(one)).view(np.uint32)
 
 
-@njit(nogil=True, inline="always")
-def size_of(bits: np.uint32) -> np.uint32:
-    """The bits of a change but for its sign, as numbers that sort as sizes do."""
-    return np.uint32(bits << np.uint32(1))
-
-
-@njit(nogil=True, inline="always")
-def key_of(bits: np.uint32) -> np.uint32:
-    """The key of a change, in the upper eight bits."""
-    return np.uint32(np.uint32(size_of(bits) & _EXPONENT) | np.uint32(bits & _SIGN))
-
-
 @njit(nogil=True)
 def keys_of_f16(a: Bits, b: Bits, keys: Bits) -> bool:
     """The same of F16, and whether all changes are below 1: they are multiples of 2^-24, which a float32 then holds."""
@@ -143,15 +164,8 @@ def keys_of_f16(a: Bits, b: Bits, keys: Bits) -> bool:
         one, two = change_of_f16(np.uint32(x << shift), np.uint32(y << shift)), change_of_f16(x, y)
         three, four = change_of_f16(np.uint32(v << shift), np.uint32(w << shift)), change_of_f16(v, w)
         top = max(max(top, size_of(one)), max(size_of(two), max(size_of(three), size_of(four))))
-        first = np.uint32(np.uint32(key_of(one) >> np.uint32(24)) | np.uint32(key_of(two) >> np.uint32(16)))
-        keys[i] = np.uint32(first | np.uint32(np.uint32(key_of(three) >> np.uint32(8)) | key_of(four)))
+        keys[i] = four_keys(one, two, three, four)
     return bool(top < _ONE)
-
-
-@njit(nogil=True)
-def exact(found: Found) -> bool:
-    """Whether the keys of a block are those of the exact changes: none is of 2 or more, subnormal or not a number."""
-    return bool((found[0] & _TWO) == 0 and found[1] >= _NORMAL and found[2] == 0)
 
 
 # keys by float64 -------------------------------------------------------------------------------------------------
@@ -188,7 +202,7 @@ def count_widely(x: Values, y: Values, count: int, octaves: Bits, keys: Bits, pl
             found[octaves[i]] += 1
         return
     nought = np.uint16(low - 1 if high else 0)
-    for i in range(BLOCK):
+    for i in range(CHANGES):
         exponent = np.uint16(octaves[i] & np.uint16(_NEGATIVE - 1))
         sign = np.uint16(np.uint16(octaves[i] >> np.uint16(4)) & np.uint16(0x80))
         keys[i] = np.uint8(np.uint16(max(exponent, nought) - nought) | sign) if i < count else np.uint8(0)
@@ -234,24 +248,35 @@ def ones_in(word: np.uint64) -> np.uint64:
 
 
 @njit(nogil=True, inline="always")
+def counted(keys: np.uint64, negative: np.uint64, them: np.uint64, below: np.uint64) -> tuple[np.uint64, np.uint64]:
+    """How many there are by now, with the keys that a word tells, and how many negative ones."""
+    return np.uint64(them + ones_in(keys)), np.uint64(below + ones_in(np.uint64(keys & negative)))
+
+
+@njit(nogil=True, inline="always")
 def unlike(exponent: int, bit: int) -> np.uint64:
     """What a plane is to be changed by for keys that have this bit as `exponent` has it to be ones."""
     return np.uint64(0) if exponent >> bit & 1 else _ALL
 
 
 @njit(nogil=True)
-def with_exponent(planes: Bits, exponent: int) -> tuple[int, int]:
-    """How many keys of a block have an exponent, all of them and the negative ones."""
-    part, them, negative = planes.shape[0] // 8, np.uint64(0), np.uint64(0)
-    a, b, c, d = unlike(exponent, 0), unlike(exponent, 1), unlike(exponent, 2), unlike(exponent, 3)
-    e, f, g = unlike(exponent, 4), unlike(exponent, 5), unlike(exponent, 6)
+def with_exponents(planes: Bits, first: int) -> tuple[Four, Four]:
+    """How many keys of a block have `first`, a multiple of four, and the next three exponents: all, negative ones."""
+    part, nothing = planes.shape[0] // 8, np.uint64(0)
+    a = b = c = d = e = f = g = h = nothing
+    third, fourth, fifth = unlike(first, 2), unlike(first, 3), unlike(first, 4)
+    sixth, seventh = unlike(first, 5), unlike(first, 6)
     for i in range(part):
-        low = np.uint64(planes[i] ^ a) & np.uint64(planes[i + part] ^ b) & np.uint64(planes[i + 2 * part] ^ c)
-        high = np.uint64(planes[i + 4 * part] ^ e) & np.uint64(planes[i + 5 * part] ^ f)
-        there = np.uint64(low & high & np.uint64(planes[i + 3 * part] ^ d) & np.uint64(planes[i + 6 * part] ^ g))
-        them = np.uint64(them + ones_in(there))
-        negative = np.uint64(negative + ones_in(np.uint64(there & planes[i + 7 * part])))
-    return int(them), int(negative)
+        near = np.uint64(planes[i + 2 * part] ^ third) & np.uint64(planes[i + 3 * part] ^ fourth)
+        far = np.uint64(planes[i + 5 * part] ^ sixth) & np.uint64(planes[i + 6 * part] ^ seventh)
+        there = np.uint64(near & far & np.uint64(planes[i + 4 * part] ^ fifth))
+        odd, even = np.uint64(there & planes[i]), np.uint64(there & ~planes[i])
+        two, negative = planes[i + part], planes[i + 7 * part]
+        a, e = counted(np.uint64(even & ~two), negative, a, e)
+        b, f = counted(np.uint64(odd & ~two), negative, b, f)
+        c, g = counted(np.uint64(even & two), negative, c, g)
+        d, h = counted(np.uint64(odd & two), negative, d, h)
+    return (int(a), int(b), int(c), int(d)), (int(e), int(f), int(g), int(h))
 
 
 @njit(nogil=True)
@@ -272,9 +297,11 @@ def count_keys(keys: Bits, planes: Bits, count: int, bias: int, found: Counts) -
     if low <= high:
         to_planes(keys.view(np.uint64), planes)
     noughts = count
-    for exponent in range(low, high + 1):
-        them, negative = with_exponent(planes, exponent)
-        found[exponent + bias] += them - negative
-        found[exponent + bias + _NEGATIVE] += negative
-        noughts -= them
+    for first in range(low & ~3, high + 1, 4):
+        them, negative = with_exponents(planes, first)
+        # the exponent of nought is not one of theirs
+        for at in range(first == 0, 4):
+            found[first + at + bias] += them[at] - negative[at]
+            found[first + at + bias + _NEGATIVE] += negative[at]
+            noughts -= them[at]
     found[0] += noughts

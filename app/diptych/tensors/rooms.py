@@ -12,6 +12,10 @@ SHIFTED = 8192 + 1024
 """Signs, as many more as a block may read from the last of them included; from here on they are there once more."""
 MASKS = 2 * SHIFTED
 """Signs, and the same from the second on, so that two can be read at once from any place."""
+CHANGES = 4096
+"""Changes that are counted at a time: enough for what is done once for each octave of theirs not to weigh."""
+WIDE = CHANGES + 32
+"""Values from the one side of their changes to the other in their room."""
 OCTAVES = 2**12
 """Keys that the sign and the exponent of a float64 can be."""
 BANKS = 4
