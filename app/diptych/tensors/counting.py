@@ -1,8 +1,8 @@
 """Compiled counting for histograms: how often every size of change comes, and how many values are in every bin.
 
 Imported by `diptych.tensors.compiling` only, as `kernels` is. Values are taken in blocks that stay in the first-level
-cache. Changes are told apart by float32 where that is exact, and else by float64. Types of eight bits are counted by
-the pairs of their codes, which tell all.
+cache. Changes are told apart by float32 where that is exact, and else by float64. Values of sixteen bits are counted by
+their codes, of which there are few, and types of eight bits by the pairs of their codes, which tell all.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numba.np.numpy_support import carray
 
 from diptych.tensors.kernels import widen_bf16, widen_f16
 from diptych.tensors.octaves import BIAS, count_keys, count_widely, keys_of_bf16, keys_of_f16, keys_of_f32, near_enough
-from diptych.tensors.rooms import BANKS, BLOCK, CHANGES, OCTAVES, STRIDE, WIDE
+from diptych.tensors.rooms import BANKS, BLOCK, CHANGES, OCTAVES, STRIDE, TABLE, WIDE
 
 if TYPE_CHECKING:
     from typing import Any, TypeAlias
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     Keys: TypeAlias = NDArray[np.uint16]
     Values: TypeAlias = NDArray[np.float32]
     Counts: TypeAlias = NDArray[np.int64]
+    Tallies: TypeAlias = NDArray[np.uint32]
     Ends: TypeAlias = tuple[int, int, int]
     """The lowest and the highest code as signed numbers and the highest as an unsigned one; negative for none."""
     Place: TypeAlias = Any
@@ -200,8 +201,8 @@ def raise_counts(keys: Keys, count: int, stride: int, found: Counts) -> None:
 
 
 @njit(nogil=True)
-def raise_bins(values: Values, count: int, exponent: int, first: int, stride: int, keys: Keys, found: Counts) -> None:
-    """Count the values of a block in bins as `bins.Bins` has them, and behind the last one those that are not finite.
+def bins_of(values: Values, count: int, exponent: int, first: int, stride: int, keys: Keys) -> None:
+    """The bin of each value of a block as `bins.Bins` has them, one behind the last for those that are not finite.
 
     The scale, a power of two, is multiplied with in two steps, since it may itself be beyond float32.
     """
@@ -218,48 +219,98 @@ def raise_bins(values: Values, count: int, exponent: int, first: int, stride: in
         # the file may have changed since its limits were found
         within = min(max(place, np.int32(0)), last)
         keys[i] = np.uint16(within if abs(value) < _INFINITE else special)
-    raise_counts(keys, count, stride, found)
+
+
+@njit(nogil=True)
+def raise_codes(codes: Keys, table: Tallies) -> None:
+    """Count codes of sixteen bits, neighbours in different halves of the table, four read at once."""
+    one, two, whole = table[: 2**16], table[2**16 : 2**17], codes.shape[0] // 4 * 4
+    words = codes[:whole].view(np.uint64)
+    for i in range(words.shape[0]):
+        word = words[i]
+        one[np.intp(word & _KEY)] += np.uint32(1)
+        two[np.intp(np.uint64(word >> np.uint64(16)) & _KEY)] += np.uint32(1)
+        one[np.intp(np.uint64(word >> np.uint64(32)) & _KEY)] += np.uint32(1)
+        two[np.intp(word >> np.uint64(48))] += np.uint32(1)
+    for i in range(whole, codes.shape[0]):
+        one[codes[i]] += np.uint32(1)
+
+
+@njit(nogil=True)
+def taken(table: Tallies, start: int, codes: Keys) -> int:
+    """How many codes were counted of those from `start` on, which are put there; how often each came is put behind.
+
+    The table has forgotten them then.
+    """
+    total = 0
+    for i in range(BLOCK):
+        one, two = start + i, start + i + 2**16
+        many = np.uint32(table[one] + table[two])
+        table[one], table[two], table[2**17 + i] = np.uint32(0), np.uint32(0), many
+        codes[i] = np.uint16(one)
+        total += int(many)
+    return total
+
+
+@njit(nogil=True)
+def raise_all(keys: Keys, many: Tallies, found: Counts) -> None:
+    """Count each key so many times."""
+    for i in range(BLOCK):
+        found[keys[i]] += many[i]
 
 
 def _values(kind: str) -> str:
-    """The signature of counting so many values in bins: their exponent and the first, their counts, room, and keys."""
-    places = "intp, intp, intp, CPointer(int64), CPointer(float32), CPointer(uint16)"
+    """The signature of counting so many values in bins: their exponent and the first, their counts, and room.
+
+    That is for values, for keys, and for how often each code comes, all nought and left so.
+    """
+    places = "intp, intp, intp, CPointer(int64), CPointer(float32), CPointer(uint16), CPointer(uint32)"
     return f"void(CPointer({kind}), intp, {places})"
 
 
 @cfunc(_values("uint16"), error_model="numpy")
 def values_bf16(
-    a: Place, count: int, exponent: int, first: int, stride: int, found: Place, room: Place, places: Place
+    a: Place, count: int, exponent: int, first: int, stride: int, found: Place, room: Place, places: Place, times: Place
 ) -> None:
-    """Count BF16."""
-    counts, x, keys = carray(found, (BANKS * stride,)), carray(room, (STRIDE,)), carray(places, (BLOCK,))
-    for start in range(0, count, BLOCK):
-        codes = carray(a, (count,))[start : start + BLOCK]
-        widen_bf16(codes, x)
-        raise_bins(x, codes.shape[0], exponent, first, stride, keys, counts)
+    """Count BF16 by its codes."""
+    counts, x, keys = carray(found, (stride,)), carray(room, (STRIDE,)), carray(places, (BLOCK,))
+    table = carray(times, (TABLE,))
+    raise_codes(carray(a, (count,)), table)
+    for start in range(0, 2**16, BLOCK):
+        if taken(table, start, keys):
+            widen_bf16(keys, x)
+            bins_of(x, BLOCK, exponent, first, stride, keys)
+            raise_all(keys, table[2**17 :], counts)
 
 
 @cfunc(_values("uint16"), error_model="numpy")
 def values_f16(
-    a: Place, count: int, exponent: int, first: int, stride: int, found: Place, room: Place, places: Place
+    a: Place, count: int, exponent: int, first: int, stride: int, found: Place, room: Place, places: Place, times: Place
 ) -> None:
-    """Count F16."""
-    counts, x, keys = carray(found, (BANKS * stride,)), carray(room, (STRIDE,)), carray(places, (BLOCK,))
-    for start in range(0, count, BLOCK):
-        codes = carray(a, (count,))[start : start + BLOCK]
-        widen_f16(codes, x)
-        raise_bins(x, codes.shape[0], exponent, first, stride, keys, counts)
+    """Count F16 by its codes."""
+    counts, x, keys = carray(found, (stride,)), carray(room, (STRIDE,)), carray(places, (BLOCK,))
+    table = carray(times, (TABLE,))
+    raise_codes(carray(a, (count,)), table)
+    for start in range(0, 2**16, BLOCK):
+        if taken(table, start, keys):
+            widen_f16(keys, x)
+            bins_of(x, BLOCK, exponent, first, stride, keys)
+            raise_all(keys, table[2**17 :], counts)
 
 
 @cfunc(_values("float32"), error_model="numpy")
 def values_f32(
-    a: Place, count: int, exponent: int, first: int, stride: int, found: Place, _room: Place, places: Place
+    a: Place, count: int, exponent: int, first: int, stride: int, found: Place, _room: Place, places: Place, _t: Place
 ) -> None:
     """Count F32."""
     counts, keys = carray(found, (BANKS * stride,)), carray(places, (BLOCK,))
     for start in range(0, count, BLOCK):
         x = carray(a, (count,))[start : start + BLOCK]
-        raise_bins(x, x.shape[0], exponent, first, stride, keys, counts)
+        bins_of(x, x.shape[0], exponent, first, stride, keys)
+        raise_counts(keys, x.shape[0], stride, counts)
+
+
+# pairs of codes --------------------------------------------------------------------------------------------------
 
 
 @njit(nogil=True)
@@ -269,14 +320,14 @@ def pair_codes(a: NDArray[np.uint8], b: NDArray[np.uint8], keys: Keys) -> None:
         keys[i] = np.uint16(np.uint16(np.uint16(a[i]) << np.uint16(8)) | np.uint16(b[i]))
 
 
-@cfunc("void(CPointer(uint8), CPointer(uint8), intp, CPointer(int64), CPointer(uint16))", error_model="numpy")
+@cfunc("void(CPointer(uint8), CPointer(uint8), intp, CPointer(uint32), CPointer(uint16))", error_model="numpy")
 def pairs_f8(a: Place, b: Place, count: int, found: Place, places: Place) -> None:
     """Count the pairs of codes of types of eight bits."""
-    counts, keys = carray(found, (2**16,)), carray(places, (BLOCK,))
+    counts, keys = carray(found, (TABLE,)), carray(places, (BLOCK,))
     for start in range(0, count, BLOCK):
         left = carray(a, (count,))[start : start + BLOCK]
         pair_codes(left, carray(b, (count,))[start : start + BLOCK], keys)
-        raise_counts(keys, left.shape[0], 0, counts)
+        raise_codes(keys[: left.shape[0]], counts)
 
 
 ENTRIES = (changes_bf16, changes_f16, changes_f32, values_bf16, values_f16, values_f32, pairs_f8)

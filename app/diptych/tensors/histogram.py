@@ -198,10 +198,10 @@ class _Changes:
         self.counts += other.counts
         self.low, self.high = min(self.low, other.low), max(self.high, other.high)
 
-    def widen(self, x: NDArray[np.float64], y: NDArray[np.float64], times: Counts | None = None) -> None:
-        """Take these values, each of them so many times."""
+    def widen(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
+        """Take these values."""
         with np.errstate(invalid="ignore", over="ignore"):
-            self.counts += octaves(y - x, times)
+            self.counts += octaves(y - x)
         for values in (_finite(x), _finite(y)):
             self.low = min(self.low, float(values.min(initial=math.inf)))
             self.high = max(self.high, float(values.max(initial=-math.inf)))
@@ -275,29 +275,32 @@ def _by_codes(pair: _Pair, bins: int) -> Job[Histograms]:
     """All in one pass, by how often each two codes of eight bits come together."""
     counts = np.zeros(2**16, np.int64)
 
-    def take(found: Counts) -> None:
-        counts[:] += found
+    def take(found: tuple[Counts, Counts]) -> None:
+        counts[found[0]] += found[1]
 
     yield from _read(pair, _codes_of, take, Tick("Counting values", 0, pair.size, "bytes"))
     there = np.flatnonzero(counts)
-    times, sides = counts[there], (there >> 8, there & 255)
-    x, y = (_real(table(tensor.dtype)[codes]) for tensor, codes in zip((pair.left, pair.right), sides, strict=True))
-    changes = _Changes()
-    changes.widen(x, y, times)
-    chosen = equal_bins(changes.low, changes.high, bins, *pair.resolution)
-    left, right = (_binned(chosen, chosen.count(values, times)) for values in (x, y))
-    return Histograms(left, right, _by_octaves(changes.counts))
+    values = [_real(table(tensor.dtype)) for tensor in (pair.left, pair.right)]
+    with np.errstate(invalid="ignore"):
+        changes = values[1][there & 255] - values[0][there >> 8]
+    sides = [(values[axis], counts.reshape(256, 256).sum(axis=1 - axis)) for axis in range(2)]
+    found = np.concatenate([_finite(each[times > 0]) for each, times in sides])
+    low, high = float(found.min(initial=math.inf)), float(found.max(initial=-math.inf))
+    chosen = equal_bins(low, high, bins, *pair.resolution)
+    left, right = (_binned(chosen, chosen.count(each, times)) for each, times in sides)
+    return Histograms(left, right, _by_octaves(octaves(changes, counts[there])))
 
 
-def _codes_of(piece: _Piece) -> Counts:
-    found = np.zeros(2**16, np.int64)
+def _codes_of(piece: _Piece) -> tuple[Counts, Counts]:
+    """The pairs of codes that come in a piece, and how often."""
     if piece.compiled is not None:
-        piece.compiled.count_codes(piece.left, piece.right, found)
-        return found
+        return piece.compiled.count_pairs(piece.left, piece.right)
+    found = np.zeros(2**16, np.int64)
     for start in range(0, len(piece.left), _CHUNK):
         pairs = piece.left[start : start + _CHUNK].astype(np.uint16) << 8 | piece.right[start : start + _CHUNK]
         found += np.bincount(pairs, minlength=len(found))
-    return found
+    there = np.flatnonzero(found)
+    return there, found[there]
 
 
 def _real(values: NDArray[np.generic]) -> NDArray[np.float64]:

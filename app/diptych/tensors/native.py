@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from diptych.tensors.rooms import BANKS, BLOCK, CHANGES, GROUP, STRIDE, WIDE
+from diptych.tensors.rooms import BANKS, BLOCK, CHANGES, GROUP, STRIDE, TABLE, WIDE
 from diptych.tensors.sketch import signs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import TypeAlias
 
     from numpy.typing import NDArray
@@ -51,6 +52,8 @@ class Arithmetic:
         masks = (signs() >> np.uint32(16)).astype(np.uint16)
         self._signs = np.concatenate((masks, masks[1:], masks[:1]))
         self._signs_place = int(self._signs.ctypes.data)
+        self._tables: list[NDArray[np.uint32]] = []
+        """Those that nobody works with."""
 
     def add(self, dtype: str, a: Raw, b: Raw, table: Values | None, sums: Sums) -> None:
         """Add the difference of a piece of `dtype`, given as bytes, to its sums."""
@@ -76,18 +79,40 @@ class Arithmetic:
     def count_values(self, dtype: str, raw: Raw, exponent: int, first: int, counts: Counts) -> None:
         """Add a piece of `dtype`, given as bytes, to the counts of bins from `first` times 2^`exponent` on.
 
-        There is one count more for what is not finite.
+        There is one count more for what is not finite. The piece has less than 2^32 elements.
         """
         name, kind = _KINDS[dtype]
-        values = _aligned(raw, kind)
+        # of two bytes each, they are taken eight bytes at a time
+        values = _aligned(raw, kind, 8 if kind == "<u2" else 1)
         room, keys = np.empty(STRIDE, np.float32), np.empty(BLOCK, np.uint16)
         banks = np.zeros((BANKS, len(counts)), np.int64)
-        self._call(f"values_{name}", values, len(values), exponent, first, len(counts), banks, room, keys)
+        with self._table() as table:
+            self._call(f"values_{name}", values, len(values), exponent, first, len(counts), banks, room, keys, table)
         counts += banks.sum(axis=0)
 
-    def count_codes(self, a: Raw, b: Raw, counts: Counts) -> None:
-        """Add two pieces of types of eight bits to the counts of pairs of their codes, 256 by 256, flat."""
-        self._call("pairs_f8", a, b, len(a), counts, np.empty(BLOCK, np.uint16))
+    def count_pairs(self, a: Raw, b: Raw) -> tuple[Counts, Counts]:
+        """The pairs of codes of two pieces of types of eight bits, those of A times 256 and those of B, and how often.
+
+        Pieces have less than 2^32 elements.
+        """
+        with self._table() as table:
+            self._call("pairs_f8", a, b, len(a), table, np.empty(BLOCK, np.uint16))
+            one, other = table[: 2**16], table[2**16 : 2**17]
+            one += other
+            there = np.flatnonzero(one)
+            times = one[there].astype(np.int64)
+            table[:] = 0
+        return there, times
+
+    @contextmanager
+    def _table(self) -> Iterator[NDArray[np.uint32]]:
+        """Counts of codes of sixteen bits, all nought, as they are to be again: new memory is slow to come by."""
+        try:
+            table = self._tables.pop()
+        except IndexError:
+            table = np.zeros(TABLE, np.uint32)
+        yield table
+        self._tables.append(table)
 
     def print(self, dtype: str, raw: Raw, table: Values | None, first: int, sums: Sums, sketch: Sums) -> None:
         """Add a piece, given as bytes, to sums and sketch; it begins with the element `first`, which begins a block."""

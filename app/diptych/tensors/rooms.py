@@ -20,3 +20,5 @@ OCTAVES = 2**12
 """Keys that the sign and the exponent of a float64 can be."""
 BANKS = 4
 """Tables that values are counted in by turns, since a count that was just written is slow to be raised again."""
+TABLE = 2**17 + BLOCK
+"""Counts of each code of sixteen bits, twice, and of a block of them."""
