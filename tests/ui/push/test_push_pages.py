@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from meeting import answer
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication, QWidget
@@ -11,7 +12,8 @@ from pytestqt.qtbot import QtBot
 
 from diptych.domain.shipping import Wishes
 from diptych.domain.version import Version
-from diptych.job import finish
+from diptych.errors import NeedsSecret
+from diptych.job import Job, Tick, finish
 from diptych.reports.card import Card
 from diptych.ui.context import Alert, Context
 from diptych.ui.dialogs.card import CardDialog
@@ -83,6 +85,28 @@ def test_a_harmless_push_asks_nothing(
     qtbot.waitUntil(lambda: any("verified" in alert.message for alert in alerts))
     assert QApplication.activeModalWidget() is None
     assert len(list(share.rglob("model.safetensors"))) == 2
+
+
+def test_a_push_of_one_click_that_wants_a_login_leads_to_where_it_is_given(
+    pushes: Pushes, workbench: Workbench, version: Version, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> Job[None]:
+        yield Tick("Asking")
+        raise NeedsSecret("the remote: wants a login", "Sign in again.")
+
+    (targeted,) = finish(workbench.plan_push(version, [("share", Wishes())]))
+    finish(workbench.push(targeted))
+    monkeypatch.setattr(Workbench, "push_at_once", refused)
+    shown: list[QWidget] = []
+
+    def look(dialog: QWidget) -> None:
+        shown.append(dialog)
+        dialog.close()
+
+    answer(qtbot, look)
+    pushes.push(version)
+    qtbot.waitUntil(lambda: bool(shown))
+    assert isinstance(shown[0], PushDialog)
 
 
 def test_a_push_of_one_click_is_seen_from_its_first_moment(

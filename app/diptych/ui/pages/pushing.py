@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QWidget
 
 from diptych import display
 from diptych.domain.version import Version
-from diptych.errors import DiptychError
+from diptych.errors import DiptychError, NeedsSecret
 from diptych.job import Job, Tick
 from diptych.ui.context import Alert, Context
 from diptych.workbench import Workbench
@@ -97,7 +97,9 @@ class Pushes(QObject):
             return
         job = self._context.workbench.push_at_once(known.version, *known.usual)
         title = f"Push {known.version.name} to {known.usual[0]}"
-        self._context.runner.start(title, job, lambda outcome: self._ended(known, outcome))
+        self._context.runner.start(
+            title, job, lambda outcome: self._ended(known, outcome), lambda error: self._failed(known, error)
+        )
 
     def _ask(self, known: _Known) -> None:
         from diptych.ui.dialogs.push import PushDialog  # a window starts without its dialogs
@@ -137,6 +139,13 @@ class Pushes(QObject):
             self._context.alerted.emit(Alert(text))
         else:
             self._ask(known)
+
+    def _failed(self, known: _Known, error: Exception) -> None:
+        """A push of one click failed; the dialog is where a login can be given."""
+        if isinstance(error, NeedsSecret):
+            self._ask(known)
+        else:
+            self._context.fail(error)
 
     def _delivered(self, kept: Kept) -> None:
         files = display.plural(len(kept.receipt.files), "file")
