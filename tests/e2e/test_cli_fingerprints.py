@@ -66,3 +66,13 @@ def test_a_comparison_estimates_until_the_exact_one_is_asked_for(library: Path) 
     told = diptych("compare", "sft/checkpoint-100", "sft/checkpoint-200", "--facet", "weights").stdout
     assert "≈ " in told
     assert "estimated from fingerprints" in told
+
+
+def test_a_folder_that_was_unplugged_is_not_called_empty(tmp_path: Path) -> None:
+    models = make_model(tmp_path / "disk" / "model").parent
+    assert diptych("scan", models).returncode == 0
+    models.rename(tmp_path / "away")
+    gone = diptych("scan", models)
+    assert (gone.returncode, "kept as offline" in gone.stderr, "Nothing in" in gone.stderr) == (0, True, False)
+    models.mkdir()
+    assert "Nothing in" in diptych("scan", models).stderr

@@ -52,7 +52,7 @@ def _scan(session: Session, options: Namespace) -> int:
     session.terminal.say(f"{report} · {report.seconds:.1f} s")
     if not paths:
         session.terminal.tell("No library folder is known yet. Name one: diptych scan FOLDER")
-    elif not report.versions:
+    elif not report.versions and any(path.exists() for path in paths):
         names = display.listing(display.path(path) for path in paths)
         session.terminal.tell(f"Nothing in {names} is a model, an adapter, a checkpoint or a record of one.")
     return 0
