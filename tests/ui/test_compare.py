@@ -290,6 +290,15 @@ def test_what_does_not_exist_is_told(context: Context, qtbot: QtBot) -> None:
     assert page.view is None
 
 
+def test_opening_what_lies_at_a_remote_is_seen_and_can_be_cancelled(context: Context, qtbot: QtBot, home: Path) -> None:
+    context.workbench.add_remote("share", home.as_uri())
+    page = shown(context, qtbot)
+    page.open(BASE, "share@nothing")
+    assert [job.title for job in context.runner.jobs if not job.quiet] == ["Open share@nothing"]
+    page.open(BASE, TUNED)
+    assert len([job for job in context.runner.jobs if not job.quiet]) == 1
+
+
 def test_identical_versions_say_so_first(context: Context, qtbot: QtBot) -> None:
     context.runner.start("hash", context.workbench.hash())
     page = shown(context, qtbot)

@@ -118,9 +118,13 @@ class ComparePage(Page):
                 self._compare(_reference(entry[LEFT]), _reference(entry[RIGHT]), partial(self._add_restored, entry))
 
     def _compare(self, left: object, right: object, done: Callable[[Comparison], None]) -> None:
-        self._opening.setText("Opening…")
-        job = opened(self.context.workbench, left, right)
-        self.context.runner.start("Open comparison", job, done=done, failed=self._not_opened, quiet=True)
+        workbench = self.context.workbench
+        # what a server is asked for may take long: the strip tells of it, and can cancel it
+        far = [side for side in (left, right) if isinstance(side, str) and workbench.is_elsewhere(side)]
+        self._opening.setText("" if far else "Opening…")
+        title = f"Open {display.listing(map(display.visible, far))}" if far else "Open comparison"
+        job = opened(workbench, left, right)
+        self.context.runner.start(title, job, done=done, failed=self._not_opened, quiet=not far)
 
     def _add(self, comparison: Comparison) -> None:
         if not self._show_open(*_names(comparison)):  # a reference tells only now which version it means
