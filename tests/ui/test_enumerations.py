@@ -105,8 +105,11 @@ def test_those_of_pyside_can_be_copied_and_kept() -> None:
         [("below", -1), ("above", 1)],
         [("yes", True), ("no", False)],
         [("real", 1), ("conjugate", 2)],
+        [("counted", 1, "and more")],
+        ["words", "alone"],
+        [],
     ],
-    ids=lambda members: members[0][0],
+    ids=lambda members: str(members and members[0]),
 )
 def test_what_is_not_plain_is_made_by_python(base: type[enum.Enum], members: list[tuple[str, object]]) -> None:
     def told(make: Any) -> object:

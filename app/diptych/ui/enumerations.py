@@ -114,7 +114,7 @@ def _create(
     **named: Any,
 ) -> Any:
     """What Python's `enum` does when a class of it is called with `names`."""
-    plain = boundary is KEEP and module is None and type(names) is list and cls in _KINDS
+    plain = boundary is KEEP and module is None and cls in _KINDS and _are_pairs(names)
     kind = _kind(cls) if plain and not (named.get("type") or named.get("qualname")) else None
     members = dict(names) if kind is not None else {}
     module = module or sys._getframe(2).f_globals.get("__name__")  # who called the class, as Python has it
@@ -123,6 +123,10 @@ def _create(
     made = kind.make(class_name, members)
     made.__module__ = module
     return made
+
+
+def _are_pairs(names: Any) -> bool:
+    return type(names) is list and {tuple}.issuperset(map(type, names)) and {2}.issuperset(map(len, names))
 
 
 def _kind(base: type[Enum]) -> _Kind | None:
