@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import closing
+
 import pytest
 
 from diptych.domain.address import parse
 from diptych.domain.secret import Secret
+from diptych.domain.shipping import Delivered, Receipt
 from diptych.errors import Refused
+from diptych.job import Job, Tick, finish
 from diptych.remotes import open_remote
+from diptych.remotes.manifest import Manifest
+from diptych.remotes.s3_bucket import Bucket, Stored
 from diptych.remotes.s3_login import server_of
+from diptych.remotes.s3_store import Store
+from diptych.remotes.s3_verify import NO_ETAG, verify
 from diptych.remotes.s3_xml import parse as parse_xml
+from diptych.remotes.wire import Wire
 from stands import QUICK
 
 BOMBS = (
@@ -69,3 +79,28 @@ def test_endpoints_that_are_none_or_not_safe_are_refused(endpoint: str) -> None:
 def test_options_that_mean_nothing_are_refused(options: dict[str, str]) -> None:
     with pytest.raises(Refused):
         open_remote(parse("s3://bucket/x"), Secret("secret", "AKIA"), QUICK, options)
+
+
+@pytest.mark.parametrize(("etag", "now", "drifted"), [(NO_ETAG, "", False), ("a", "a", False), ("a", "b", True)])
+def test_a_server_without_fingerprints_has_not_changed_the_files(
+    etag: str, now: str, drifted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, manifest = Delivered("model.safetensors", 5 << 20, "0" * 64), "1" * 64
+
+    def answering(result: object) -> Callable[..., Job[object]]:
+        def ask(*_: object) -> Job[object]:
+            yield Tick("Asking")
+            return result
+
+        return ask
+
+    monkeypatch.setattr(Bucket, "stat", answering(Stored("blob", file.bytes, now, file.sha256)))
+    monkeypatch.setattr(Store, "manifest", answering(Manifest("id", "name", (file,))))
+    monkeypatch.setattr(Store, "shown", answering(manifest))
+    with closing(Wire("http://127.0.0.1:9", QUICK)) as wire:
+        receipt = Receipt(
+            address=parse("s3://bucket"), target="", version_id="id", reference="", url="",
+            ids={"manifest": f"sha256:{manifest}", "tag": "v1", "etags": etag}, files=(file,),
+            sent=0, seconds=0, finished=0,
+        )  # fmt: skip
+        assert finish(verify(Store(Bucket(wire, "/bucket"), "", "bucket"), receipt, False)).drifted is drifted

@@ -34,7 +34,7 @@ from diptych.remotes.s3_bucket import Bucket, Stored
 from diptych.remotes.s3_login import Signature, region_of, server_of
 from diptych.remotes.s3_store import TAG, Store
 from diptych.remotes.s3_upload import PART, Upload
-from diptych.remotes.s3_verify import verify
+from diptych.remotes.s3_verify import NO_ETAG, verify
 from diptych.remotes.wire import Wire
 
 USUAL_TAG = "latest"
@@ -180,7 +180,7 @@ class S3:
             stored = found.get(file.sha256)
             if stored is None or stored.bytes != file.bytes:
                 raise Damaged(f"{file.name}: is not at {self.address} as it was sent", "Push again.")
-            etags.append(stored.etag or "-")
+            etags.append(stored.etag or NO_ETAG)
         if (yield from self._store.manifest(manifest.digest)) is None:
             raise Damaged(f"{self.address}: lost the manifest that it was sent", "Push again.")
         yield from self._store.expect(tag, (manifest.digest,))

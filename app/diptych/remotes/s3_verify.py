@@ -15,6 +15,8 @@ from diptych.remotes.arriving import Checksum
 from diptych.remotes.s3_bucket import Stored
 from diptych.remotes.s3_store import Store
 
+NO_ETAG = "-"
+"""In a receipt: the server gave no fingerprint of the file."""
 _SMALL = 1 << 20
 
 
@@ -43,7 +45,7 @@ def _standing(file: Delivered, stored: Stored | None, etag: str) -> tuple[Standi
         return Standing.MISSING, "not there any more"
     if stored.bytes != file.bytes:
         return Standing.DIFFERS, f"has {size(stored.bytes)}, was delivered with {size(file.bytes)}"
-    if stored.sha256 not in ("", file.sha256) or (etag and stored.etag != etag):
+    if stored.sha256 not in ("", file.sha256) or (etag not in ("", NO_ETAG) and stored.etag != etag):
         return Standing.DIFFERS, "was written anew since it was delivered"
     return Standing.SAME, "right size, not written since"
 
