@@ -150,3 +150,13 @@ def test_where_python_makes_them_otherwise_python_makes_them(monkeypatch: pytest
     made = as_pyside_asks(enum.Flag, [("One", 1), ("Two", 2)])
     assert made._hashable_values_ == [1, 2]
     assert enumerations._known == {enum.Flag: None}
+
+
+def test_where_it_cannot_be_learnt_python_makes_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(kind: Any, name: str, members: Any) -> None:
+        raise TypeError("another Python")
+
+    monkeypatch.setattr(enumerations._Kind, "make", refuse)
+    monkeypatch.setattr(enumerations, "_known", {})
+    assert as_pyside_asks(enum.Enum, [("One", 1)]).One.value == 1
+    assert enumerations._known == {enum.Enum: None}

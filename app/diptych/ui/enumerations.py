@@ -131,8 +131,12 @@ def _are_pairs(names: Any) -> bool:
 
 def _kind(base: type[Enum]) -> _Kind | None:
     if base not in _known:
-        kind = _Kind(base)
-        _known[base] = kind if kind.is_like_python else None
+        try:
+            kind = _Kind(base)
+        except Exception:  # whatever another Python does not like of this; PySide would end the process with it
+            _known[base] = None
+        else:
+            _known[base] = kind if kind.is_like_python else None
     return _known[base]
 
 
